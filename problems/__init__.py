@@ -1,0 +1,1 @@
+"""Built-in problem families, one per file; `hessbench.problems()` finds them."""

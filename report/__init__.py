@@ -1,0 +1,1 @@
+"""Reports: load results, make tables and figures, write one self-contained HTML page."""

@@ -1,0 +1,37 @@
+"""What a Hessian cost, in operations that do not depend on the machine."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+
+
+@dataclass
+class Counters:
+    """Work done for one Hessian. Only the harness writes here: `IVP`, `Derivatives.counted` and `fixed_step`.
+
+    - `solves`: ODE solves, adaptive or fixed-step
+    - `steps`, `rejected`: accepted and rejected steps (rejected only for embedded Runge-Kutta methods)
+    - `rhs`: evaluations of the integrated right-hand side, whatever system it belongs to
+    - `rhs_weighted`: the same, each weighted by the dimension of its system divided by the problem's dimension
+    - `vjps`, `jacobians`, `contractions`: hand-written derivative evaluations, per state
+
+    Not counted: what a framework evaluates inside a derivative of its own (a jitted vjp, the backward sweep of a tape).
+    """
+
+    solves: int = 0
+    steps: int = 0
+    rejected: int = 0
+    rhs: int = 0
+    rhs_weighted: float = 0.0
+    vjps: int = 0
+    jacobians: int = 0
+    contractions: int = 0
+
+    def reset(self) -> None:
+        """Set every count to zero, in place."""
+        for field in fields(self):
+            setattr(self, field.name, type(getattr(self, field.name))(0))
+
+    def snapshot(self) -> Counters:
+        """An independent copy."""
+        return Counters(**asdict(self))

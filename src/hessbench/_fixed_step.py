@@ -1,0 +1,107 @@
+"""Explicit Runge-Kutta steps written once for every framework: by arithmetic alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._counters import Counters
+from ._errors import IntegrationError, InvalidInput
+
+if TYPE_CHECKING:
+    from ._problem import Problem
+    from .backends import Backend
+
+
+@dataclass(frozen=True)
+class Tableau:
+    """Butcher tableau: `Y_i = y + h a_ij k_j`, `k_i = F(t + c_i h, Y_i)`, `y_new = y + h b_i k_i`."""
+
+    name: str
+    order: int
+    a: tuple[tuple[float, ...], ...]
+    b: tuple[float, ...]
+    c: tuple[float, ...]
+
+
+def tableau(name: str) -> Tableau:
+    """`RK4`, or the propagating formula of SciPy's `RK45` (Dormand-Prince 5) or `DOP853` (Dormand-Prince 8)."""
+    if name == "RK4":
+        return Tableau(name, 4, ((), (0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)), (1 / 6, 1 / 3, 1 / 3, 1 / 6), (0, 0.5, 0.5, 1))
+    if name not in ("RK45", "DOP853"):
+        raise InvalidInput(f"There is no tableau {name!r}; choose RK4, RK45 or DOP853.")
+    from scipy import integrate
+
+    method: Any = getattr(integrate, name)
+    s = method.n_stages
+    a = tuple(tuple(float(v) for v in method.A[i, :i]) for i in range(s))
+    return Tableau(name, method.order, a, tuple(map(float, method.B[:s])), tuple(map(float, method.C[:s])))
+
+
+def step(scheme: Tableau, f: Callable[[Any, Any], Any], t: Any, y: Any, h: Any) -> Any:
+    """One step of size `h` from `(t, y)`; differentiable in every framework."""
+    slopes: list[Any] = []
+    for row, c in zip(scheme.a, scheme.c, strict=True):
+        shift = sum((a * k for a, k in zip(row, slopes, strict=True) if a), 0.0)
+        slopes.append(f(t + c * h, y + h * shift if slopes else y))
+    return y + h * sum(b * k for b, k in zip(scheme.b, slopes, strict=True) if b)
+
+
+def integrate_fixed(
+    backend: Backend, scheme: Tableau, f: Callable[[Any, Any], Any], t_span: tuple[float, float], y0: Any, n: int
+) -> Any:
+    """`y(t1)` by `n` equal steps, in the framework of `backend`, differentiable."""
+    t0, t1 = t_span
+    h = (t1 - t0) / n
+    return backend.iterate(lambda i, y: step(scheme, f, t0 + i * h, y, h), y0, n)
+
+
+def count_fixed(counters: Counters, scheme: Tableau, n: int) -> None:
+    """Tick `counters` for one fixed-step solve of the problem's own equation with `n` steps."""
+    counters.solves += 1
+    counters.steps += n
+    counters.rhs += n * len(scheme.b)
+    counters.rhs_weighted += n * len(scheme.b)
+
+
+def choose_steps(problem: Problem, x: np.ndarray, scheme: Tableau, tol: float, start: int = 8, most: int = 65_536) -> int:
+    """The number of equal steps at which `y(t1)` and one tangent of it agree with twice as many steps to `tol`.
+
+    The tangent, a difference along a fixed random direction, is in the criterion because the error of the state alone says
+    little about the error of a Hessian. Plain NumPy; raises `IntegrationError` when `most` steps are not enough.
+    """
+    y0, p = problem.unpack(x)
+    rng = np.random.default_rng(0)
+    direction = rng.standard_normal(y0.size)
+    direction *= 1e-4 * (1 + np.linalg.norm(y0)) / np.linalg.norm(direction)
+    t0, t1 = problem.t_span
+
+    def ends(n: int) -> tuple[np.ndarray, np.ndarray]:
+        out = []
+        for y in (y0, y0 + direction, y0 - direction):
+            for i in range(n):
+                y = step(scheme, lambda t, y: problem.rhs(np, t, y, p), t0 + i * (t1 - t0) / n, y, (t1 - t0) / n)
+            out.append(y)
+        return out[0], (out[1] - out[2]) / 2
+
+    with np.errstate(all="ignore"):
+        n, (y, v), before = start, ends(start), np.inf
+        while n <= most:
+            y_fine, v_fine = ends(2 * n)
+            gap = max(_relative(y, y_fine), 0.1 * _relative(v, v_fine))
+            if gap <= tol:
+                # between n / 2 (not enough) and n (enough), where the order says that the gap reaches tol
+                guess = n / 2 * (before / tol) ** (1 / scheme.order) if np.isfinite(before) else n
+                return min(n, max(n // 2 + 1, int(np.ceil(guess))))
+            n, y, v, before = 2 * n, y_fine, v_fine, gap
+    raise IntegrationError(
+        f"problem {problem.name!r}: {scheme.name} does not reach a relative tolerance of {tol:g} with {most} equal steps."
+    )
+
+
+def _relative(a: np.ndarray, b: np.ndarray) -> float:
+    gap = float(np.max(np.abs(a - b)) / np.max(np.abs(b)))
+    return gap if np.isfinite(gap) else np.inf

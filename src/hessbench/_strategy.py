@@ -1,0 +1,104 @@
+"""The one strategy interface: a way of computing value, gradient and Hessian of a loss through an ODE."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ._counters import Counters
+from ._derivatives import Array
+
+if TYPE_CHECKING:
+    from ._ivp import IVP
+    from ._problem import Problem
+    from .backends import Backend
+
+Vector = Array
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """`value`, `grad` (n,) and `hess` (n, n) at one point `x`; `hess` as computed, not symmetrised.
+
+    `note` says in words what the strategy decided by itself (generated derivatives, number of fixed steps).
+    `counters` are filled in by the harness.
+    """
+
+    value: float
+    grad: Array
+    hess: Array
+    counters: Counters = field(default_factory=Counters)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a strategy can not do, as data; `refusal` turns it into the sentence that is shown everywhere."""
+
+    max_dim: int | None = None
+    autonomous_only: bool = False
+    y1_loss_only: bool = False
+    needs_derivatives: bool = False
+    reversible_only: bool = False
+    parameters: bool = False
+    running_loss: bool = False
+
+    def refusal(self, problem: Problem) -> str | None:
+        """The first reason against `problem`, one sentence; `None` if there is none."""
+        if self.max_dim is not None and problem.dim > self.max_dim:
+            return f"It is limited to {self.max_dim} states, and this problem has {problem.dim}."
+        if self.autonomous_only and not problem.autonomous:
+            return "It needs an autonomous right-hand side, and this one depends on time."
+        if self.y1_loss_only and problem.loss_uses_y0:
+            return "It needs a loss of the final state alone, and this loss depends on the initial state too."
+        if self.needs_derivatives and problem.derivatives is None:
+            return "It needs hand-written derivatives, and this problem has none."
+        if self.reversible_only and problem.dissipative:
+            return "It integrates the state backward in time, which diverges on this dissipative problem."
+        if not self.parameters and problem.wrt != ("y0",):
+            return f"It differentiates by the initial state only, and this problem asks for {', '.join(problem.wrt)}."
+        if not self.running_loss and problem.running_loss is not None:
+            return "It has no running loss yet, and this problem has one."
+        return None
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """The error a strategy promises: `max|H - H_ref| / max|H_ref| <= max(factor * rtol, floor)`."""
+
+    factor: float = 1e3
+    floor: float = 1e-9
+
+    def threshold(self, rtol: float) -> float:
+        """The largest relative error that counts as `ok` at tolerance `rtol`."""
+        return max(self.factor * rtol, self.floor)
+
+
+class Strategy(ABC):
+    """One way of computing a Hessian. Subclass it in a file of its own; `strategies/finite_difference.py` is an example.
+
+    A subclass is a frozen dataclass whose fields are its options, each with a default. `variants` names combinations of
+    options that are listed beside the plain strategy, as `name/variant`; the key `""` is the plain one.
+
+    The law that `hessbench check` tests: with `run = prepare(problem, backend, ivp)`, `run(x)` returns the value, gradient
+    and Hessian at `x` within `accuracy`, does not change `x`, and returns the same again when called again.
+    """
+
+    backends: ClassVar[tuple[str, ...]] = ("numpy",)
+    packages: ClassVar[tuple[str, ...]] = ()  # modules it imports beside the backend's own
+    limits: ClassVar[Limits] = Limits()
+    accuracy: ClassVar[Accuracy] = Accuracy()
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"": {}}
+
+    @abstractmethod
+    def prepare(self, problem: Problem, backend: Backend, ivp: IVP) -> Callable[[Vector], Result]:
+        """Trace and compile here; what this returns is what is timed.
+
+        `ivp.solve` integrates and counts; `backend` differentiates; `problem.derivatives` are the hand-written ones.
+        """
+
+    def why_not(self, problem: Problem) -> str | None:
+        """One sentence that says why this strategy refuses `problem`, or `None`."""
+        return self.limits.refusal(problem)

@@ -1,0 +1,76 @@
+"""Central differences: of the adjoint gradient (2n + 1 gradients), or of the loss (2n^2 + 1 solves).
+
+    H_:j = (g(x + h_j e_j) - g(x - h_j e_j)) / 2h_j
+    H_ij = (L(x + h_i e_i + h_j e_j) - L(x + h_i e_i - h_j e_j) - L(x - h_i e_i + h_j e_j) + L(x - h_i e_i - h_j e_j)) / 4 h_i h_j
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from hessbench import Accuracy, Limits, Result, Strategy, Vector, adjoint_gradient
+
+
+@dataclass(frozen=True)
+class FiniteDifference(Strategy):
+    """2n + 1 adjoint gradients (`of="gradient"`), or 2n^2 + 1 losses (`of="loss"`).
+
+    The increments balance truncation against the solver's own error: a third (gradient) or half (loss) of the digits are
+    lost. Not for production; it needs nothing but function values, so it is a check of everything else.
+    Source: Nocedal & Wright, Numerical Optimization, 2nd ed., section 8.1.
+    """
+
+    of: str = "gradient"
+    accuracy: ClassVar[Accuracy] = Accuracy(factor=1e6, floor=1e-3)
+    variants: ClassVar = {"": {}, "loss": {"of": "loss"}}
+
+    def why_not(self, problem):
+        by_loss = self.of == "loss"
+        return Limits(max_dim=40 if by_loss else 200, parameters=by_loss).refusal(problem)
+
+    def prepare(self, problem, backend, ivp) -> Callable[[Vector], Result]:
+        return self._of_loss(problem, ivp) if self.of == "loss" else self._of_gradient(problem, ivp)
+
+    def _of_gradient(self, problem, ivp):
+        gradient = adjoint_gradient(problem, ivp)
+
+        def hessian(x):
+            value, grad = gradient(x)
+            hess = np.empty((x.size, x.size))
+            for j, h in enumerate(increments(x, 1e2 * ivp.rtol, 3)):
+                up, down = x.copy(), x.copy()
+                up[j] += h
+                down[j] -= h
+                hess[:, j] = (gradient(up)[1] - gradient(down)[1]) / (up[j] - down[j])
+            return Result(value, grad, hess)
+
+        return hessian
+
+    def _of_loss(self, problem, ivp):
+        def loss(x):
+            y0, p = problem.unpack(x)
+            y1 = ivp.solve(lambda t, y: problem.rhs(np, t, y, p), problem.t_span, y0).y1
+            return float(problem.loss(np, y0, y1, p))
+
+        def hessian(x):
+            n, h = x.size, increments(x, ivp.rtol, 4)
+            e, value = np.diag(h), loss(x)
+            hess, grad = np.empty((n, n)), np.empty(n)
+            for i in range(n):
+                for j in range(i):
+                    corners = loss(x + e[i] + e[j]) - loss(x + e[i] - e[j]) - loss(x - e[i] + e[j]) + loss(x - e[i] - e[j])
+                    hess[i, j] = hess[j, i] = corners / (4 * h[i] * h[j])
+                up, down = loss(x + e[i]), loss(x - e[i])
+                grad[i] = (up - down) / (2 * h[i])
+                hess[i, i] = (up - 2 * value + down) / h[i] ** 2
+            return Result(value, grad, hess)
+
+        return hessian
+
+
+def increments(x, noise, order):
+    """Step sizes (n,) that are powers of two near `noise^(1 / order)` times the scale of each component."""
+    h = max(noise, 1e-15) ** (1 / order) * np.maximum(np.abs(x), 0.1)
+    return 2.0 ** np.round(np.log2(h))
