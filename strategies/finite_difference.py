@@ -23,7 +23,7 @@ class FiniteDifference(Strategy):
     """
 
     of: str = "gradient"
-    accuracy: ClassVar[Accuracy] = Accuracy(factor=1e6, floor=1e-3)
+    accuracy: ClassVar[Accuracy] = Accuracy(factor=3e2, power=0.5, floor=1e-6)
     variants: ClassVar = {"": {}, "loss": {"of": "loss"}}
 
     def why_not(self, problem):

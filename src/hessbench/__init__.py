@@ -14,7 +14,10 @@ from ._fixed_step import choose_steps, count_fixed, integrate_fixed, tableau
 from ._ivp import IVP
 from ._loss import LossBlocks, loss_blocks, non_closure
 from ._generated import derivatives_of
+from ._measure import measure
 from ._problem import Problem
+from ._record import Case, Record
+from ._reference import Reference, reference
 from ._registry import problem, problems, strategies
 from ._strategy import Accuracy, Limits, Result, Strategy, Vector
 
@@ -26,6 +29,7 @@ __version__ = "0.1.0"
 __all__ = [
     "IVP",
     "Accuracy",
+    "Case",
     "Counters",
     "Derivatives",
     "HessbenchError",
@@ -36,6 +40,8 @@ __all__ = [
     "NoReference",
     "Prepared",
     "Problem",
+    "Record",
+    "Reference",
     "Result",
     "Sparsity",
     "Strategy",
@@ -50,9 +56,11 @@ __all__ = [
     "integrate_fixed",
     "loss_blocks",
     "non_closure",
+    "measure",
     "prepare",
     "problem",
     "problems",
+    "reference",
     "strategies",
     "tableau",
 ]

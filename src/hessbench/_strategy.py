@@ -66,14 +66,20 @@ class Limits:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """The error a strategy promises: `max|H - H_ref| / max|H_ref| <= max(factor * rtol, floor)`."""
+    """The error a strategy promises: `max|H - H_ref| / max|H_ref| <= max(factor * rtol^power, floor)`, at most `CAP`.
+
+    The default allows three digits less than the tolerance of the solver, which long and chaotic problems need.
+    """
 
     factor: float = 1e3
+    power: float = 1.0
     floor: float = 1e-9
+
+    CAP: ClassVar[float] = 3e-3
 
     def threshold(self, rtol: float) -> float:
         """The largest relative error that counts as `ok` at tolerance `rtol`."""
-        return max(self.factor * rtol, self.floor)
+        return min(self.CAP, max(self.factor * rtol**self.power, self.floor))
 
 
 class Strategy(ABC):

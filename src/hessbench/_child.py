@@ -1,0 +1,185 @@
+"""The measuring process: reads one case from standard input, reports each stage as a line of JSON on descriptor `argv[1]`.
+
+Run by `measure`, never imported by it. Stages: `loaded`, `imported`, `prepared`, `called`, `judged`, `timed`, `done`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from statistics import median
+from typing import Any
+
+from ._api import Prepared, prepare, resolve
+from ._errors import HessbenchError, InvalidInput, Unavailable, Unsupported
+from ._gate import errors, judge
+from ._measure import blank, problem_of, strategy_of
+from ._record import Case, Record
+from ._reference import points, reference
+
+PACKAGES = {"numpy": ("numpy", "scipy"), "jax": ("jax", "jaxlib"), "torch": ("torch",)}
+
+
+def main() -> None:
+    """Measure the case on standard input. The exit status is 0 whenever a record was written."""
+    out = os.fdopen(int(sys.argv[1]), "w", buffering=1)
+    request = json.load(sys.stdin)
+    case, memory_mib, budget = Case(**request["case"]), request["memory_limit_mib"], request["budget"]
+    record = blank(case, "failed")
+
+    def report(stage: str, record: Record) -> None:
+        out.write(json.dumps({"stage": stage, "record": record.to_json()}) + "\n")
+
+    try:
+        if request.get("only_reference"):
+            problem = problem_of(case)
+            for x in points(problem):
+                reference(problem, x)
+        else:
+            for stage, record in stages(case, memory_mib, budget):
+                report(stage, record)
+    except Unsupported as error:
+        record = replace(record, status="unsupported", message=str(error))
+    except Unavailable as error:
+        record = replace(record, status="unavailable", message=str(error))
+    except MemoryError:
+        record = replace(record, status="failed", message=f"MemoryError: more than the limit of {memory_mib} MiB")
+    except HessbenchError as error:
+        record = replace(record, status="failed", message=f"{type(error).__name__}: {error}")
+    except Exception as error:
+        out_of_memory = "bad_alloc" in str(error) or "RESOURCE_EXHAUSTED" in str(error) or "can't allocate" in str(error)
+        text = f"more than the limit of {memory_mib} MiB" if out_of_memory else first_line(error)
+        record = replace(record, status="failed", message=f"{type(error).__name__}: {text}")
+    report("done", replace(record, median_s=None, best_s=None) if record.status != "ok" else record)
+
+
+def stages(case: Case, memory_mib: int | None, budget: float) -> Iterator[tuple[str, Record]]:
+    """Yield `(stage, record so far)`; the record is complete at the last one. Only a gated case is timed."""
+    problem = problem_of(case)
+    strategy = strategy_of(case)
+    chosen, backend_name = resolve(strategy, case.backend)
+    record = replace(blank(case, "failed"), backend=backend_name, size=problem.size, dim=problem.dim)
+    yield "loaded", record
+    targets = [(x, reference(problem, x)) for x in points(problem)]
+    limit_memory(memory_mib)
+
+    start = time.perf_counter()
+    importing(backend_name)
+    record = replace(record, import_s=time.perf_counter() - start, versions=versions(backend_name, chosen.packages))
+    yield "imported", record
+
+    start = time.perf_counter()
+    run = prepare(
+        problem, chosen, backend=backend_name, rtol=case.rtol, atol=case.atol, method=case.method
+    )
+    record = replace(record, prepare_s=time.perf_counter() - start)
+    yield "prepared", record
+
+    start = time.perf_counter()
+    result = run(problem.x0)
+    first_s = time.perf_counter() - start
+    record = replace(record.with_counters(result.counters), note=result.note)
+    yield "called", record
+
+    found = [errors(result, targets[0][1], problem.x0)]
+    if len(targets) > 1:
+        found.append(errors(run(targets[1][0]), targets[1][1], targets[1][0]))
+    agreement = max(target.agreement for _, target in targets)
+    perturbed = found[1] if len(found) > 1 else None
+    record = judge(record, found[0], perturbed, agreement, chosen.accuracy.threshold(case.rtol))
+    yield "judged", record
+    if record.status != "ok":
+        return
+    seconds = steady_state(run, problem.x0, budget)
+    record = replace(
+        record, first_s=first_s, best_s=min(seconds), median_s=median(seconds), repeats=len(seconds)
+    )
+    yield "timed", record
+    yield "weighed", replace(record, peak_mib=peak_mib(run, problem.x0))
+
+
+def steady_state(run: Prepared, x: Any, budget: float) -> list[float]:
+    """Seconds of repeated calls: at least three, then until `budget` seconds are spent, at most 1000."""
+    seconds: list[float] = []
+    gc.collect()
+    gc.disable()
+    try:
+        while len(seconds) < 3 or (sum(seconds) < budget and len(seconds) < 1000):
+            start = time.perf_counter()
+            run(x)
+            seconds.append(time.perf_counter() - start)
+    finally:
+        gc.enable()
+    return seconds
+
+
+def peak_mib(run: Prepared, x: Any) -> float | None:
+    """MiB that one call of a warm process needs on top of what it holds; `None` where `/proc` cannot tell.
+
+    The kernel's high-water mark of resident memory is reset before the call, so that imports do not count.
+    """
+    gc.collect()
+    try:
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")
+        before = _status_kib("VmRSS")
+        run(x)
+        return max(0, _status_kib("VmHWM") - before) / 1024
+    except OSError:
+        return None
+
+
+def limit_memory(memory_mib: int | None) -> None:
+    """Make allocations beyond what is held now plus `memory_mib` fail (data segment and private mappings)."""
+    if memory_mib is None:
+        return
+    with contextlib.suppress(OSError, ValueError):
+        held = _status_kib("VmData") * 1024
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        resource.setrlimit(resource.RLIMIT_DATA, (held + memory_mib * 2**20, hard))
+
+
+def importing(backend_name: str) -> None:
+    """Import a framework, which is what `import_s` times."""
+    from . import backends
+
+    backends.backend(backend_name)
+
+
+def versions(backend_name: str, packages: tuple[str, ...]) -> str:
+    """`package version` of everything that a case runs on, separated by commas."""
+    names = ["hessbench", "numpy", "scipy", *PACKAGES.get(backend_name, (backend_name,)), *packages]
+    found = []
+    for name in dict.fromkeys(names):
+        with contextlib.suppress(PackageNotFoundError):
+            found.append(f"{name} {version(name)}")
+    return ", ".join(found)
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's text, at most 300 characters."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else "no message"
+
+
+def _status_kib(key: str) -> int:
+    with open("/proc/self/status") as file:
+        for line in file:
+            if line.startswith(key + ":"):
+                return int(line.split()[1])
+    raise InvalidInput(f"/proc/self/status has no {key}.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""One case and what was measured of it: flat, so that a list of records is a table."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from ._counters import Counters
+from ._errors import InvalidInput
+
+STATUSES = ("ok", "inaccurate", "wrong", "failed", "timeout", "unsupported", "unavailable")
+
+
+@dataclass(frozen=True)
+class Case:
+    """What to measure. `problem` and `strategy` are names or paths of files; `arguments` go to the problem family."""
+
+    problem: str
+    strategy: str
+    backend: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    rtol: float = 1e-10
+    atol: float | None = None
+    method: str = "DOP853"
+
+    @property
+    def label(self) -> str:
+        """`strategy@backend`, the name of a contender in tables."""
+        return f"{self.strategy}@{self.backend}" if self.backend else self.strategy
+
+    @property
+    def problem_label(self) -> str:
+        """`problem(key=value, ...)`, the name of a problem in tables."""
+        inner = ", ".join(f"{k}={v}" for k, v in sorted(self.arguments.items()))
+        return f"{self.problem}({inner})" if inner else self.problem
+
+
+@dataclass(frozen=True)
+class Record:
+    """One measured case. Seconds, MiB, relative errors; `None` where nothing was measured.
+
+    Errors are `max|dH| / max|H_ref|` at the problem's own point and at its perturbed point (the gate takes the worst), for
+    the gradient and the value on the scale that `H` and `x` give them. Times and memory exist only for status `ok`.
+
+    - `status`: `ok`; `inaccurate` (error above the strategy's `threshold`); `wrong` (error above 1 %, or not finite);
+      `failed` (with the message); `timeout`; `unsupported` (with the reason); `unavailable` (a package is missing)
+    - `import_s`, `prepare_s`, `first_s`: importing, tracing and compiling, first call; `best_s`, `median_s` of `repeats` calls
+    - `peak_mib`: high-water mark of one call above the warm process
+    """
+
+    problem: str
+    arguments: str
+    size: int | None
+    dim: int | None
+    strategy: str
+    backend: str | None
+    rtol: float
+    atol: float
+    method: str
+    status: str
+    message: str = ""
+    note: str = ""
+    threshold: float | None = None
+    error_hess: float | None = None
+    error_hess_perturbed: float | None = None
+    error_grad: float | None = None
+    error_value: float | None = None
+    asymmetry: float | None = None
+    reference_agreement: float | None = None
+    import_s: float | None = None
+    prepare_s: float | None = None
+    first_s: float | None = None
+    best_s: float | None = None
+    median_s: float | None = None
+    repeats: int | None = None
+    peak_mib: float | None = None
+    solves: int | None = None
+    steps: int | None = None
+    rejected: int | None = None
+    rhs: int | None = None
+    rhs_weighted: float | None = None
+    vjps: int | None = None
+    jacobians: int | None = None
+    contractions: int | None = None
+    versions: str = ""
+
+    def __post_init__(self) -> None:
+        if self.status not in STATUSES:
+            raise InvalidInput(f"`status` is {self.status!r}; expected one of {', '.join(STATUSES)}.")
+
+    @property
+    def error(self) -> float | None:
+        """The larger of the two Hessian errors."""
+        known = [e for e in (self.error_hess, self.error_hess_perturbed) if e is not None]
+        return max(known) if known else None
+
+    def with_counters(self, counters: Counters) -> Record:
+        """The same record with the counts of one Hessian."""
+        return replace(self, **asdict(counters))
+
+    def to_json(self) -> dict[str, Any]:
+        """A flat dictionary that JSON can hold: infinities and NaN become strings."""
+        return {k: repr(v) if isinstance(v, float) and not math.isfinite(v) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Record:
+        """The inverse of `to_json`. Raises `InvalidInput` for unknown or missing fields."""
+        names = {f.name for f in fields(cls)}
+        unknown = set(data) - names
+        if unknown:
+            raise InvalidInput(f"A record has no field {', '.join(map(repr, sorted(unknown)))}.")
+        decoded = {k: float(v) if v in ("inf", "-inf", "nan") else v for k, v in data.items()}
+        try:
+            return cls(**decoded)
+        except TypeError as error:
+            raise InvalidInput(f"Not a record: {error}") from None
+
+
+def arguments_json(arguments: Mapping[str, Any]) -> str:
+    """The arguments of a problem family as one canonical JSON string."""
+    return json.dumps(dict(arguments), sort_keys=True)

@@ -1,0 +1,251 @@
+"""References: value, gradient and Hessian by two independent methods that agree, cached by content.
+
+- the closed form, where the problem has one at this point
+- the second-order discrete adjoint of a fixed-step Dormand-Prince 8 integration, with the problem's NumPy derivatives
+- automatic differentiation by JAX, autograd or torch through another number of steps of the same formula
+
+The first two that can be had are compared; the first of them is the reference. Two integrations share neither the step size
+nor the way of differentiating, and derivative code only where one framework is all there is. From `PROBED` unknowns on, the second one is compared through its gradient
+and products with random vectors instead of the whole matrix.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from platformdirs import user_cache_path
+
+from ._derivatives import Array
+from ._errors import NoReference
+from ._fixed_step import Tableau, choose_steps, integrate_fixed, tableau
+from ._generated import derivatives_of
+from ._loss import loss_blocks
+from ._problem import Problem
+
+FORMAT = 1  # part of the cache key: raise it when what is computed changes
+PROBED = 40
+AGREE = 1e-7
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """Value, `grad` (n,), `hess` (n, n) at one point; `agreement` is the relative difference of the two methods in `how`."""
+
+    value: float
+    grad: Array
+    hess: Array
+    agreement: float
+    how: str
+
+
+def reference(problem: Problem, x: Any = None) -> Reference:
+    """The reference at `x` (default: the problem's own point), from the cache when it was computed before.
+
+    The cache is the folder `HESSBENCH_CACHE`, or the user's cache folder. Raises `NoReference` when no two methods agree
+    to `AGREE`, naming both and their difference.
+    """
+    x = problem.check_x(x)
+    path = cache_path(problem, x)
+    try:
+        with np.load(path) as data:
+            return Reference(float(data["value"]), data["grad"], data["hess"], float(data["agreement"]), str(data["how"]))
+    except (OSError, ValueError, KeyError):
+        pass  # absent or damaged: compute it
+    out = compute_reference(problem, x)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}.part")
+    with part.open("wb") as file:
+        np.savez(file, value=out.value, grad=out.grad, hess=out.hess, agreement=out.agreement, how=out.how)
+    part.replace(path)
+    return out
+
+
+def points(problem: Problem) -> list[Array]:
+    """Where the gate compares: the problem's own point, and its perturbed point if it has one."""
+    return [problem.x0] if problem.perturbed is None else [problem.x0, problem.perturbed]
+
+
+def is_cached(problem: Problem, x: Array) -> bool:
+    """Whether `reference(problem, x)` would be a look-up."""
+    return cache_path(problem, x).is_file()
+
+
+def cache_path(problem: Problem, x: Array) -> Path:
+    """The file of one reference."""
+    return cache_folder() / "references" / f"{problem.name}-{content_key(problem, x)}.npz"
+
+
+def cache_folder() -> Path:
+    """Where references are kept: `HESSBENCH_CACHE`, else the user's cache folder."""
+    return Path(os.environ.get("HESSBENCH_CACHE") or user_cache_path("hessbench"))
+
+
+def content_key(problem: Problem, x: Array) -> str:
+    """A hash of everything the numbers depend on: arrays, times, the source of the functions, and their values nearby."""
+    digest = hashlib.sha256(f"{FORMAT} {problem.name} {problem.t_span} {problem.wrt}".encode())
+    for key, value in sorted(problem.params.items()):
+        digest.update(key.encode() + np.ascontiguousarray(value).tobytes())
+    for array in (x, problem.y0):
+        digest.update(array.tobytes())
+    y0, p = problem.unpack(x)
+    for function in (problem.rhs, problem.loss):
+        try:
+            digest.update(inspect.getsource(function).encode())
+        except (OSError, TypeError):
+            digest.update(getattr(function, "__code__", function).__class__.__name__.encode())
+    nearby = [problem.rhs(np, t, y, p) for t in problem.t_span for y in (y0, 0.9 * y0 + 0.05)]
+    nearby.append(problem.loss(np, y0, 0.9 * y0 + 0.05, p))
+    for value in nearby:
+        digest.update(np.array2string(np.asarray(value), precision=10, threshold=10**9).encode())
+    return digest.hexdigest()[:20]
+
+
+def compute_reference(problem: Problem, x: Array) -> Reference:
+    """The reference without the cache."""
+    n = choose_steps(problem, x, tableau("DOP853"), 1e-12)
+    gap, names = np.inf, ""
+    for _ in range(3):
+        ways = _ways(problem, x, n)
+        if len(ways) < 2:
+            raise NoReference(
+                f"problem {problem.name!r}: a reference needs two independent methods and only {len(ways)} can be had here. "
+                f"Install jax, autograd or torch: pip install 'hessbench[autograd]'."
+            )
+        (first, a), (second, b) = [(name, way()) for name, way in ways[:2]]
+        gap, names = a.gap(b), f"{first}; {second}"
+        if gap <= 1e-10:
+            break
+        n *= 2
+    if not gap <= AGREE or a.hess is None:
+        raise NoReference(
+            f"problem {problem.name!r}: {names} differ by {gap:.1e} relative, more than {AGREE:g}. Its right-hand side or a "
+            f"hand-written derivative may be wrong (`hessbench check` compares them), or the problem is chaotic over "
+            f"its time span: shorten it."
+        )
+    return Reference(float(a.value), a.grad, a.hess, gap, names)
+
+
+def _ways(problem: Problem, x: Array, n: int) -> list[tuple[str, Callable[[], Check]]]:
+    """The methods that can be had for this problem here, best first, each with its name."""
+    from .backends import available
+
+    scheme, ways = tableau("DOP853"), []
+    exact = problem.exact(x) if problem.exact is not None else None
+    frameworks = [name for name in ("jax", "autograd", "torch") if available(name)]
+    if exact is not None:
+        ways.append(("closed form", lambda: Check(*exact)))
+    if problem.wrt == ("y0",) and (problem.derivatives is not None or frameworks):
+        derivatives = derivatives_of(problem)
+        frameworks.sort(key=lambda name: name in derivatives.source)  # prefer one that did not make these derivatives
+        label = f"discrete adjoint, {n} steps, derivatives {derivatives.source}"
+        ways.append((label, lambda: Check(*discrete_adjoint(problem, x, scheme, n))))
+    for more, name in enumerate(frameworks):
+        m = (3 + more) * n // 2 + 1
+        ways.append((f"automatic differentiation by {name}, {m} steps", lambda m=m, name=name: automatic(problem, x, m, name)))
+    return ways
+
+
+@dataclass(frozen=True, eq=False)
+class Check:
+    """Value and gradient with the whole Hessian, or with its products with the columns of `probes()`."""
+
+    value: float
+    grad: Array
+    hess: Array | None
+    products: Array | None = None
+
+    def gap(self, other: Check) -> float:
+        """The largest relative difference; infinite when anything is not finite."""
+        pairs = [(self.grad, other.grad)]
+        if self.hess is not None and other.hess is not None:
+            pairs.append((self.hess, other.hess))
+        else:
+            mine, theirs = ((c.hess @ probes(self.grad.size) if c.products is None else c.products) for c in (self, other))
+            pairs.append((mine, theirs))
+        scale = np.max(np.abs(pairs[1][0])) or 1.0
+        gaps = [np.max(np.abs(a - b)) / max(scale, np.max(np.abs(a))) for a, b in pairs]
+        worst = float(max(gaps))
+        return worst if np.isfinite(worst) else np.inf
+
+
+def probes(n: int) -> Array:
+    """Three fixed random directions, (n, 3)."""
+    return np.random.default_rng(1).standard_normal((n, 3)) / np.sqrt(n)
+
+
+def discrete_adjoint(problem: Problem, x: Array, scheme: Tableau, n: int) -> tuple[float, Array, Array]:
+    """Exact derivatives of `n` equal Runge-Kutta steps, walking backward through the states of the forward pass.
+
+    With the step map `phi`: `lambda <- phi'^T lambda`, `S <- phi'^T S phi' + lambda_k phi_k''`, `Phi` and its products with
+    the loss blocks at the end. O(N^2) memory beside the N states of each step; O(stages N^3) per step.
+    """
+    y0, p = problem.unpack(x)
+    derivatives, (blocks, _) = derivatives_of(problem), loss_blocks(problem)
+    (t0, t1), size = problem.t_span, problem.dim
+    h, a, b, c = (t1 - t0) / n, *(np.array(_square(scheme.a)),), np.array(scheme.b), np.array(scheme.c)
+
+    def stages(t: float, y: Array) -> tuple[Array, Array]:
+        points, slopes = np.empty((len(b), size)), np.empty((len(b), size))
+        for i in range(len(b)):
+            points[i] = y + h * (a[i, :i] @ slopes[:i])
+            slopes[i] = problem.rhs(np, t + c[i] * h, points[i], p)
+        return points, y + h * (b @ slopes)
+
+    states = [y0]
+    for k in range(n):
+        states.append(stages(t0 + k * h, states[-1])[1])
+    end = blocks(y0, states[-1], p)
+    lam, second, cross = end.l1, end.l11, end.l01
+    for k in reversed(range(n)):
+        t, (points, _) = t0 + k * h, stages(t0 + k * h, states[k])
+        jacobians = derivatives.jac(t + c * h, points, p)
+        tangents, slopes = np.empty_like(jacobians), np.empty_like(jacobians)
+        for i in range(len(b)):
+            tangents[i] = np.eye(size) + h * np.tensordot(a[i, :i], slopes[:i], 1)
+            slopes[i] = jacobians[i] @ tangents[i]
+        phi = np.eye(size) + h * np.tensordot(b, slopes, 1)
+        q, theta = np.empty_like(points), np.empty_like(points)
+        for i in reversed(range(len(b))):
+            q[i] = h * (b[i] * lam + a[i + 1 :, i] @ theta[i + 1 :])
+            theta[i] = q[i] @ jacobians[i]
+        second = phi.T @ second @ phi
+        for v, curvature in zip(tangents, derivatives.vhp(t + c * h, points, q, p), strict=True):
+            second = second + v.T @ curvature @ v
+        cross, lam = cross @ phi, lam + theta.sum(0)
+    return end.value, end.l0 + lam, end.l00 + cross + cross.T + second
+
+
+def automatic(problem: Problem, x: Array, n: int, framework: str) -> Check:
+    """Derivatives of `n` equal Dormand-Prince 8 steps by a framework; the Hessian by products from `PROBED` unknowns on."""
+    from .backends import backend
+
+    b, scheme = backend(framework), tableau("DOP853")
+    params, f = b.params(problem), b.rhs(problem)
+
+    def value(x: Any) -> Any:
+        y0, p = problem.unpack(x, params)
+        y1 = integrate_fixed(b, scheme, lambda t, y: f(t, y, p), problem.t_span, y0, n)
+        return problem.loss(b.xp, y0, y1, p)
+
+    whole = x.size < PROBED
+
+    def everything(z: Any) -> tuple[Any, ...]:
+        gradient = b.grad(value)
+        second = [b.hessian(value)(z)] if whole else [b.jvp(gradient, z, b.asarray(v))[1] for v in probes(x.size).T]
+        return (value(z), gradient(z), *second)
+
+    value_at, grad, *second = (b.to_numpy(a) for a in b.compile(everything)(b.asarray(x)))
+    if whole:
+        return Check(float(value_at), grad, second[0])
+    return Check(float(value_at), grad, None, np.stack(second, axis=1))
+
+
+def _square(rows: tuple[tuple[float, ...], ...]) -> list[list[float]]:
+    return [[*row, *[0.0] * (len(rows) - len(row))] for row in rows]
