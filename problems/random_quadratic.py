@@ -2,16 +2,16 @@
 
     dy_k/dt = A_ki y_i + B_kij y_i y_j  on (0, 0.2),  loss |y(0.2)|^2
 
-`A_ki ~ N(0, N^-1/2)`, `B_kij ~ N(0, N^-1)` and `y_i(0) ~ N(0, 1)` (standard deviations), drawn in this order from NumPy's
-`RandomState(seed)`, so that the numbers are the same everywhere. Section 5 of arXiv:2301.08085. With `G = A + B y`,
-`F = G y` costs `2 N^3 + 2 N^2 - N` operations, nearly all in the product `B y`.
+`A_ki ~ N(0, N^-1/2)`, `B_kij ~ N(0, N^-1)` and `y_i(0) ~ N(0, 1)` (standard deviations), drawn in this order from
+NumPy's `RandomState(seed)`, so that the numbers are the same everywhere. Section 5 of arXiv:2301.08085. With
+`G = A + B y`, `F = G y` costs `2 N^3 + 2 N^2 - N` operations, nearly all in the product `B y`.
 
     F_k,i = A_ki + (B_kij + B_kji) y_j        s_k F_k,ij = s_k (B_kij + B_kji)
 """
 
 import numpy as np
 
-from hessbench import Derivatives, InvalidInput, Problem
+from hessbench import Derivatives, InvalidInput, LossBlocks, Problem
 
 
 def rhs(xp, t, y, p):
@@ -28,29 +28,43 @@ def loss(xp, y0, y1, p):
     return xp.sum(y1 * y1)
 
 
-def derivatives(b):
-    """NumPy derivatives; `b` is B_kij (n, n, n), whose symmetrised form is made once."""
+def loss_blocks(y0, y1, p):
+    none = np.zeros((y1.size, y1.size))
+    return LossBlocks(float(y1 @ y1), np.zeros(y1.size), 2 * y1, none, none, 2 * np.eye(y1.size))
+
+
+def symmetrised(b):
+    """`B_kij + B_kji` as matrices (n, n^2): rows j, columns (k, i), for `y_j`; rows k, columns (i, j), for `s_k`."""
     n = len(b)
     sym = b + b.transpose(0, 2, 1)
-    flat = np.ascontiguousarray(sym.transpose(2, 0, 1)).reshape(n, n * n)  # [j, (k, i)], for y_j
-    contracted = sym.reshape(n, n * n)  # [k, (i, j)], for s_k
+    return np.ascontiguousarray(sym.transpose(2, 0, 1)).reshape(n, n * n), sym.reshape(n, n * n)
+
+
+def derivatives(b):
+    """NumPy derivatives; the symmetrised form of `b` (n, n, n) is made once, of any other `p["B"]` at each call."""
+    n, own = len(b), symmetrised(b)
+
+    def matrices(p):
+        return own if p["B"] is b else symmetrised(p["B"])
 
     def jac(t, y, p):
-        return p["A"] + (y @ flat).reshape(*y.shape[:-1], n, n)
+        return p["A"] + (y @ matrices(p)[0]).reshape(*y.shape[:-1], n, n)
 
     def vjp(t, y, s, p):
         return (s[..., None, :] @ jac(t, y, p))[..., 0, :]
 
     def vhp(t, y, s, p):
-        return (s @ contracted).reshape(*s.shape[:-1], n, n) + np.zeros((*y.shape[:-1], 1, 1))
+        out = (s @ matrices(p)[1]).reshape(*s.shape[:-1], n, n)
+        lead = np.broadcast_shapes(y.shape, s.shape)[:-1]
+        return out if out.shape[:-2] == lead else np.broadcast_to(out, (*lead, n, n)).copy()
 
     return Derivatives(vjp=vjp, jac=jac, vhp=vhp)
 
 
 def problem(n: int = 10, seed: int = 0) -> Problem:
     """The system with `n >= 1` states."""
-    if n < 1:
-        raise InvalidInput(f"random-quadratic: `n` is {n}, expected a number of states of at least 1.")
+    if not isinstance(n, int | np.integer) or n < 1:
+        raise InvalidInput(f"random-quadratic: `n` is {n!r}, expected a number of states of at least 1.")
     rng = np.random.RandomState(seed)
     a = rng.normal(scale=n**-0.5, size=(n, n))
     b = rng.normal(scale=1 / n, size=(n, n, n))
@@ -65,7 +79,8 @@ def problem(n: int = 10, seed: int = 0) -> Problem:
         autonomous=True,
         loss_uses_y0=False,
         derivatives=derivatives(b),
+        loss_blocks=loss_blocks,
         overrides={"casadi": rhs_mx},
-        perturbed=y0 + 0.1 * np.sin(np.arange(1, n + 1)),
+        perturbed=y0 + (7 * np.arange(n) % 11 - 5) / 50,
         size=n,
     )

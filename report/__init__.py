@@ -1,1 +1,26 @@
-"""Reports: load results, make tables and figures, write one self-contained HTML page."""
+"""Reports: load results, make tables and figures, write one self-contained HTML page.
+
+loaded = load(["results"])                  # asv's JSON, stored records, `compare` output -> one tidy table, warnings
+page = build(["results"], "report.html")    # the page; `page.warnings` names what could not be read
+export(loaded.table, "hessians.parquet")    # or .csv
+"""
+
+from .export import export
+from .load import Loaded, load
+from .page import Page, build, write_figures
+from .static import readme_figure
+from .tables import latest, outcomes, pareto, ranking
+
+__all__ = [
+    "Loaded",
+    "Page",
+    "build",
+    "export",
+    "latest",
+    "load",
+    "outcomes",
+    "pareto",
+    "ranking",
+    "readme_figure",
+    "write_figures",
+]

@@ -40,7 +40,7 @@ class Problem:
         `dissipative` says that the flow contracts so strongly that integrating the state backward fails.
     derivatives : hand-written NumPy derivatives of `rhs`
     loss_blocks : hand-written `blocks(y0, y1, p) -> LossBlocks`, NumPy derivatives of `loss`
-    exact : `exact(x)` -> (value, grad (n,), hess (n, n)) in closed form
+    exact : `exact(x)` -> (value, grad (n,), hess (n, n)) in closed form, or `None` at an `x` where there is none
     overrides : per-framework replacement of `rhs`, for example `{"casadi": rhs_mx}` with `xp = casadi`
     perturbed : a second point `x` where the Hessian is checked too, away from any special one such as a closed orbit
     size : what `size` means for the family (for labels), for example `10` in `random-quadratic`, N = 10
@@ -63,7 +63,7 @@ class Problem:
     dissipative: bool = False
     derivatives: Derivatives | None = None
     loss_blocks: Callable[[Array, Array, Params], LossBlocks] | None = None
-    exact: Callable[[Array], tuple[float, Array, Array]] | None = None
+    exact: Callable[[Array], tuple[float, Array, Array] | None] | None = None
     overrides: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     perturbed: Array | None = None
     size: int | None = None

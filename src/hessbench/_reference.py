@@ -234,17 +234,14 @@ def automatic(problem: Problem, x: Array, n: int, framework: str) -> Check:
         y1 = integrate_fixed(b, scheme, lambda t, y: f(t, y, p), problem.t_span, y0, n)
         return problem.loss(b.xp, y0, y1, p)
 
-    whole = x.size < PROBED
-
-    def everything(z: Any) -> tuple[Any, ...]:
-        gradient = b.grad(value)
-        second = [b.hessian(value)(z)] if whole else [b.jvp(gradient, z, b.asarray(v))[1] for v in probes(x.size).T]
-        return (value(z), gradient(z), *second)
-
-    value_at, grad, *second = (b.to_numpy(a) for a in b.compile(everything)(b.asarray(x)))
-    if whole:
-        return Check(float(value_at), grad, second[0])
-    return Check(float(value_at), grad, None, np.stack(second, axis=1))
+    z = b.asarray(x)
+    if x.size < PROBED:
+        value_at, grad, hess = (b.to_numpy(a) for a in b.compile(b.value_grad_hessian(value))(z))
+        return Check(float(value_at), grad, hess)
+    gradient = b.grad(value)
+    products = b.compile(lambda z, m: b.jvp(gradient, z, m))
+    grad, columns = (b.to_numpy(a) for a in products(z, b.asarray(probes(x.size))))
+    return Check(float(b.to_numpy(b.compile(value)(z))), grad, None, columns)
 
 
 def _square(rows: tuple[tuple[float, ...], ...]) -> list[list[float]]:

@@ -1,0 +1,1 @@
+"""Benchmarks for asv. Thin classes: what is measured is in `hessbench`, what is compared is declared in `common`."""

@@ -1,0 +1,128 @@
+"""What the suites compare, and how a suite turns cases into records. Nothing here depends on what is installed.
+
+A suite measures in one `setup_cache`: every case in a child process of its own, behind the correctness gate. Its
+`track_` benchmarks only read. asv stores numbers alone, so the full records, with the message that says why a case has
+no time, are appended to `results/records/` as they are made: an interruption loses the case in progress and no other.
+"""
+
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hessbench import Case, measure, strategies
+
+ROOT = Path(__file__).resolve().parents[1]
+LARGE = bool(os.environ.get("HESSBENCH_LARGE"))
+HALF_HOUR = 1800
+UNITS = {"status": "code", "peak_mib": "MiB", "rhs": "evaluations"}
+
+
+def contenders():
+    """`strategy@backend` for every file of the strategies folder, whether its backend is installed or not."""
+    return [f"{p.name}@{b}" for p in strategies().values() if Path(p.origin).is_file() for b in _backends(p)]
+
+
+def _backends(plugin):
+    return plugin.target.backends if plugin.target is not None else ("numpy",)
+
+
+def labels(problems):
+    """asv parameters of `(name, arguments)` pairs, as `name(key=value)`."""
+    return [Case(name, "", arguments=arguments).problem_label for name, arguments in problems]
+
+
+def cases(problems, tolerances):
+    """All cases of a grid by their asv parameters (problem, contender, rtol), in the order they are measured."""
+    out = {}
+    for label, (name, arguments) in zip(labels(problems), problems, strict=True):
+        for rtol in tolerances:
+            for contender in contenders():
+                strategy, _, backend = contender.partition("@")
+                out[label, contender, rtol] = Case(name, strategy, backend, arguments, rtol)
+    return out
+
+
+def measure_all(suite, grid, **limits):
+    """Measure every case of `grid`, a dictionary; return `{key: record}` and keep each record on disk at once."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # how asv stops it: the case in progress is to be stopped too
+    run = provenance(suite)
+    folder = Path(os.environ.get("HESSBENCH_RESULTS", ROOT / "results")) / "records"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{run['machine']}-{run['commit'][:8]}-{suite}.jsonl"
+    records = {}
+    with path.open("a", encoding="utf-8") as file:
+        for key, case in grid.items():
+            record = measure(case, **limits)
+            records[key] = record
+            file.write(json.dumps({"run": {**run, "date": now()}, "record": record.to_json()}) + "\n")
+            file.flush()
+    return records
+
+
+def stored(record, field):
+    """A field of a record (`number`, a better name, is an option of asv); where nothing was measured asv shows `n/a` instead of a failure."""
+    from asv_runner.benchmarks.mark import SkipNotImplemented
+
+    value = getattr(record, field)
+    if value is None:
+        raise SkipNotImplemented(record.message)
+    return value
+
+
+def declared(suite):
+    """A class decorator: version (asv's own sees neither parameters nor plugins) and unit of every benchmark."""
+    for name, function in vars(suite).items():
+        kind, _, field = name.partition("_")
+        if kind in ("time", "track"):
+            function.version = "1"
+        if kind == "track":
+            function.unit = UNITS.get(field, "seconds" if field.endswith("_s") else "relative")
+    return suite
+
+
+def provenance(suite):
+    """Who measured what, where: the part of a stored line that is not the record."""
+    commit = os.environ.get("ASV_COMMIT")  # set when asv installed the package itself
+    dirty = False
+    if commit is None:
+        commit = _git("rev-parse", "HEAD") or "unknown"
+        dirty = bool(_git("status", "--porcelain", "--untracked-files=no", "--", "src", "strategies", "problems"))
+    return {
+        "suite": suite,
+        "machine": platform.node(),
+        "cpu": cpu(),
+        "cores": os.cpu_count(),
+        "os": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "commit": commit,
+        "dirty": dirty,
+        "command": f"asv run --bench {suite}",
+    }
+
+
+def cpu():
+    """The processor's name, or its architecture where the system does not tell."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def now():
+    """The present moment in UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _git(*arguments):
+    try:
+        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.strip()

@@ -1,0 +1,123 @@
+"""Reading results: asv's JSON, stored records (JSON lines) and the output of `hessbench compare`, into one tidy table.
+
+A file that is truncated, damaged or foreign is named in `Loaded.warnings` and skipped; it never hides the others.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hessbench import HessbenchError, InvalidInput, Record
+
+from .asv_results import Foreign, rows_of
+from .columns import KEY, Table, contender, gate, missing, tidy
+
+BESIDES = ("benchmarks.json", "machine.json")  # asv's own descriptions, not results
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """`table`: one row per case (see `columns`); `warnings`: one sentence for each thing that was left out, and why."""
+
+    table: Table
+    warnings: tuple[str, ...] = ()
+
+
+def load(paths: Iterable[str | Path]) -> Loaded:
+    """Read files, and all `.json` and `.jsonl` files below folders.
+
+    A case that asv and a stored record both know is one row: asv's numbers over those of the record.
+    Raises `InvalidInput` when a path does not exist.
+    """
+    warnings: list[str] = []
+    groups: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for path, root in _files(paths):
+        try:
+            found = list(_rows(path, root, warnings))
+        except (OSError, UnicodeDecodeError, Foreign, ValueError, TypeError, KeyError, AttributeError) as error:
+            warnings.append(f"{path}: skipped, {_reason(error)}.")
+            continue
+        for row in found:
+            row["source"] = path.name
+            _merge(groups, row)
+    rows, dropped = gate(groups.values())
+    return Loaded(tidy(rows), (*warnings, *dropped))
+
+
+def _files(paths: Iterable[str | Path]) -> list[tuple[Path, Path]]:
+    """Records before asv's files, so that asv's numbers are laid over them; older names before newer ones."""
+    out: dict[Path, Path] = {}
+    for given in map(Path, paths):
+        if given.is_dir():
+            found = (p for kind in ("*.jsonl", "*.json") for p in sorted(given.rglob(kind)))
+            out.update({p: given for p in found if p.name not in BESIDES})
+        elif given.is_file():
+            out[given] = given.parent
+        else:
+            raise InvalidInput(f"There is no file or folder {str(given)!r}; `make compare` writes `results`.")
+    return sorted(out.items(), key=lambda item: item[0].suffix != ".jsonl")
+
+
+def _rows(path: Path, root: Path, warnings: list[str]) -> Iterable[dict[str, Any]]:
+    if path.suffix == ".jsonl":
+        yield from _lines(path, warnings)
+        return
+    data = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(data, list):
+        yield from (_record({"record": item}) for item in data)
+    else:
+        yield from rows_of(data, _described(path, root))
+
+
+def _lines(path: Path, warnings: list[str]) -> Iterable[dict[str, Any]]:
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            data = json.loads(line)
+            row = _record(data if isinstance(data, dict) and "record" in data else {"record": data})
+        except (ValueError, TypeError, HessbenchError) as error:
+            warnings.append(f"{path}, line {number}: skipped, {_reason(error)}.")
+            continue
+        yield row
+
+
+def _record(data: dict[str, Any]) -> dict[str, Any]:
+    """A row from `{"run": ..., "record": ...}`; the run may be absent."""
+    if not isinstance(data["record"], dict):
+        raise Foreign("not a record")
+    run = data.get("run", {})
+    record = Record.from_json(data["record"])
+    return {"suite": "compare", "command": "hessbench compare", **vars(record), **run}
+
+
+def _described(path: Path, root: Path) -> dict[str, Any]:
+    """What `benchmarks.json`, in the folder of results or above it, says about each benchmark."""
+    for folder in (path.parent, path.parent.parent, root):
+        try:
+            data = json.loads((folder / "benchmarks.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(data, dict):
+            return {name: entry for name, entry in data.items() if isinstance(entry, dict)}
+    return {}
+
+
+def _merge(groups: dict[tuple[Any, ...], dict[str, Any]], row: dict[str, Any]) -> None:
+    """Lay `row` over what is known of the same case; a later record replaces an earlier one as a whole."""
+    named = {**row, "contender": contender(row["strategy"], row["backend"])}
+    key = tuple(named.get(name) for name in KEY)
+    known = groups.get(key, {})
+    if known and str(row.get("date") or "") < str(known.get("date") or ""):
+        return  # measured before what is known: an asv file that a newer, interrupted run has not replaced yet
+    if row.get("message") is not None:
+        known = {}
+    groups[key] = {**known, **{name: value for name, value in row.items() if not missing(value)}}
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"not valid JSON ({error.msg} at line {error.lineno}); it may have been cut off"
+    return str(error).rstrip(".") or type(error).__name__

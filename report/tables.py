@@ -1,0 +1,107 @@
+"""Tables of the report: the newest measurements, the ranking of one question, the Pareto front, who came out how where.
+
+A *question* is a problem at a tolerance on a machine; its answer is a ranking of contenders.
+"""
+
+from typing import cast
+
+import pandas as pd
+
+from hessbench._record import STATUSES
+
+from .columns import Column, Table
+
+UNRESOLVED = 1.5  # a smaller ratio of two times is not a difference
+CASE = ["machine", "problem", "arguments", "rtol", "method", "contender"]
+
+
+def latest(table: Table, machine: str | None = None) -> Table:
+    """The newest row of each case on one machine: `machine`, or the one measured on last."""
+    if table.empty:
+        return table
+    table = table.sort_values("date", kind="stable")
+    machine = table["machine"].iloc[-1] if machine is None else machine
+    return table[table["machine"] == machine].drop_duplicates(CASE, keep="last").reset_index(drop=True)
+
+
+def ranking(table: Table, problem_label: str, rtol: float) -> Table:
+    """Contenders on one question: the right ones by time, then the others by status and error.
+
+    Adds `rank` (missing where there is no time) and `slower`, the time as a multiple of the best.
+    """
+    rows = table[(table["problem_label"] == problem_label) & (table["rtol"] == rtol)].copy()
+    order = {status: i for i, status in enumerate(STATUSES)}
+    rows["_status"] = rows["status"].map(order).astype("int64")
+    rows = rows.sort_values(["_status", "median_s", "error", "contender"], kind="stable", na_position="last")
+    timed = rows["median_s"].notna() & (rows["status"] == "ok")
+    rows["rank"] = timed.cumsum().where(timed).astype("Int64")
+    rows["slower"] = (rows["median_s"] / rows["median_s"].where(timed).min()).where(timed)
+    rows["pareto"] = pareto(rows)
+    return rows.drop(columns="_status").reset_index(drop=True)
+
+
+def pareto(rows: Table, cost: str = "median_s") -> Column:
+    """True for the `ok` rows that no other `ok` row beats in both `cost` and error. Missing cells never take part."""
+    able = rows[(rows["status"] == "ok") & rows[cost].notna() & rows["error"].notna()]
+    front = cast(Column, pd.Series)(False, index=rows.index)
+    best = float("inf")
+    for index, row in able.sort_values([cost, "error"]).iterrows():
+        if row["error"] < best:
+            front[index], best = True, row["error"]
+    return front
+
+
+def questions(table: Table) -> list[tuple[str, list[float]]]:
+    """`(problem_label, tolerances)`: problems by name and size, tolerances from loose to tight."""
+    out = []
+    for (_, _, label), rows in table.groupby(["problem", "dim", "problem_label"], sort=True, dropna=False):
+        out.append((str(label), sorted(rows["rtol"].dropna().unique().tolist(), reverse=True)))
+    return merged(out)
+
+
+def merged(pairs: list[tuple[str, list[float]]]) -> list[tuple[str, list[float]]]:
+    """One entry for each label: rows that asv alone knows have no `dim`, and fall into a group of their own."""
+    out: dict[str, set[float]] = {}
+    for label, tolerances in pairs:
+        out.setdefault(label, set()).update(tolerances)
+    return [(label, sorted(tolerances, reverse=True)) for label, tolerances in out.items()]
+
+
+def outcomes(table: Table) -> Table:
+    """Status of each contender (rows) on each problem (columns): the worst over the tolerances; empty: not measured."""
+    if table.empty:
+        return pd.DataFrame()
+    order = {status: i for i, status in enumerate(STATUSES)}
+    worst = (
+        table.assign(code=table["status"].map(order).astype("int64"))
+        .groupby(["contender", "problem_label"])["code"]
+        .max()
+    )
+    wide = worst.map(lambda code: STATUSES[code]).unstack("problem_label")
+    return wide[[label for label, _ in questions(table)]].fillna("")
+
+
+def not_ranked(table: Table) -> Table:
+    """Everything without a time: status, reason and error; the wrong ones first."""
+    order = {
+        status: i for i, status in enumerate(("wrong", "inaccurate", "failed", "timeout", "unsupported", "unavailable"))
+    }
+    rows = table[table["status"] != "ok"].copy()
+    rows["_status"] = rows["status"].map(order)
+    by = ["_status", "contender", "problem_label", "rtol"]
+    return rows.sort_values(by).drop(columns="_status").reset_index(drop=True)
+
+
+def slowdowns(table: Table) -> Table:
+    """For each contender: on how many questions it is right, of how many, and its geometric mean slowdown there."""
+    ranked = cast(Table, pd.concat)([ranking(table, label, rtol) for label, many in questions(table) for rtol in many])
+    groups = ranked.groupby("contender")
+    out = cast(Table, pd.DataFrame)(
+        {
+            "right": groups["rank"].count(),
+            "asked": groups.size(),
+            "refused": groups["status"].agg(lambda s: int(s.isin(["unsupported", "unavailable"]).sum())),
+            "slowdown": groups["slower"].agg(lambda s: s.product() ** (1 / s.count()) if s.count() else float("nan")),
+        }
+    )
+    return out.sort_values(["right", "slowdown"], ascending=[False, True])

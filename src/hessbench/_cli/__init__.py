@@ -1,0 +1,38 @@
+"""The command line. Each command has `--json`; bad input ends in one message on standard error and exit status 2."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from .._errors import HessbenchError, InvalidInput, Unavailable
+
+app = typer.Typer(
+    name="hessbench",
+    help="Which way of computing the Hessian of a loss through an ODE is right, how fast it is, and why.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def main() -> None:
+    """Run the command line and turn errors raised on purpose into a message and exit status 2 (1 for failed work)."""
+    from . import check, compare, listing, reporting, tools  # noqa: F401  (each registers its commands)
+
+    try:
+        app()
+    except (InvalidInput, Unavailable) as error:
+        sys.exit(_complain(error, 2))
+    except HessbenchError as error:
+        sys.exit(_complain(error, 1))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def _complain(error: Exception, status: int) -> int:
+    print(f"hessbench: {error}", file=sys.stderr)
+    return status

@@ -1,0 +1,149 @@
+"""`hessbench compare`: all strategies on one problem, each in a process of its own, as a table."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .._compare import contenders, pareto
+from .._errors import InvalidInput
+from .._ivp import IVP
+from .._measure import measure, problem_of, refuse_early, strategy_of
+from .._record import Case, Record
+from .._registry import find, load_file, problems
+from . import app
+
+
+@app.command()
+def compare(
+    problem: Annotated[str, typer.Argument(help="A problem's name (`hessbench list`) or a file that defines `problem`.")],
+    size: Annotated[int | None, typer.Option("-n", "--size", help="Size of the problem family.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another argument of the family, such as start=simo.")
+    ] = None,
+    strategy: Annotated[
+        list[str] | None, typer.Option("-s", "--strategy", help="NAME, NAME@BACKEND or FILE.py; may be repeated. Default: all.")
+    ] = None,
+    rtol: Annotated[float, typer.Option(help="Relative tolerance of the solver.")] = 1e-8,
+    atol: Annotated[float | None, typer.Option(help="Absolute tolerance; the relative one by default.")] = None,
+    method: Annotated[str, typer.Option(help="Method of adaptive solves: RK45, DOP853, Radau, ...")] = "DOP853",
+    budget: Annotated[float, typer.Option(help="Seconds of repeated timing for each strategy.")] = 1.0,
+    time_limit: Annotated[float, typer.Option(help="Seconds after which a strategy is stopped.")] = 60.0,
+    memory_limit: Annotated[int, typer.Option(help="MiB that a strategy may allocate.")] = 8192,
+    output: Annotated[Path | None, typer.Option("-o", help="Append the records to this file (JSON lines), for the report.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the records as JSON.")] = False,
+) -> None:
+    """Compare strategies on a built-in problem or on your own file: is each right, and what does it cost?"""
+    arguments = family_arguments(problem, size, settings or [])
+    IVP(method, rtol, rtol if atol is None else atol)  # raises for a bad tolerance or method before work starts
+    if budget < 0 or time_limit <= 0 or memory_limit <= 0:
+        raise InvalidInput("`--budget`, `--time-limit` and `--memory-limit` must be positive numbers.")
+    cases = [
+        Case(problem, name, backend, arguments, rtol, atol, method)
+        for name, backend in contenders(strategy or None)
+    ]
+    for case in cases:
+        strategy_of(case)
+    shown = problem_of(cases[0])
+    refuse_early(cases[0])
+    if not as_json:
+        print(f"{cases[0].problem_label}: {shown.dim} states, Hessian by {', '.join(shown.wrt)}, rtol {rtol:g}", file=sys.stderr)
+    records = []
+    for record in with_progress(cases, time_limit, memory_limit, budget):
+        records.append(record)
+        if output is not None:
+            with output.open("a") as file:
+                file.write(json.dumps(record.to_json()) + "\n")
+    if as_json:
+        print(json.dumps([record.to_json() for record in records], indent=1))
+    else:
+        show(records)
+
+
+def family_arguments(problem: str, size: int | None, settings: list[str]) -> dict[str, Any]:
+    """The keyword arguments of a problem family from `-n` and `--set`; raises `InvalidInput` for what it does not take."""
+    found = load_file(problem)[1] if problem.endswith(".py") else problems()
+    if not found:
+        raise InvalidInput(f"{problem} defines no problem: write `problem = Problem(...)` or `def problem(n):`.")
+    plugin = next(iter(found.values())) if problem.endswith(".py") else find(found, problem, "problem")
+    takes = inspect.signature(plugin.load()).parameters
+    arguments: dict[str, Any] = {}
+    for setting in settings:
+        key, sign, text = setting.partition("=")
+        if not sign:
+            raise InvalidInput(f"`--set {setting}`: write KEY=VALUE, such as --set start=simo.")
+        try:
+            arguments[key] = json.loads(text)
+        except ValueError:
+            arguments[key] = text
+    if size is not None:
+        key = next((name for name in ("n", "d", "dim") if name in takes), None)
+        if key is None:
+            raise InvalidInput(f"Problem {plugin.name!r} has one size only; leave out `-n {size}`.")
+        arguments[key] = size
+    return arguments
+
+
+def with_progress(cases: list[Case], time_limit: float, memory_limit: int, budget: float) -> Iterator[Record]:
+    """Measure one case after the other, with a progress bar on standard error when that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=len(cases))
+        for case in cases:
+            progress.update(task, description=case.label)
+            yield measure(case, time_limit=time_limit, memory_limit_mib=memory_limit, budget=budget)
+            progress.advance(task)
+
+
+def show(records: list[Record]) -> None:
+    """Print the table: right ones by time, Pareto-best marked, then the others with their reasons."""
+    from rich.console import Console
+    from rich.table import Table
+
+    best = pareto(records)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("", "strategy", "status", "error", "time", "first call", "memory", "rhs", "why"):
+        right = heading in ("error", "time", "first call", "memory", "rhs")
+        table.add_column(heading, justify="right" if right else "left", no_wrap=heading != "why")
+    order = {"ok": 0, "inaccurate": 1, "wrong": 2}
+    for r in sorted(records, key=lambda r: (order.get(r.status, 3), r.median_s or 0.0)):
+        label = f"{r.strategy}@{r.backend}" if r.backend else r.strategy
+        prepare = None if r.first_s is None else r.first_s + (r.prepare_s or 0)
+        table.add_row(
+            "*" if id(r) in best else "",
+            label,
+            r.status,
+            "" if r.error is None else f"{r.error:.1e}",
+            seconds(r.median_s),
+            seconds(prepare),
+            "" if r.peak_mib is None else f"{r.peak_mib:.1f} MiB",
+            "" if r.status != "ok" or not r.rhs else str(r.rhs),
+            r.message,
+        )
+    console = Console()
+    if not console.is_terminal:
+        console.width = 200
+    console.print(table)
+    print("* no other is both faster and more accurate; first call: with tracing and compiling, without imports")
+
+
+def seconds(s: float | None) -> str:
+    """Seconds with a unit that suits their size; empty for `None`."""
+    if s is None:
+        return ""
+    for unit, scale in (("s", 1.0), ("ms", 1e3), ("us", 1e6)):
+        if s * scale >= 1 or unit == "us":
+            return f"{s * scale:.3g} {unit}"
+    raise AssertionError
+
+

@@ -1,0 +1,1 @@
+"""Commands of the sub-packages, mounted where their own command modules exist."""

@@ -1,0 +1,173 @@
+"""Driving asv one benchmark module at a time, so that an interruption loses at most the module in progress.
+
+asv writes results at the end of a run only, and merges them into what it stored of the same commit and environment. A
+module is finished when all of its benchmarks have a stored result; the next call skips it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ._errors import HessbenchError, InvalidInput, Unavailable
+
+CONFIG = "asv.conf.json"
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One module of `benchmarks/`: whether its results are stored, and the seconds it took last time, on any commit."""
+
+    name: str
+    finished: bool
+    last_s: float | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """What became of one suite: `skipped` (its results were there), `ok`, or `failed` with the end of asv's output."""
+
+    suite: str
+    status: str
+    seconds: float = 0.0
+    message: str = ""
+
+
+def find_root(start: str | Path = ".") -> Path:
+    """The folder at or above `start` that holds `asv.conf.json`. Raises `InvalidInput` when there is none."""
+    start = Path(start).resolve()
+    for folder in (start, *start.parents):
+        if (folder / CONFIG).is_file():
+            return folder
+    raise InvalidInput(f"There is no {CONFIG} in {start} or above it: benchmarks run in a clone of the repository.")
+
+
+def suites(root: Path, *, isolated: bool = False) -> list[Suite]:
+    """The benchmark modules below `root`, in alphabetical order, with what is known of the present commit."""
+    described, stored = _json(root / "results" / "benchmarks.json"), _stored(root, isolated)
+    out = []
+    for name in _modules(root):
+        own = {key for key in described if key.partition(".")[0] == name}
+        finished = bool(own) and own <= set(stored)
+        out.append(Suite(name, finished, _last_seconds(root, name)))
+    return out
+
+
+def run(
+    root: Path, names: Sequence[str] | None = None, *, isolated: bool = False, again: bool = False
+) -> Iterator[Suite | Step]:
+    """Run the suites `names` (default: all), one `asv run` each; yield each `Suite` before and its `Step` after it.
+
+    By default asv measures this Python, as the commit that is checked out; with `isolated` it builds an environment of
+    its own (minutes, 2 GB). Finished suites are skipped unless `again`. Closing the generator stops asv.
+    Raises `InvalidInput` for an unknown suite and `Unavailable` without asv.
+    """
+    if importlib.util.find_spec("asv") is None:
+        raise Unavailable("`hessbench run` needs asv: pip install 'hessbench[asv]'")
+    known = {suite.name: suite for suite in suites(root, isolated=isolated)}
+    for name in names or ():
+        if name not in known:
+            raise InvalidInput(f"There is no benchmark module {name!r}; there are: {', '.join(known)}.")
+    _call(root, "machine", "--yes")
+    for name in names or known:
+        yield known[name]
+        if known[name].finished and not again:
+            yield Step(name, "skipped")
+            continue
+        start = time.monotonic()
+        status, output = _call(root, "run", "--bench", rf"^{re.escape(name)}\.", *_environment(root, isolated))
+        seconds = time.monotonic() - start
+        yield Step(name, "ok", seconds) if status == 0 else Step(name, "failed", seconds, _tail(output))
+
+
+def _call(root: Path, *arguments: str) -> tuple[int, str]:
+    """Run asv in `root`; when interrupted, stop it, let it clean up, and raise again."""
+    command = [sys.executable, "-m", "asv", *arguments]
+    process = subprocess.Popen(
+        command,
+        cwd=root,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,  # Ctrl-C reaches asv once, from here
+    )
+    try:
+        output, _ = process.communicate()
+    except BaseException:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        raise
+    return process.returncode, output
+
+
+def _environment(root: Path, isolated: bool) -> list[str]:
+    if isolated:
+        return []
+    return ["-E", f"existing:{sys.executable}", "--set-commit-hash", _commit(root)]
+
+
+def _commit(root: Path) -> str:
+    try:
+        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise HessbenchError(f"{root} is not a git repository with a commit, which asv needs: {error}") from error
+    return done.stdout.strip()
+
+
+def _modules(root: Path) -> list[str]:
+    """Modules that hold benchmarks: those whose source names a `time_`, `track_`, `peakmem_` or similar function."""
+    kinds = re.compile(r"^\s+def (time|timeraw|track|mem|peakmem)_", re.MULTILINE)
+    files = sorted((root / "benchmarks").glob("[!_]*.py"))
+    return [path.stem for path in files if kinds.search(path.read_text(encoding="utf-8"))]
+
+
+def _stored(root: Path, isolated: bool) -> dict[str, Any]:
+    """Benchmarks with a result of the present commit in the environment that is to be used."""
+    kind = "virtualenv" if isolated else "existing"
+    out: dict[str, Any] = {}
+    for path in (root / "results").glob(f"*/{_commit(root)[:8]}-{kind}-*.json"):
+        results = _json(path).get("results")
+        out.update(results if isinstance(results, dict) else {})
+    return out
+
+
+def _last_seconds(root: Path, name: str) -> float | None:
+    """How long a suite took when it was last measured: its `setup_cache` and all benchmarks."""
+    files = sorted((root / "results").glob("*/*-*.json"), key=lambda path: path.stat().st_mtime)
+    for path in reversed(files):
+        data = _json(path)
+        try:
+            position = data["result_columns"].index("duration")
+            own = [row[position] for key, row in data["results"].items() if key.startswith(name + ".")]
+            cached = [s for key, s in data["durations"].items() if key.startswith(f"<setup_cache {name}:")]
+            if own:
+                return sum(own) + sum(cached)
+        except (KeyError, ValueError, IndexError, TypeError, AttributeError):
+            continue  # not a complete file of results
+    return None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _tail(output: str, lines: int = 15) -> str:
+    return "\n".join(output.strip().splitlines()[-lines:])

@@ -1,0 +1,109 @@
+"""The interface that a framework is reached through."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from .._errors import Unsupported
+
+if TYPE_CHECKING:
+    from .._problem import Problem
+
+
+class Backend(ABC):
+    """Arrays, derivatives, a loop and a compiler of one framework. Everything is float64.
+
+    Functions handed to the derivative operators take and return arrays of the framework, vectors unless said otherwise.
+    """
+
+    name: ClassVar[str]
+    xp: Any
+
+    @abstractmethod
+    def asarray(self, a: Any) -> Any:
+        """A float64 array of the framework (integers and booleans stay what they are)."""
+
+    def to_numpy(self, a: Any) -> np.ndarray:
+        """A NumPy copy that is ready to use (an asynchronous framework is waited for)."""
+        return np.array(a, dtype=np.float64)
+
+    def params(self, problem: Problem) -> dict[str, Any]:
+        """The problem's parameters as arrays of the framework."""
+        return {key: self.asarray(value) for key, value in problem.params.items()}
+
+    def rhs(self, problem: Problem) -> Callable[[Any, Any, Any], Any]:
+        """`f(t, y, p)`: the problem's right-hand side bound to this framework (its override where it has one)."""
+        rhs, xp = problem.overrides.get(self.name, problem.rhs), self.xp
+        return lambda t, y, p: rhs(xp, t, y, p)
+
+    def vjp(self, f: Callable[[Any], Any], x: Any, v: Any) -> tuple[Any, Any]:
+        """`(f(x), v . df/dx)`: one reverse sweep, at most 4 times the cost of `f`."""
+        raise self._none("vjp")
+
+    def jvp(self, f: Callable[[Any], Any], x: Any, v: Any) -> tuple[Any, Any]:
+        """`(f(x), df/dx . v)` for one tangent `v` (n,), or for the columns of `v` (n, r); `f(x)` is computed once.
+
+        One forward sweep per column, each at most 2.5 times the cost of `f`.
+        """
+        raise self._none("jvp")
+
+    def columns(self, f: Callable[[Any], Any], m: Any) -> Any:
+        """`f` applied to each column of `m` (n, r); the results are the columns of what comes back."""
+        raise self._none("columns")
+
+    def grad(self, f: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """The gradient function of a scalar function of a vector."""
+        raise self._none("grad")
+
+    def hessian(self, f: Callable[[Any], Any], mode: str | None = None) -> Callable[[Any], Any]:
+        """The Hessian function of a scalar function of a vector; `mode` as in `value_grad_hessian`."""
+        return lambda x: self.value_grad_hessian(f, mode)(x)[2]
+
+    def value_grad_hessian(
+        self, f: Callable[[Any], Any], mode: str | None = None
+    ) -> Callable[[Any], tuple[Any, Any, Any]]:
+        """`(f(x), gradient (n,), Hessian (n, n))` in one pass over `f`.
+
+        `mode` is `forward-over-reverse` (n tangents of the gradient) or `reverse-over-reverse` (n sweeps back through
+        it); the faster one in this framework by default.
+        """
+        raise self._none("value_grad_hessian")
+
+    def iterate(self, step: Callable[[Any, Any], Any], y: Any, n: int) -> Any:
+        """`y` after `y = step(i, y)` for `i = 0 .. n - 1`, differentiable."""
+        for i in range(n):
+            y = step(i, y)
+        return y
+
+    def compile(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        """`f` compiled where the framework has a compiler, for arguments of fixed shapes.
+
+        Takes and returns arrays of the framework, mappings and tuples of them.
+        """
+        return f
+
+    def field(self, f: Callable[..., Any], p: Mapping[str, Any], t: float, *like: np.ndarray) -> Callable[..., np.ndarray]:
+        """`f(t, *arrays, p)` as a function `field(t, *arrays)` from and to NumPy, for `IVP.solve`.
+
+        Compiled at once, for parameters `p` and arrays of the shapes of `like`; evaluated at `t` and `like` to do so.
+        """
+        compiled, asarray, to_numpy = self.compile(f), self.asarray, self.to_numpy
+
+        def field(t: float, *arrays: np.ndarray) -> np.ndarray:
+            return to_numpy(compiled(asarray(t), *map(asarray, arrays), p))
+
+        field(t, *like)
+        return field
+
+    def _none(self, what: str) -> Unsupported:
+        return Unsupported(f"Backend {self.name!r} has no `{what}`: it does not differentiate.")
+
+
+def float64(a: Any) -> np.ndarray:
+    """`a` in NumPy, as float64 unless it holds integers or booleans."""
+    a = np.asarray(a)
+    return a if a.dtype.kind in "iub" else a.astype(np.float64, copy=False)

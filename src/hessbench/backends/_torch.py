@@ -1,0 +1,103 @@
+"""PyTorch on the CPU, in double precision."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.utils import _pytree as pytree
+
+from ._base import Backend, float64
+
+
+class TorchBackend(Backend):
+    """`torch.func` for derivatives, and two backward passes, the second one batched, for a Hessian. `compile` traces these away into a graph of elementary operations, which then runs
+    without Python: 5 to 14 times faster than eager on small systems.
+    """
+
+    name = "torch"
+    xp = torch
+
+    def asarray(self, a: Any) -> torch.Tensor:
+        return a if isinstance(a, torch.Tensor) else torch.tensor(float64(a))
+
+    def to_numpy(self, a: Any) -> np.ndarray:
+        return np.array(a.detach().numpy() if isinstance(a, torch.Tensor) else a, dtype=np.float64)
+
+    def rhs(self, problem: Any) -> Callable[[Any, Any, Any], Any]:
+        f = super().rhs(problem)
+        return lambda t, y, p: f(self.asarray(t), y, p)
+
+    def vjp(self, f: Callable[[Any], Any], x: Any, v: Any) -> tuple[Any, Any]:
+        value, pull = torch.func.vjp(f, x)
+        return value, pull(v)[0]
+
+    def jvp(self, f: Callable[[Any], Any], x: Any, v: Any) -> tuple[Any, Any]:
+        if v.ndim == 1:
+            return torch.func.jvp(f, (x,), (v,))
+        push = torch.func.vmap(lambda column: torch.func.jvp(f, (x,), (column,)), in_dims=1, out_dims=(0, 1))
+        values, tangents = push(v)  # (r, m), all rows the same, and (m, r)
+        return values[0], tangents
+
+    def columns(self, f: Callable[[Any], Any], m: Any) -> Any:
+        return torch.func.vmap(f, in_dims=1, out_dims=1)(m)
+
+    def grad(self, f: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return torch.func.grad(f)
+
+    def value_grad_hessian(
+        self, f: Callable[[Any], Any], mode: str | None = None
+    ) -> Callable[[Any], tuple[Any, Any, Any]]:
+        def gradient(x: Any) -> tuple[Any, Any]:
+            g, value = torch.func.grad_and_value(f)(x)
+            return g, (value, g)
+
+        def forward_over_reverse(x: Any) -> tuple[Any, Any, Any]:
+            h, (value, g) = torch.func.jacfwd(gradient, has_aux=True)(x)
+            return value, g, h
+
+        def double_backward(x: Any) -> tuple[Any, Any, Any]:
+            with torch.enable_grad():
+                x = x.detach().requires_grad_()
+                value = f(x) + 0.0 * (x * x).sum()  # connects both derivatives to x, whatever f is
+                (g,) = torch.autograd.grad(value, x, create_graph=True)
+                (h,) = torch.autograd.grad(g, x, torch.eye(x.numel(), dtype=x.dtype), is_grads_batched=True)
+            return value.detach(), g.detach(), h
+
+        return forward_over_reverse if mode == "forward-over-reverse" else double_backward
+
+    def compile(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        traced: dict[Any, Callable[..., Any]] = {}
+
+        def call(*args: Any) -> Any:
+            flat, form = pytree.tree_flatten(args)
+            key = (form, *(a.shape for a in flat))
+            if key not in traced:
+                traced[key] = _trace(f, flat, form)
+            script, out_form = traced[key]
+            return pytree.tree_unflatten(list(script(*flat)), out_form)
+
+        return call
+
+
+def _trace(f: Callable[..., Any], flat: list[torch.Tensor], form: Any) -> tuple[Callable[..., Any], Any]:
+    """A graph of elementary operations from the leaves `flat` of `f`'s arguments to the leaves of its result."""
+    out_form: Any = None
+
+    def flat_f(*flat: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        nonlocal out_form
+        out, out_form = pytree.tree_flatten(f(*pytree.tree_unflatten(list(flat), form)))
+        return tuple(out)
+
+    with torch.no_grad(), warnings.catch_warnings():
+        graph = make_fx(flat_f)(*flat)
+        warnings.simplefilter("ignore")  # of constants in the graph, and of `torch.jit` being in maintenance
+        script = torch.jit.freeze(torch.jit.trace(graph.eval(), tuple(flat), check_trace=False))
+        for _ in range(3):  # the first runs are spent on optimising the graph
+            script(*flat)
+    return script, out_form
+
+
+BACKEND = TorchBackend()

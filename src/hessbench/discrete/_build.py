@@ -1,0 +1,96 @@
+"""Compiling generated C once, and keeping the library on disk for later processes.
+
+A library's name is a hash of its source, the compiler's flags and the processor's features, so that a changed problem, a
+new version or another machine never meets a stale one. `HESSBENCH_CACHE` names another folder, `CC` another compiler.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from .._errors import HessbenchError, Unavailable
+
+# -O3 is avoided on purpose: gcc 12 at -O3 -march=native has been seen to miscompile a correct adjoint
+FLAGS = ("-O2", "-fno-math-errno", "-shared", "-fPIC", "-Wno-psabi")
+
+
+class CompilerError(HessbenchError):
+    """The C compiler refused generated code; the message holds what it said."""
+
+
+def compiler() -> str | None:
+    """Path of the C compiler: `CC` if it is set, else cc, gcc or clang; `None` without one."""
+    if "CC" in os.environ:
+        return shutil.which(os.environ["CC"])
+    return next((found for name in ("cc", "gcc", "clang") if (found := shutil.which(name))), None)
+
+
+def cache_folder() -> Path:
+    """Where libraries are kept; made on first use, readable by this user only."""
+    given = os.environ.get("HESSBENCH_CACHE")
+    if given:
+        folder = Path(given)
+    else:
+        from platformdirs import user_cache_path
+
+        folder = user_cache_path("hessbench") / "kernels"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+@cache
+def features() -> frozenset[str]:
+    """The processor's feature flags where the system tells them, else its name."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            line = next(line for line in file if line.startswith(("flags", "Features")))
+        return frozenset(line.split(":", 1)[1].split())
+    except (OSError, StopIteration):
+        return frozenset({platform.machine(), platform.processor()})
+
+
+def vector_width() -> int:
+    """Doubles per vector register that generated code is written for; any width compiles on any machine."""
+    return 8 if "avx512f" in features() else 4 if "avx" in features() else 2
+
+
+def library_path(source: str) -> Path:
+    """Where the library of `source` is, or will be."""
+    key = "\0".join([source, *FLAGS, *sorted(features())])
+    return cache_folder() / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.so"
+
+
+def load(source: str) -> tuple[ctypes.CDLL, Path]:
+    """The library of `source`, compiled unless it is on disk already.
+
+    Raises `Unavailable` without a compiler, `CompilerError` when it fails.
+    """
+    path = library_path(source)
+    if not path.exists():
+        _compile(source, path)
+    return ctypes.CDLL(str(path)), path
+
+
+def _compile(source: str, path: Path) -> None:
+    command = compiler()
+    if command is None:
+        raise Unavailable("There is no C compiler (cc, gcc or clang) on the path; install one, or set `CC`.")
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        code, out = Path(folder, "kernel.c"), Path(folder, "kernel.so")
+        code.write_text(source)
+        said = ""
+        for native in (["-march=native"], ["-mcpu=native"], []):
+            done = subprocess.run([command, *FLAGS, *native, str(code), "-o", str(out), "-lm"], capture_output=True, text=True)
+            if done.returncode == 0:
+                os.replace(out, path)  # atomic: a second process sees the whole library or none
+                return
+            said = done.stderr
+    raise CompilerError(f"{command} failed on generated code: {said[:2000]}")

@@ -1,0 +1,138 @@
+"""Which form of the discrete adjoint runs, and why: by structure, by size, and by what the machine has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._derivatives import Array, Derivatives
+from .._errors import HessbenchError, InvalidInput, Unavailable
+from .._generated import derivatives_of
+from .._ivp import IVP
+from .._loss import loss_blocks
+from .._problem import Problem
+from .._strategy import Result
+from . import _dense, _sparse
+from ._build import CompilerError, compiler, library_path, vector_width
+from ._compiled import Compiled, flat_params
+from ._dense import Costate
+from ._gate import passes
+from ._graph import CannotTrace
+from ._kernel import generate
+from ._stepper import integrate
+from ._tableau import Pair, pair
+from ._trace import trace
+
+FORMS = ("auto", "numpy", "compiled", "sparse")
+SPARSE_FROM = 48  # states from which a sparse Jacobian pays in NumPy
+Run = Callable[[Array], Result]
+
+
+@dataclass(frozen=True)
+class Options:
+    """`form` (one of `FORMS`), random tangents in the error norm, and bytes for stored stages or matrices."""
+
+    form: str = "auto"
+    probes: int = 1
+    memory: float = 2**30
+
+    def __post_init__(self) -> None:
+        if self.form not in FORMS:
+            raise InvalidInput(f"`form` is {self.form!r}; choose one of {', '.join(FORMS)}.")
+        if self.probes not in range(0, 9):
+            raise InvalidInput(f"`probes` is {self.probes!r}; expected a number of tangents from 0 to 8.")
+        if not self.memory > 0:
+            raise InvalidInput(f"`memory` is {self.memory!r}; expected a positive number of bytes.")
+
+
+def prepare(problem: Problem, ivp: IVP, options: Options) -> Run:
+    """The discrete adjoint of `problem`: a function of `x` (N,) that returns a `Result`.
+
+    Raises `InvalidInput` for a method that is not an explicit pair, `Unavailable` if there are no derivatives at all.
+    """
+    scheme = pair(ivp.method)
+    notice = ""
+    if options.form in ("auto", "compiled", "sparse"):
+        try:
+            return _compiled(problem, ivp, options, scheme)
+        except _NotCompiled as reason:
+            notice = f"; not compiled: {reason}"
+    return _numpy(problem, ivp, options, scheme, notice)
+
+
+class _NotCompiled(Exception):
+    """Why there is no compiled form, in one clause."""
+
+
+def _compiled(problem: Problem, ivp: IVP, options: Options, scheme: Pair) -> Run:
+    try:
+        traced = trace(problem)
+        sweep = True if options.form == "sparse" and not traced.second_order else None
+        kernel = generate(traced, scheme, options.probes, vector_width(), sweep)
+        if compiler() is None and not library_path(kernel.source).exists():
+            raise _NotCompiled("no C compiler on the path (set CC to name one)")
+        compiled = Compiled(kernel, options.probes, options.memory)
+    except CannotTrace as reason:
+        raise _NotCompiled(f"the right-hand side cannot be recorded as scalar code, {reason}") from None
+    except (CompilerError, Unavailable, OSError) as reason:
+        raise _NotCompiled(str(reason)) from None
+    try:
+        reference = None if compiled.checked else derivatives_of(problem)
+    except HessbenchError:
+        reference = None
+    complaint = passes(compiled, problem, reference, scheme, ivp)
+    if complaint is not None:
+        raise _NotCompiled(complaint)
+    blocks, blocks_source = loss_blocks(problem)
+    sweep = "sparse sweep" if kernel.sparse else "dense sweep"
+    structure = "q' = v structure, " if kernel.second_order else ""
+    note = f"compiled form ({structure}{sweep}), derivatives generated as C, loss blocks {blocks_source}"
+    fixed = flat_params(kernel, problem.params) if problem.wrt == ("y0",) else None
+
+    def hessian(x: Array) -> Result:
+        y0, p = problem.unpack(x)
+        path = compiled.forward(y0, fixed or flat_params(kernel, p), problem.t_span, ivp)
+        end = blocks(y0, path.y1, p)
+        carried = compiled.backward(path, Costate.at_end(end, problem.loss_uses_y0))
+        memory = "" if path.stored else f", checkpoints every {compiled.segment} steps"
+        return Result(end.value, *carried.result(end), note=note + memory)
+
+    return hessian
+
+
+def _numpy(problem: Problem, ivp: IVP, options: Options, scheme: Pair, notice: str) -> Run:
+    derivatives = derivatives_of(problem)
+    if derivatives is None:
+        raise Unavailable(f"problem {problem.name!r} has no derivatives, and no framework that is installed can derive them.")
+    blocks, blocks_source = loss_blocks(problem)
+    n, s = problem.dim, scheme.stages
+    sparse = derivatives.sparse and options.form in ("auto", "sparse") and (n >= SPARSE_FROM or options.form == "sparse")
+    name = "sparse matrix-adjoint form" if sparse else "NumPy form"
+    note = f"{name}, derivatives {derivatives.source}, loss blocks {blocks_source}{notice}"
+    per_step = 8.0 * s * (n if sparse else 4 * n * n)
+
+    def hessian(x: Array) -> Result:
+        y0, p = problem.unpack(x)
+
+        def f(t: float, y: Array) -> Array:
+            return problem.rhs(np, t, y, p)
+
+        path = integrate(f, lambda t, y: derivatives.jac(t, y, p), scheme, problem.t_span, y0, ivp, options.probes,
+                         keep_stages=True, keep_jacobians=0 if sparse else options.memory)  # fmt: skip
+        steps = path.t.size
+        end = blocks(y0, path.y1, p)
+        carried = Costate.at_end(end, problem.loss_uses_y0)
+        if sparse:
+            carried = _sparse.backward(f, derivatives, p, scheme, path, carried)
+            return Result(end.value, *carried.result(end), note=note)
+        segment = min(steps, max(1, int(options.memory / per_step)))
+        carried = _dense.backward(f, derivatives, p, scheme, path, carried, segment)
+        memory = "" if segment == steps else f", checkpoints every {segment} steps"
+        return Result(end.value, *carried.result(end), note=note + memory)
+
+    return hessian
+
+
+__all__ = ["FORMS", "Derivatives", "Options", "prepare"]

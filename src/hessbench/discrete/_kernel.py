@@ -1,0 +1,152 @@
+"""C source of one problem's discrete adjoint: its expressions, its tableau and its sparsity written out.
+
+Two backward sweeps exist. `dense` carries all tangents and sums curvature (see `_dense`); `sparse` walks a matrix
+backward, one block of columns at a time (see `_kernel_sparse`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import gcd
+
+from ._emit import Table, Writer, operations
+from ._graph import Node
+from ._kernel_sparse import sparse_backward
+from ._tableau import Pair
+from ._template import BACKWARD, FORWARD, VECTORS
+from ._trace import Rows, Sum, Traced, forward, gradient, reachable
+from ._unrolled import Weights, accumulation, matrix_times
+
+Entries = list[tuple[int, int]]
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """Source and what is needed to call it: sizes, positions of the Jacobian's and contraction's entries, sweep."""
+
+    source: str
+    width: int
+    n: int
+    m: int
+    stages: int
+    fixed: int
+    jacobian: Entries
+    contraction: Entries
+    autonomous: bool
+    second_order: bool
+    sparse: bool
+    params: tuple[str, ...]
+
+    @property
+    def granule(self) -> int:
+        """Segments are multiples of this many steps, so that they begin at a vector of stages."""
+        return self.width // gcd(self.width, self.stages)
+
+
+class Expressions:
+    """Slopes with tangents, Jacobian and contraction of a traced function; `autonomous` if none reads the time."""
+
+    def __init__(self, traced: Traced, probes: int) -> None:
+        g, m = traced.graph, traced.size
+        self.traced, one = traced, g.const(1.0)
+        x = [g.leaf("x", k) for k in range(m)]
+        rows = forward(traced.outputs, {x[k]: {k: one} for k in range(m)})
+        self.jacobian, self.jacobian_nodes = _entries(rows)
+        bar = gradient(traced.outputs, [g.leaf("s", k) for k in range(m)], x)
+        self.contraction, self.contraction_nodes = _entries(_symmetric(forward(bar, {x[k]: {k: one} for k in range(m)})))
+        self.slopes = [*traced.outputs, *(d for r in range(1, probes + 1) for d in self._tangent(rows, x, r))]
+        everything = [*traced.outputs, *self.jacobian_nodes, *self.contraction_nodes]
+        self.autonomous = not any(n.op == "leaf" and n.args[0] == "t" for n in reachable(everything))
+
+    def _tangent(self, rows: Rows, x: list[Node], r: int) -> list[Node]:
+        """`J w_r`, by a product with the Jacobian's entries or by forward mode, whichever is shorter."""
+        g, m = self.traced.graph, self.traced.size
+        w = [g.leaf("w", r * m + k) for k in range(m)]
+        by_entries = []
+        for row in rows:
+            total = Sum(g)
+            for k, entry in row.items():
+                total.add(g.mul(entry, w[k]), g.const(1.0))
+            by_entries.append(total.node())
+        out = forward(self.traced.outputs, {x[k]: {0: w[k]} for k in range(m)})
+        by_forward = [row.get(0, g.const(0.0)) for row in out]
+        return min(by_forward, by_entries, key=lambda nodes: operations([*self.traced.outputs, *nodes]))
+
+    def functions(self, table: Table) -> str:
+        """The C functions `slope`, `slopes`, `jacobian` and `contraction`."""
+        scalar = "(double t, const double *restrict X, const double *restrict C, double *restrict G)"
+        time = "" if self.autonomous else "  const vd t = T[0];\n"
+
+        def body(nodes: list[Node], target: str, vector: bool) -> str:
+            return Writer(table.name, vector).body(nodes, [f"{target}[{k}]" for k in range(len(nodes))])
+
+        return (
+            f"static void slope{scalar} {{\n{body(self.traced.outputs, 'G', False)}}}\n"
+            f"static __attribute__((noinline)) void slopes{scalar} {{\n{body(self.slopes, 'G', False)}}}\n"
+            "static void jacobian(const vd *T, const vd *restrict X, const double *restrict C, vd *restrict O) {\n"
+            f"{time}{body(self.jacobian_nodes, 'O', True)}}}\n"
+            "static void contraction(const vd *T, const vd *restrict X, const double *restrict C, const vd *restrict L, "
+            f"vd *restrict O) {{\n{time}{body(self.contraction_nodes, 'O', True)}}}\n"
+        )
+
+
+def generate(traced: Traced, pair: Pair, probes: int, width: int, sparse: bool | None = None) -> Kernel:
+    """Write the kernel. `width` doubles per vector; with `sparse=None` an operation count chooses the sweep."""
+    m = traced.size
+    n = m * (2 if traced.second_order else 1)
+    expressions, table, s = Expressions(traced, probes), Table(), pair.stages
+    jacobian, contraction = expressions.jacobian, expressions.contraction
+    if sparse is None:
+        sparse = prefers_sparse(n, m, len(jacobian), len(contraction), pair)
+    weights = Weights(pair, traced.second_order)
+    functions = expressions.functions(table)
+    nodes = ", ".join(repr(float(c)) for c in pair.extended()[1])
+    if sparse:
+        sweep = sparse_backward(weights, jacobian, contraction)
+    else:
+        rows = -(-n // width)
+        products = matrix_times("times_jacobian", jacobian, m, rows) + matrix_times("times_contraction", contraction, m, rows)
+        sweep = weights.tangents() + products + accumulation(n, width) + BACKWARD
+    source = "\n".join([
+        f"#define VW {width}\n#define N {n}\n#define M {m}\n#define S {s}\n#define TANGENTS {probes}",
+        f"#define Q ((1 + TANGENTS) * M)\n#define SECOND {int(traced.second_order)}",
+        f"#define AUTONOMOUS {int(expressions.autonomous)}\n#define EXPONENT ({pair.exponent!r})",
+        f"#define NJ {len(jacobian)}\n#define NZ {len(contraction)}",
+        VECTORS,
+        f"static const double NODES[S + 1] = {{{nodes}}};",
+        table.source(),
+        functions,
+        weights.stepping(),
+        FORWARD,
+        weights.multipliers(jacobian),
+        sweep,
+    ])  # fmt: skip
+    return Kernel(
+        source, width, n, m, s, max(1, len(table.slots)), jacobian, contraction, expressions.autonomous,
+        traced.second_order, sparse, traced.params,
+    )  # fmt: skip
+
+
+def prefers_sparse(n: int, m: int, jacobian: int, contraction: int, pair: Pair) -> bool:
+    """Whether the columnwise sweep takes fewer operations per stage than carrying all tangents. First order only."""
+    if m < n:
+        return False
+    combine = (pair.a != 0).sum() / pair.stages
+    dense = n * (combine * n + jacobian + contraction + n * n)
+    columns = n * (2 * combine * n + 2 * jacobian + contraction + n * n / pair.stages)
+    return n > 16 and bool(columns < 0.7 * dense)
+
+
+def _entries(rows: Rows) -> tuple[Entries, list[Node]]:
+    at = [(r, c) for r, row in enumerate(rows) for c in sorted(row)]
+    return at, [rows[r][c] for r, c in at]
+
+
+def _symmetric(rows: Rows) -> Rows:
+    """Both triangles from the lower one, so that each pair of entries is one expression."""
+    out: Rows = [{} for _ in rows]
+    for r, row in enumerate(rows):
+        for c, node in row.items():
+            if c <= r:
+                out[r][c] = out[c][r] = node
+    return out

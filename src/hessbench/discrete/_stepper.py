@@ -1,0 +1,174 @@
+"""Adaptive explicit Runge-Kutta steps whose error norm holds the state and random tangents of it.
+
+    k_i = F(t_i, Y_i),  w_i' = J_i w_i    with  Y_i = y + h a_ij k_j,  w_i = w + h a_ij w_j',  J_i = F_,y(t_i, Y_i)
+
+The error of the Hessian follows the errors of the tangents, about which the error of `y` says nothing: where the flow
+contracts, `y` is easy to integrate with steps at which the variational equation is unstable. One random direction sees
+every growing mode. The Jacobians that it takes are those that the sweeps need anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+
+from .._derivatives import Array
+from .._errors import IntegrationError
+from .._ivp import IVP
+from ._tableau import Pair
+
+SEED = 20230125  # of the probes; any fixed number will do
+SAFETY, SHRINK, GROW = 0.9, 0.2, 10.0
+
+
+@dataclass(eq=False)
+class Trajectory:
+    """Accepted steps: starts `t` (steps,), sizes `h` (steps,) and states `y` (steps, N), and the end state `y1` (N,).
+
+    `stages` (steps, s, N) and `jacobians` (steps lists of s arrays (N, N)) are there if they were kept.
+    """
+
+    t: Array
+    h: Array
+    y: Array
+    y1: Array
+    stages: Array | None = None
+    jacobians: list[list[Array]] = field(default_factory=list)
+
+
+@cache
+def probe_directions(n: int, probes: int) -> Array:
+    """Unit-variance random tangents (probes, N) at `y0`, always the same."""
+    return np.random.default_rng(SEED).standard_normal((probes, n))
+
+
+def integrate(
+    f: Callable[[float, Array], Array],
+    jac: Callable[[Array, Array], Array],
+    pair: Pair,
+    t_span: tuple[float, float],
+    y0: Array,
+    ivp: IVP,
+    probes: int,
+    keep: bool,
+) -> Trajectory:
+    """Integrate `y' = f(t, y)` in either direction at the tolerances of `ivp`, which also counts.
+
+    `jac(t, y)` is batched: (s,), (s, N) -> (s, N, N). One call of it for each accepted step (none without probes), s
+    evaluations of `f` for each attempted one. Raises `IntegrationError` when the end is not reached.
+    """
+    (t, t1), s, n = t_span, pair.stages, y0.size
+    a, c = pair.extended()
+    way, counters = np.sign(t1 - t), ivp.counters
+    slopes, y, calls = np.empty((s + 1, 1 + probes, n)), np.vstack([y0, probe_directions(n, probes)]), 2
+    points, first = np.empty((s + 1, n)), None
+    slopes[0, 0] = f(t, y0)
+    size = _first_step(f, t_span, y0, slopes[0, 0], pair, ivp)
+    if probes:
+        first = jac(np.array([t]), y0[None])[0]
+        slopes[0, 1:] = y[1:] @ first.T
+    out: list[tuple[float, float, Array]] = []
+    stages, jacobians, before = [], [], 0
+    with np.errstate(all="ignore"):
+        while (t1 - t) * way > 0:
+            shortest = 10 * abs(np.nextafter(t, way * np.inf) - t)
+            size, rejected = max(size, shortest), False
+            while True:
+                if not size >= shortest or len(out) >= ivp.max_steps:
+                    _count(counters, calls, len(out), before, ivp, n)
+                    raise IntegrationError(_explain(pair, t, t1, size, y[0], ivp, len(out)))
+                end = t1 if (t + way * size - t1) * way > 0 else t + way * size
+                h = end - t
+                size = abs(h)
+                points[0] = y[0]
+                for i in range(1, s + 1):
+                    points[i] = y[0] + h * (a[i, :i] @ slopes[:i, 0])
+                    slopes[i, 0] = f(t + c[i] * h, points[i])
+                calls += s
+                new = points[s : s + 1]
+                error = _norm(pair, h, slopes[:, :1], y[:1], new, (1 + probes) * n, ivp)
+                batch = None
+                if error < 1 and probes:
+                    batch = jac(t + c[1:] * h, points[1:])
+                    for i in range(1, s + 1):
+                        w = y[1:] + h * np.tensordot(a[i, :i], slopes[:i, 1:], 1)
+                        slopes[i, 1:] = w @ batch[i - 1].T
+                    new = np.vstack([new, w])
+                    error = _norm(pair, h, slopes, y, new, new.size, ivp)
+                if error < 1:
+                    break
+                factor = SAFETY * error**pair.exponent if np.isfinite(error) else SHRINK
+                size, rejected, before = size * max(SHRINK, factor), True, before + 1
+            out.append((t, h, y[0].copy()))
+            if keep:
+                stages.append(points[:s].copy())
+                if batch is not None:
+                    jacobians.append([first, *batch[:-1]])
+            first = None if batch is None else batch[-1]
+            grow = GROW if error == 0 else min(GROW, SAFETY * error**pair.exponent)
+            size *= min(1.0, grow) if rejected else grow
+            t, y = end, new.copy()
+            slopes[0] = slopes[s]
+    _count(counters, calls, len(out), before, ivp, n)
+    ts, hs, ys = (np.array(column) for column in zip(*out, strict=True))
+    return Trajectory(ts, hs, ys, y[0], np.array(stages) if keep else None, jacobians)
+
+
+def replay(f: Callable[[float, Array], Array], pair: Pair, t: Array, h: Array, y: Array) -> tuple[Array, Array]:
+    """The stages (steps, s, N) of given steps from `y` (N,), and the end state (N,)."""
+    s = pair.stages
+    stages, slopes = np.empty((t.size, s, y.size)), np.empty((s, y.size))
+    for n in range(t.size):
+        for i in range(s):
+            stages[n, i] = y + h[n] * (pair.a[i, :i] @ slopes[:i])
+            slopes[i] = f(t[n] + pair.c[i] * h[n], stages[n, i])
+        y = y + h[n] * (pair.b @ slopes)
+    return stages, y
+
+
+def _norm(pair: Pair, h: float, slopes: Array, old: Array, new: Array, size: int, ivp: IVP) -> float:
+    """SciPy's error norm of the rows (s + 1, rows, N), as a share of `size` components."""
+    scale = ivp.atol + ivp.rtol * np.maximum(np.abs(old), np.abs(new))
+    squares = [float(np.sum((np.tensordot(e, slopes, 1) / scale) ** 2)) for e in pair.errors]
+    if squares[0] == 0:
+        return 0.0
+    share = squares[0] if len(squares) == 1 else squares[0] ** 2 / (squares[0] + 0.01 * squares[1])
+    return abs(h) * float(np.sqrt(share / size))
+
+
+def _first_step(
+    f: Callable[[float, Array], Array], t_span: tuple[float, float], y: Array, slope: Array, pair: Pair, ivp: IVP
+) -> float:
+    """Hairer, Norsett & Wanner, section II.4, as SciPy has it; one evaluation of `f`."""
+    t0, t1 = t_span
+    scale, length = ivp.atol + np.abs(y) * ivp.rtol, abs(t1 - t0)
+
+    def rms(v: Array) -> float:
+        return float(np.linalg.norm(v / scale)) / y.size**0.5
+
+    d0, d1 = rms(y), rms(slope)
+    h0 = min(1e-6 if d0 < 1e-5 or d1 < 1e-5 else 0.01 * d0 / d1, length)
+    way = np.sign(t1 - t0)
+    d2 = rms(f(t0 + h0 * way, y + h0 * way * slope) - slope) / h0
+    h1 = max(1e-6, h0 * 1e-3) if max(d1, d2) <= 1e-15 else (0.01 / max(d1, d2)) ** -pair.exponent
+    return float(min(100 * h0, h1, length))
+
+
+def _count(counters, calls: int, steps: int, rejected: int, ivp: IVP, n: int) -> None:
+    counters.solves += 1
+    counters.steps += steps
+    counters.rejected += rejected
+    counters.rhs += calls
+    counters.rhs_weighted += calls * n / ivp.dim
+
+
+def _explain(pair: Pair, t: float, t1: float, size: float, y: Array, ivp: IVP, steps: int) -> str:
+    why = f"more than max_steps = {ivp.max_steps} steps" if steps >= ivp.max_steps else "the step became too small"
+    norm = float(np.linalg.norm(np.nan_to_num(y, nan=np.inf)))
+    return (
+        f"{pair.name} stopped at t = {t:.6g} of {t1:.6g} with step size {size:.3g} and state norm {norm:.3g}: {why} "
+        f"(rtol {ivp.rtol:g}, atol {ivp.atol:g})."
+    )

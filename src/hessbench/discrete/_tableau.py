@@ -1,0 +1,71 @@
+"""Embedded explicit Runge-Kutta pairs as arrays, with the weights of their error estimates, and their Nystrom form.
+
+    Y_i = y + h a_ij k_j,   k_i = F(t + c_i h, Y_i),   y_new = y + h b_i k_i,   k_s = F(t + h, y_new)   (i, j < s)
+    error = h e_i k_i  (i <= s)
+
+For `q' = v, v' = g(t, q)` the slopes of `q` can be eliminated, because they are stage values of `v`:
+
+    Q_i = q + c_i h v + h^2 (a a)_ij g_j,   q_new = q + h v + h^2 (b a)_j g_j,   v_new = v + h b_j g_j
+
+which halves the stages' size and skips the arithmetic on the trivial half. Source: Hairer, Norsett & Wanner, Solving
+Ordinary Differential Equations I, sections II.4, II.10 and II.14.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from .._derivatives import Array
+from .._errors import InvalidInput
+from .._fixed_step import tableau
+
+METHODS = ("RK45", "DOP853")
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """`a` (s, s), `b` (s,), `c` (s,), and `errors` (1 or 2, s + 1), the last weight for the slope at the new point.
+
+    With one row the error is its norm; with two (`e5`, `e3`) it is `|e5|^2 / sqrt(|e5|^2 + |e3|^2 / 100)`. A step is
+    scaled by `0.9 error^exponent`, between 0.2 and 10. All as SciPy does.
+    """
+
+    name: str
+    a: Array
+    b: Array
+    c: Array
+    errors: Array
+    exponent: float
+
+    @property
+    def stages(self) -> int:
+        """Number of slopes that propagate the solution."""
+        return self.b.size
+
+    def extended(self) -> tuple[Array, Array]:
+        """`a` (s + 1, s) and `c` (s + 1,) with the new point as the last stage."""
+        return np.vstack([self.a, self.b]), np.append(self.c, 1.0)
+
+
+@cache
+def pair(name: str) -> Pair:
+    """SciPy's `RK45` (Dormand-Prince 5(4)) or `DOP853` (Dormand-Prince 8(5,3)). Raises `InvalidInput` for others."""
+    if name not in METHODS:
+        raise InvalidInput(f"The discrete adjoint integrates with {' or '.join(METHODS)}, not with {name!r}.")
+    from scipy import integrate
+
+    scheme, method = tableau(name), _method(integrate, name)
+    s = len(scheme.b)
+    a = np.zeros((s, s))
+    for i, row in enumerate(scheme.a):
+        a[i, :i] = row
+    errors = np.array([method.E5, method.E3] if name == "DOP853" else [method.E])
+    return Pair(name, a, np.array(scheme.b), np.array(scheme.c), errors, -1.0 / (method.error_estimator_order + 1))
+
+
+def _method(integrate: Any, name: str) -> Any:
+    return getattr(integrate, name)

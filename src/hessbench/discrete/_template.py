@@ -1,0 +1,230 @@
+"""The fixed parts of the generated C: vectors, integration with error control, and the choice of the first step.
+
+The generated part defines, before it: `VW` (doubles per vector), `N` states, `M` inputs of the traced function, `S` stages,
+`TANGENTS` probes, `Q` rows `(1 + TANGENTS) M`, `SECOND` (1 for `q' = v, v' = g(t, q)`), `AUTONOMOUS`, `ERRORS` (1 or 2),
+`EXPONENT`, and the functions `prepare`, `slope`, `slopes`, `stage`, `finish`, `error`.
+"""
+
+VECTORS = r"""
+#include <math.h>
+#include <string.h>
+#if defined(__AVX512F__) || defined(__AVX__)
+#include <immintrin.h>
+#endif
+typedef double vd __attribute__((vector_size(VW * 8), aligned(64), may_alias));
+typedef long long vl __attribute__((vector_size(VW * 8), aligned(64), may_alias));
+#define SPREAD(x) ((vd){0} + (x))
+static inline vd vselect(vd a, vd b, vd x, vd y) { vl m = a < b; return (vd)((m & (vl)x) | (~m & (vl)y)); }
+static inline double dselect(double a, double b, double x, double y) { return a < b ? x : y; }
+static inline vd vmagnitude(vd a) { return (vd)((vl)a & (~((vl){0} + (-0x7fffffffffffffffLL - 1)))); }
+static inline vd vlarger(vd a, vd b) { return vselect(a, b, b, a); }
+#if VW == 8 && defined(__AVX512F__)
+static inline vd vsqrt(vd a) { return (vd)_mm512_sqrt_pd((__m512d)a); }
+#elif VW == 4 && defined(__AVX__)
+static inline vd vsqrt(vd a) { return (vd)_mm256_sqrt_pd((__m256d)a); }
+#else
+static inline vd vsqrt(vd a) { for (int l = 0; l < VW; l++) a[l] = sqrt(a[l]); return a; }
+#endif
+#define LANES(f) static inline vd v##f(vd a) { for (int l = 0; l < VW; l++) a[l] = f(a[l]); return a; }
+LANES(exp) LANES(log) LANES(sin) LANES(cos) LANES(tan) LANES(tanh) LANES(sinh) LANES(cosh)
+LANES(atan) LANES(asin) LANES(acos)
+static inline double total(vd a) { double s = 0; for (int l = 0; l < VW; l++) s += a[l]; return s; }
+#define UP(n) (((n) + VW - 1) / VW)
+#define KV UP(Q)
+#define NV UP(N)
+#define MV UP(M)
+#define HALF (N - M)
+/* The state is kept as the rows that enter `slopes` (zq: q, or all of y, then their tangents) and, where SECOND, zv. */
+typedef struct { vd zq[KV], zv[KV]; } State;
+"""
+
+FORWARD = r"""
+static void load(State *z, const double *y, const double *probes) {
+  memset(z, 0, sizeof *z);
+  for (int r = 0; r <= TANGENTS; r++) {
+    const double *from = r ? probes + (r - 1) * N : y;
+    memcpy((double *)z->zq + r * M, from, M * 8);
+    if (SECOND) memcpy((double *)z->zv + r * M, from + M, M * 8);
+  }
+}
+
+static void save(const State *z, double *y) {
+  memcpy(y, z->zq, M * 8);
+  if (SECOND) memcpy(y + M, z->zv, M * 8);
+}
+
+static void put(double *XS, double *TS, long g, const vd *x, double t) {
+  double *to = XS + g / VW * M * VW + g % VW;
+  for (int r = 0; r < M; r++) to[r * VW] = ((const double *)x)[r];
+  if (!AUTONOMOUS) TS[g] = t;
+}
+
+static double rms(const double *v, const double *y, double rtol, double atol) {
+  double s = 0;
+  for (int i = 0; i < N; i++) { double e = v[i] / (atol + rtol * fabs(y[i])); s += e * e; }
+  return sqrt(s / N);
+}
+
+static void field(double t, const double *y, const double *C, double *f) {
+  if (SECOND) memcpy(f, y + HALF, HALF * 8);
+  slope(t, y, C, f + HALF);
+}
+
+static double first_step(double t0, double t1, const double *y, const double *C, double rtol, double atol) {
+  double f0[N], f1[N], y1[N], length = fabs(t1 - t0), way = t1 > t0 ? 1 : -1;
+  field(t0, y, C, f0);
+  double d0 = rms(y, y, rtol, atol), d1 = rms(f0, y, rtol, atol);
+  double h0 = fmin(d0 < 1e-5 || d1 < 1e-5 ? 1e-6 : 0.01 * d0 / d1, length);
+  for (int i = 0; i < N; i++) y1[i] = y[i] + h0 * way * f0[i];
+  field(t0 + h0 * way, y1, C, f1);
+  for (int i = 0; i < N; i++) f1[i] -= f0[i];
+  double d2 = rms(f1, y, rtol, atol) / h0, d = fmax(d1, d2);
+  double h1 = d <= 1e-15 ? fmax(1e-6, h0 * 1e-3) : pow(0.01 / d, -EXPONENT);
+  return fmin(fmin(100 * h0, h1), length);
+}
+
+/* Continues from step `n` at time t with the state and tangents in `state` (and leaves them there); `size` is the next
+   step's, or 0. Returns 0 at the end, -1: too many steps, -2: step too small, -3: `cap` steps reached. `frozen` steps if > 0.
+   States are kept in ys at every `stride` steps; stages in XS, TS if XS is not null. info: evaluations, rejected, t, size, |y|,
+   steps. */
+long forward(double *state, const double *P, double *C, double t, double t1, double size, double rtol, double atol, long n,
+             long most, long cap, long frozen, long stride, double *ts, double *hs, double *ys, double *XS, double *TS,
+             double *info) {
+  vd K[S + 1][KV], x[KV];
+  State z, zn;
+  memset(K, 0, sizeof K);
+  memset(x, 0, sizeof x);
+  prepare(P, C);
+  load(&z, state, state + N);
+  slopes(t, (double *)z.zq, C, (double *)K[0]);
+  double way = t1 > t ? 1 : -1;
+  long evaluations = 1, rejected = 0, status = 0;
+  if (!frozen && size == 0) { size = first_step(t, t1, state, C, rtol, atol); evaluations = 3; }
+  while (frozen ? n < frozen : (t1 - t) * way > 0) {
+    if (n >= cap || n >= most) { status = n >= most ? -1 : -3; break; }
+    double shortest = 10 * fabs(nextafter(t, way * INFINITY) - t), end, h, e;
+    int again = 0;
+    if (size < shortest) size = shortest;
+    if (frozen) t = ts[n];
+    if (XS) put(XS, TS, n * S, z.zq, t);
+    for (;;) {
+      if (!frozen && !(size >= shortest)) { status = -2; break; }
+      end = (t + way * size - t1) * way > 0 ? t1 : t + way * size;
+      h = end - t;
+      if (frozen) { h = hs[n]; end = t + h; }
+      size = fabs(h);
+      for (int i = 1; i < S; i++) {
+        stage(i, &z, h, K, x);
+        double ti = t + NODES[i] * h;
+        if (XS) put(XS, TS, n * S + i, x, ti);
+        slopes(ti, (double *)x, C, (double *)K[i]);
+      }
+      finish(&z, h, K, &zn);
+      slopes(end, (double *)zn.zq, C, (double *)K[S]);
+      evaluations += S;
+      if (frozen) { e = 0; break; }
+      e = error(&z, &zn, h, K, rtol, atol);
+      if (e < 1) break;
+      double factor = isfinite(e) ? 0.9 * pow(e, EXPONENT) : 0.2;
+      size *= factor > 0.2 ? factor : 0.2;
+      again = 1;
+      rejected++;
+    }
+    if (status) break;
+    ts[n] = t;
+    hs[n] = h;
+    if (n % stride == 0) save(&z, ys + n / stride * N);
+    n++;
+    double grow = e == 0 ? 10 : fmin(10, 0.9 * pow(e, EXPONENT));
+    size *= again ? fmin(1, grow) : grow;
+    t = end;
+    z = zn;
+    memcpy(K[0], K[S], sizeof K[0]);
+  }
+  double norm = 0;
+  for (int r = TANGENTS; r >= 0; r--) {
+    memcpy(state + r * N, (double *)z.zq + r * M, M * 8);
+    if (SECOND) memcpy(state + r * N + M, (double *)z.zv + r * M, M * 8);
+  }
+  for (int i = 0; i < N; i++) norm += state[i] * state[i];
+  info[0] = evaluations; info[1] = rejected; info[2] = t; info[3] = size; info[4] = sqrt(norm); info[5] = n;
+  return status;
+}
+
+/* Stages of steps k0 .. k1 from the state y, as `forward` had them. */
+static void replay(long k0, long k1, const double *y, const double *C, const double *ts, const double *hs, double *XS,
+                   double *TS) {
+  vd K[S + 1][KV], x[KV];
+  State z, zn;
+  memset(K, 0, sizeof K);
+  memset(&z, 0, sizeof z);
+  memcpy(z.zq, y, M * 8);
+  if (SECOND) memcpy(z.zv, y + HALF, M * 8);
+  for (long k = k0; k < k1; k++) {
+    memcpy(x, z.zq, sizeof x);
+    for (int i = 0; i < S; i++) {
+      if (i) stage(i, &z, hs[k], K, x);
+      double ti = ts[k] + NODES[i] * hs[k];
+      put(XS, TS, (k - k0) * S + i, x, ti);
+      slopes(ti, (double *)x, C, (double *)K[i]);  /* the same function as in `forward`, so the same bits */
+    }
+    finish(&z, hs[k], K, &zn);
+    z = zn;
+  }
+}
+"""
+
+BACKWARD = r"""
+/* out = a b for N x N matrices with rows padded to NV vectors; `transposed` takes a^T b. */
+static void product(const double *a, int transposed, const vd *b, vd *out) {
+  for (int r = 0; r < N; r++) {
+    vd acc[NV];
+    memset(acc, 0, sizeof acc);
+    for (int k = 0; k < N; k++) {
+      double f = transposed ? a[k * NV * VW + r] : a[r * NV * VW + k];
+      for (int v = 0; v < NV; v++) acc[v] += f * b[k * NV + v];
+    }
+    memcpy(out + r * NV, acc, sizeof acc);
+  }
+}
+
+/* Segments of `seg` steps (seg * S a multiple of VW), last one first. If not `stored`, XS and TS hold one segment, refilled
+   from the states ys. `work`: Jacobians, multipliers, contractions of a segment. lam (N), Sm (N x N, padded rows) and W
+   (the same, or null) are carried from y1 to y0. */
+void backward(long steps, long seg, long stored, const double *C, const double *ts, const double *hs, const double *ys,
+              double *XS, double *TS, double *work, double *lam, vd *Sm, vd *W) {
+  long blocks = (seg * S + VW - 1) / VW;
+  double *J = work, *L = J + blocks * NJ * VW, *Z = L + blocks * M * VW;
+  static _Thread_local vd phi[N * NV], temp[N * NV], c[N * NV], stages[S * M * NV], zs[S * M * NV], K[S][M * NV];
+  memset(L, 0, blocks * M * VW * 8);
+  for (long k0 = (steps - 1) / seg * seg; k0 >= 0; k0 -= seg) {
+    long k1 = k0 + seg < steps ? k0 + seg : steps, used = ((k1 - k0) * S + VW - 1) / VW, at = stored ? k0 * S : 0;
+    double *X = XS + at * M, *T = AUTONOMOUS ? TS : TS + at;
+    if (!stored) replay(k0, k1, ys + k0 / seg * N, C, ts, hs, X, T);
+    for (long b = 0; b < used; b++) jacobian((vd *)T + (AUTONOMOUS ? 0 : b), (vd *)(X + b * M * VW), C, (vd *)(J + b * NJ * VW));
+    for (long k = k1 - 1; k >= k0; k--) multipliers(hs[k], (k - k0) * S, J, L, lam);
+    for (long b = 0; b < used; b++)
+      contraction((vd *)T + (AUTONOMOUS ? 0 : b), (vd *)(X + b * M * VW), C, (vd *)(L + b * M * VW), (vd *)(Z + b * NZ * VW));
+    memset(phi, 0, sizeof phi);
+    memset(c, 0, sizeof c);
+    for (int r = 0; r < N; r++) ((double *)phi)[r * NV * VW + r] = 1;
+    for (long k = k0; k < k1; k++) {
+      for (int i = 0; i < S; i++) {
+        long g = (k - k0) * S + i;
+        vd *v = stages + i * M * NV;
+        tangents(i, phi, hs[k], K, v);
+        times_jacobian(J + g / VW * NJ * VW + g % VW, v, K[i]);
+        times_contraction(Z + g / VW * NZ * VW + g % VW, v, zs + i * M * NV);
+      }
+      accumulate(stages, zs, c);
+      advance(phi, hs[k], K);
+    }
+    for (int r = 0; r < N; r++)
+      for (int j = 0; j < r; j++) ((double *)c)[r * NV * VW + j] = ((double *)c)[j * NV * VW + r];
+    product((double *)Sm, 0, phi, temp);
+    product((double *)phi, 1, temp, Sm);
+    for (int i = 0; i < N * NV; i++) Sm[i] += c[i];
+    if (W) { product((double *)W, 0, phi, temp); memcpy(W, temp, sizeof temp); }
+  }
+}
+"""

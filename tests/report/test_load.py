@@ -1,0 +1,159 @@
+"""Loading: asv's form, stored records, `compare` output; and files that are none of these."""
+
+import json
+
+import pytest
+from hessbench.report import load
+
+from hessbench import InvalidInput
+
+NAN = float("nan")
+PARAMS = [["'three-body(start=figure-8)'"], ["'a@numpy'", "'b@jax'"], ["1e-06", "1e-10"]]
+
+
+def row(result, *more):
+    return [result, PARAMS, "1", 1767225600000, 0.5, *more]
+
+
+def status(*codes):
+    return row(list(codes))
+
+
+def cell(table, contender, rtol):
+    return table[(table["contender"] == contender) & (table["rtol"] == rtol)].iloc[0]
+
+
+def test_values_are_row_major_over_the_parameters(asv_file):
+    folder = asv_file({"s.S.track_status": status(0, 0, 0, 0), "s.S.track_median_s": row([1.0, 2.0, 3.0, 4.0])})
+    assert cell(load([folder]).table, "b@jax", 1e-6)["median_s"] == 3.0
+
+
+def test_a_skipped_cell_is_missing_and_not_zero(asv_file):
+    folder = asv_file({"s.S.track_status": status(0, 0, 0, 0), "s.S.track_peak_mib": row([1.0, NAN, 2.0, 3.0])})
+    assert load([folder]).table["peak_mib"].isna().sum() == 1
+
+
+def test_a_failed_cell_is_missing_and_not_zero(asv_file):
+    folder = asv_file({"s.S.track_status": status(0, 0, 0, 0), "s.S.track_rhs": row([None, 7, 8, 9])})
+    assert load([folder]).table["rhs"].isna().sum() == 1
+
+
+def test_a_row_without_its_trailing_nulls_is_read(asv_file):
+    folder = asv_file({"s.S.track_status": [[0, 5, 0, 0], PARAMS]})
+    assert cell(load([folder]).table, "a@numpy", 1e-10)["status"] == "unsupported"
+
+
+def test_a_benchmark_that_failed_as_a_whole_leaves_all_cells_missing(asv_file):
+    folder = asv_file({"s.S.track_status": status(0, 0, 0, 0), "s.S.track_median_s": row(None)})
+    assert load([folder]).table["median_s"].isna().all()
+
+
+def test_a_short_list_of_values_leaves_the_rest_missing(asv_file):
+    folder = asv_file({"s.S.track_status": status(0, 0, 0, 0), "s.S.track_median_s": row([1.0])})
+    assert load([folder]).table["median_s"].notna().sum() == 1
+
+
+def test_an_infinite_error_is_kept(asv_file):
+    folder = asv_file({"s.S.track_status": status(2, 2, 2, 2), "s.S.track_error_hess": row([float("inf")] * 4)})
+    assert (load([folder]).table["error"] == float("inf")).all()
+
+
+def test_a_time_benchmark_gives_the_median_and_its_interval(asv_file):
+    times = row([1.0, 2.0, 3.0, 4.0], [0.9, 1.9, 2.9, 3.9], [1.1, 2.1, 3.1, 4.1])
+    folder = asv_file({"h.Outcome.track_status": status(0, 0, 0, 0), "h.Time.time_hessian": times})
+    found = cell(load([folder]).table, "a@numpy", 1e-6)
+    assert (found["ci_low_s"], found["median_s"], found["ci_high_s"]) == (0.9, 1.0, 1.1)
+
+
+def test_arguments_of_the_problem_come_back_from_its_label(asv_file):
+    folder = asv_file({"s.S.track_status": status(0, 0, 0, 0)})
+    assert json.loads(load([folder]).table["arguments"].iloc[0]) == {"start": "figure-8"}
+
+
+def test_benchmarks_with_other_parameters_are_left_out(asv_file):
+    folder = asv_file({"o.O.time_call": [[1.0, 2.0], [["3", "12"]], "1", 0, 0.1]}, names=("n",))
+    assert load([folder]).table.empty
+
+
+def test_a_time_of_a_wrong_hessian_is_dropped(asv_file):
+    folder = asv_file({"s.S.track_status": status(2, 0, 0, 0), "s.S.track_median_s": row([1.0, 2.0, 3.0, 4.0])})
+    assert load([folder]).table["median_s"].notna().sum() == 3
+
+
+def test_a_time_of_a_wrong_hessian_is_named(store, record):
+    folder = store([record(status="wrong", message="error 0.7")])
+    (warning,) = load([folder]).warnings
+    assert "dropped" in warning and "hand-adjoint@numpy" in warning and "`wrong`" in warning
+
+
+def test_a_time_without_a_gate_result_is_dropped(asv_file):
+    folder = asv_file({"h.Time.time_hessian": row([1.0, 2.0, 3.0, 4.0])})
+    assert load([folder]).table["median_s"].isna().all()
+
+
+def test_asv_and_its_stored_record_are_one_row(asv_file, store, record):
+    store([record(strategy="a", rtol=1e-6, atol=1e-6)], suite="s", date="2025-12-31T00:00:00+00:00")
+    folder = asv_file({"s.S.track_status": status(0, 0, 0, 0), "s.S.track_median_s": row([1.0, 2.0, 3.0, 4.0])})
+    table = load([folder]).table
+    assert len(table) == 4 and cell(table, "a@numpy", 1e-6)["rhs"] == 900
+
+
+def test_a_newer_record_is_not_overlaid_by_an_older_asv_file(asv_file, store, record):
+    store([record(strategy="a", rtol=1e-6, median_s=0.5)], suite="s", date="2027-01-01T00:00:00+00:00")
+    folder = asv_file({"s.S.track_status": status(0, 0, 0, 0), "s.S.track_median_s": row([1.0, 2.0, 3.0, 4.0])})
+    assert cell(load([folder]).table, "a@numpy", 1e-6)["median_s"] == 0.5
+
+
+def test_the_reason_of_a_stored_record_is_kept(results):
+    assert "It is limited to 40 states & no more." in set(load([results]).table["message"])
+
+
+def test_output_of_compare_is_read_as_a_list(tmp_path, record):
+    path = tmp_path / "compare.json"
+    path.write_text(json.dumps([record().to_json()]))
+    assert load([path]).table["suite"].tolist() == ["compare"]
+
+
+def test_output_of_compare_is_read_as_lines(tmp_path, record):
+    path = tmp_path / "compare.jsonl"
+    path.write_text(json.dumps(record().to_json()) + "\n")
+    assert load([path]).table["contender"].tolist() == ["hand-adjoint@numpy"]
+
+
+def test_a_truncated_asv_file_is_named(asv_file):
+    folder = asv_file({"s.S.track_status": status(0, 0, 0, 0)})
+    path = folder / "bench" / "01234567-existing.json"
+    path.write_text(path.read_text()[:200])
+    (warning,) = load([folder]).warnings
+    assert path.name in warning and "cut off" in warning
+
+
+def test_a_truncated_last_line_loses_only_itself(results):
+    path = results / "records" / "smoke.jsonl"
+    path.write_text(path.read_text()[:-40])
+    loaded = load([results])
+    assert len(loaded.table) == 5 and "line 6" in loaded.warnings[0]
+
+
+@pytest.mark.parametrize("text", ["{}", "[1, 2]", '"text"', "null", '{"results": 3}', "\x00\xff", ""])
+def test_a_foreign_file_is_named_and_hides_no_other(results, text):
+    (results / "foreign.json").write_text(text, encoding="latin-1")
+    loaded = load([results])
+    assert len(loaded.table) == 6 and "foreign.json" in loaded.warnings[0]
+
+
+def test_a_file_of_asv_with_damaged_parameters_is_skipped(asv_file):
+    folder = asv_file({"s.S.track_status": [[0], 3, "1"]})
+    loaded = load([folder])
+    assert loaded.table.empty and "skipped" in loaded.warnings[0]
+
+
+def test_a_damaged_benchmarks_json_falls_back_to_the_usual_parameters(asv_file):
+    folder = asv_file({"s.S.track_status": status(0, 0, 0, 0)})
+    (folder / "benchmarks.json").write_text("{")
+    assert len(load([folder]).table) == 4
+
+
+def test_a_path_that_does_not_exist_is_an_error(tmp_path):
+    with pytest.raises(InvalidInput, match="no file or folder"):
+        load([tmp_path / "nowhere"])

@@ -1,0 +1,119 @@
+"""Ranking, Pareto front, outcomes, and the words made of them."""
+
+import pytest
+from hessbench.report import latest, load, outcomes, pareto, ranking
+from hessbench.report.tables import slowdowns
+from hessbench.report.words import answer, count, error, listed, mib, seconds, verdict
+
+FIGURE_8 = "three-body(start=figure-8)"
+
+
+@pytest.fixture
+def table(results):
+    return load([results]).table
+
+
+def test_right_contenders_are_ranked_by_time(table):
+    rows = ranking(table, FIGURE_8, 1e-8)
+    assert rows["contender"].tolist()[:2] == ["unrolled@jax", "hand-adjoint@numpy"]
+
+
+def test_only_right_contenders_have_a_rank(table):
+    rows = ranking(table, FIGURE_8, 1e-8)
+    assert set(rows[rows["rank"].notna()]["status"]) == {"ok"}
+
+
+def test_contenders_that_are_not_right_stay_in_the_ranking(table):
+    assert len(ranking(table, FIGURE_8, 1e-8)) == 4
+
+
+def test_slower_is_a_multiple_of_the_best(table):
+    assert ranking(table, FIGURE_8, 1e-8)["slower"].iloc[1] == pytest.approx(2.5)
+
+
+def test_the_front_holds_what_nothing_beats_in_time_and_error(store, record):
+    records = [
+        record(strategy=f"s{i}", median_s=time, error_hess=e)
+        for i, (time, e) in enumerate([(1, 1e-3), (2, 1e-6), (3, 1e-5), (4, 1e-9)])
+    ]
+    assert pareto(load([store(records)]).table).tolist() == [True, True, False, True]
+
+
+def test_a_missing_error_never_reaches_the_front(store, record):
+    assert not pareto(load([store([record(error_hess=None)])]).table).any()
+
+
+def test_the_worse_of_two_points_is_the_error(store, record):
+    assert load([store([record(error_hess=1e-9, error_hess_perturbed=1e-4)])]).table["error"].tolist() == [1e-4]
+
+
+def test_outcomes_leave_a_case_that_was_not_measured_empty(table):
+    assert outcomes(table).loc["finite-difference/loss@numpy", "random-quadratic(n=10)"] == ""
+
+
+def test_outcomes_show_the_worst_over_the_tolerances(store, record, refused):
+    folder = store([record(rtol=1e-6), refused("timeout", "more than 20 s", rtol=1e-10)])
+    assert outcomes(load([folder]).table).loc["hand-adjoint@numpy", FIGURE_8] == "timeout"
+
+
+def test_the_newest_measurement_of_a_case_is_shown(store, record):
+    store([record(median_s=1.0)], name="old", commit="a" * 40, date="2025-01-01T00:00:00+00:00")
+    folder = store([record(median_s=2.0)], name="new", commit="b" * 40)
+    assert latest(load([folder]).table)["median_s"].tolist() == [2.0]
+
+
+def test_one_machine_is_shown_at_a_time(store, record):
+    store([record()], name="other", machine="other", date="2025-01-01T00:00:00+00:00")
+    folder = store([record()])
+    assert latest(load([folder]).table)["machine"].tolist() == ["bench"]
+
+
+def test_a_slowdown_is_an_average_over_the_questions_answered(table):
+    assert slowdowns(table).loc["hand-adjoint@numpy", "slowdown"] == pytest.approx(2.5**0.5)
+
+
+def test_the_answer_names_the_fastest(table):
+    assert answer(table, FIGURE_8, 1e-8).startswith("Fastest: unrolled@jax, 8.00 ms")
+
+
+def test_the_answer_tells_close_times_from_slower_ones(store, record):
+    folder = store([record(), record(strategy="close", median_s=0.021), record(strategy="far", median_s=0.2)])
+    text = answer(load([folder]).table, FIGURE_8, 1e-8)
+    assert "close@numpy cannot be told from it" in text and "far@numpy, 10 times slower" in text
+
+
+def test_the_answer_says_when_nobody_is_right(store, refused):
+    folder = store([refused("failed", "boom")])
+    assert answer(load([folder]).table, FIGURE_8, 1e-8) == "No contender gave a right Hessian here."
+
+
+def test_the_verdict_warns_of_a_wrong_strategy(table):
+    assert any("Avoid hand-adjoint/backward@numpy" in sentence for sentence in verdict(table))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1.5e-7, "0.150 µs"),
+        (2e-6, "2.00 µs"),
+        (0.0382, "38.2 ms"),
+        (0.99999, "1.00 s"),
+        (7200.0, "7\u202f200 s"),
+        (None, "–"),
+    ],
+)
+def test_seconds_take_the_unit_that_suits_them(value, text):
+    assert seconds(value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(2.1e-11, "2.1 × 10⁻¹¹"), (0.0, "0"), (float("inf"), "∞"), (None, "–")])
+def test_errors_are_written_with_a_power_of_ten(value, text):
+    assert error(value) == text
+
+
+def test_what_is_missing_is_never_written_as_zero():
+    assert {count(None), mib(None), seconds(float("nan")), error(None)} == {"–"}
+
+
+def test_a_long_list_of_names_ends_in_a_count():
+    assert listed("abcdefgh") == "a, b, c, d, e and 3 more"
