@@ -8,6 +8,7 @@ no time, are appended to `results/records/` as they are made: an interruption lo
 import json
 import os
 import platform
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hessbench import Case, measure, strategies
+from hessbench._record import STATUSES
 
 ROOT = Path(__file__).resolve().parents[1]
 LARGE = bool(os.environ.get("HESSBENCH_LARGE"))
@@ -48,7 +50,11 @@ def cases(problems, tolerances):
 
 
 def measure_all(suite, grid, **limits):
-    """Measure every case of `grid`, a dictionary; return `{key: record}` and keep each record on disk at once."""
+    """Measure every case of `grid`, a dictionary; return `{key: record}` and keep each record on disk at once.
+
+    `HESSBENCH_ONLY`, a regular expression, limits it to some cases: `HESSBENCH_ONLY=mine asv run --bench "smoke.*mine"`.
+    """
+    only = re.compile(os.environ.get("HESSBENCH_ONLY", ""))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # how asv stops it: the case in progress is to be stopped too
     run = provenance(suite)
     folder = Path(os.environ.get("HESSBENCH_RESULTS", ROOT / "results")) / "records"
@@ -57,6 +63,8 @@ def measure_all(suite, grid, **limits):
     records = {}
     with path.open("a", encoding="utf-8") as file:
         for key, case in grid.items():
+            if not only.search(" ".join(map(str, key))):
+                continue
             record = measure(case, **limits)
             records[key] = record
             file.write(json.dumps({"run": {**run, "date": now()}, "record": record.to_json()}) + "\n")
@@ -64,14 +72,17 @@ def measure_all(suite, grid, **limits):
     return records
 
 
-def stored(record, field):
-    """A field of a record (`number`, a better name, is an option of asv); where nothing was measured asv shows `n/a` instead of a failure."""
+def stored(records, key, field):
+    """A field of the record of one case, the status as a code; what was not measured is shown as `n/a` by asv.
+
+    (`number`, a better name, is taken: asv reads a module's `number` as an option.)
+    """
     from asv_runner.benchmarks.mark import SkipNotImplemented
 
-    value = getattr(record, field)
+    value = getattr(records[key], field) if key in records else None
     if value is None:
-        raise SkipNotImplemented(record.message)
-    return value
+        raise SkipNotImplemented(records[key].message if key in records else "not asked for")
+    return STATUSES.index(value) if field == "status" else value
 
 
 def declared(suite):

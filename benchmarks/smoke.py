@@ -1,7 +1,5 @@
 """The suite behind `make compare`: all strategies on the figure-8 and on the random quadratic, at one tolerance."""
 
-from hessbench._record import STATUSES
-
 from .common import HALF_HOUR, cases, contenders, declared, labels, measure_all, stored
 
 PROBLEMS = (
@@ -26,34 +24,34 @@ class Smoke:
     setup_cache.timeout = HALF_HOUR
 
     def track_status(self, records, *key):
-        return STATUSES.index(records[key].status)
+        return stored(records, key, "status")
 
     def track_error_hess(self, records, *key):
-        return stored(records[key], "error_hess")
+        return stored(records, key, "error_hess")
 
     def track_error_hess_perturbed(self, records, *key):
-        return stored(records[key], "error_hess_perturbed")
+        return stored(records, key, "error_hess_perturbed")
 
     def track_error_grad(self, records, *key):
-        return stored(records[key], "error_grad")
+        return stored(records, key, "error_grad")
 
     def track_error_value(self, records, *key):
-        return stored(records[key], "error_value")
+        return stored(records, key, "error_value")
 
     def track_asymmetry(self, records, *key):
-        return stored(records[key], "asymmetry")
+        return stored(records, key, "asymmetry")
 
     def track_prepare_s(self, records, *key):
-        return stored(records[key], "prepare_s")
+        return stored(records, key, "prepare_s")
 
     def track_first_s(self, records, *key):
-        return stored(records[key], "first_s")
+        return stored(records, key, "first_s")
 
     def track_median_s(self, records, *key):
-        return stored(records[key], "median_s")
+        return stored(records, key, "median_s")
 
     def track_peak_mib(self, records, *key):
-        return stored(records[key], "peak_mib")
+        return stored(records, key, "peak_mib")
 
     def track_rhs(self, records, *key):
-        return stored(records[key], "rhs")
+        return stored(records, key, "rhs")

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from . import words
 from .columns import Table, missing
-from .palette import colour, colours, mark
+from .palette import colour, colours, fills, mark
 from .tables import pareto
 
 FLOOR = 1e-17  # a logarithmic axis cannot show an error of zero
@@ -22,13 +22,13 @@ def work_precision(table: Table, label: str) -> go.Figure | None:
     rows = rows[rows["median_s"].notna() & rows["error"].notna()]
     if rows.empty:
         return None
-    scheme, figure = colours(table), go.Figure()
+    scheme, filling, figure = colours(table), fills(table, "plotly"), go.Figure()
     figure.add_trace(_front(rows))
     fastest = rows.groupby("contender")["median_s"].min().sort_values()
     for name in fastest.index:
         own = rows[rows["contender"] == name].sort_values("rtol", ascending=False)
-        shade, variant = colour(scheme, own["strategy"].iloc[0]), "/" in own["strategy"].iloc[0]
-        symbol = mark(own["backend"].iloc[0], "plotly") + ("-open" if variant else "")
+        strategy = own["strategy"].iloc[0]
+        shade, symbol = colour(scheme, strategy), mark(own["backend"].iloc[0], "plotly") + filling[strategy]
         figure.add_trace(
             go.Scatter(
                 x=own["median_s"].tolist(),
@@ -36,7 +36,12 @@ def work_precision(table: Table, label: str) -> go.Figure | None:
                 name=name,
                 mode="lines+markers" if len(own) > 1 else "markers",
                 line={"color": shade, "width": 1.5},
-                marker={"color": shade, "symbol": symbol, "size": 11, "line": {"width": 1.5 if variant else 0.5}},
+                marker={
+                    "color": shade,
+                    "symbol": symbol,
+                    "size": 11,
+                    "line": {"width": 0.5 if "/" not in strategy else 1.5},
+                },
                 text=[_details(row) for _, row in own.iterrows()],
                 hovertemplate="%{text}<extra></extra>",
             )

@@ -1,4 +1,4 @@
-"""Colours and marks shared by all figures: colour by strategy, mark by backend.
+"""Colours and marks shared by all figures: colour by strategy, filling by variant, mark by backend.
 
 The colours are close to Paul Tol's bright scheme, with more contrast on white and on black; colour-blind readers tell
 them apart, and the mark and the legend say the same again.
@@ -30,6 +30,16 @@ def colours(table: Table) -> dict[str, str]:
 def colour(scheme: Mapping[str, str], strategy: str) -> str:
     """The colour of a strategy or of its variant."""
     return scheme[strategy.partition("/")[0]]
+
+
+def fills(table: Table, library: str) -> dict[str, str]:
+    """Strategy -> how its marks are filled: full, and for its variants in other ways; in `plotly` or `matplotlib`."""
+    out: dict[str, str] = {}
+    kinds = ("full", "none", "left", "top") if library == "matplotlib" else ("", "-open", "-open-dot", "-dot")
+    for family in colours(table):
+        variants = sorted({s for s in table["strategy"] if s.partition("/")[0] == family and s != family})
+        out |= {family: kinds[0]} | {name: kinds[1 + i % 3] for i, name in enumerate(variants)}
+    return out
 
 
 def mark(backend: str, library: str) -> str:

@@ -12,11 +12,12 @@ from hessbench import InvalidInput
 
 from . import words
 from .columns import Table
-from .palette import colour, colours, mark
+from .palette import colour, colours, fills, mark
 from .tables import latest, pareto, questions, ranking
 
 STYLE: Any = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "none"}
 GREY, RED, FAINT = "#6b7280", "#b42318", "#e5e7eb"
+NOT_RIGHT = ("wrong", "inaccurate")
 
 
 def readme_figure(table: Table, path: str | Path, problem: str | None = None, rtol: float | None = None) -> Path:
@@ -53,16 +54,17 @@ def work_precision_figure(table: Table, problem: str, path: str | Path) -> Path:
     rows = table[(table["problem_label"] == problem) & (table["status"] == "ok") & table["median_s"].notna()]
     if rows.empty:
         raise InvalidInput(f"Nothing was right, and timed, on {problem!r}.")
-    scheme = colours(table)
+    scheme, filling = colours(table), fills(table, "matplotlib")
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8.4, 4.8), layout="constrained")
         axes = figure.subplots()
         for name in rows.groupby("contender")["median_s"].min().sort_values().index:
             own = rows[rows["contender"] == name].sort_values("rtol")
             strategy, shade = own["strategy"].iloc[0], colour(scheme, own["strategy"].iloc[0])
-            fill = "none" if "/" in strategy else shade
             shape = mark(own["backend"].iloc[0], "matplotlib")
-            axes.loglog(own["median_s"], own["error"], shape + "-", color=shade, mfc=fill, ms=7, label=name)
+            axes.loglog(
+                own["median_s"], own["error"], shape + "-", color=shade, fillstyle=filling[strategy], ms=7, label=name
+            )
         front = rows[pareto(rows)].sort_values("median_s")
         axes.step(front["median_s"], front["error"], where="post", color=GREY, ls=":", label="Pareto front", zorder=0)
         axes.set_xlabel("time of one value, gradient and Hessian (s)")
@@ -77,29 +79,17 @@ def work_precision_figure(table: Table, problem: str, path: str | Path) -> Path:
 def _draw(times, errors, rows, scheme):
     y = np.arange(len(rows))
     right = rows["rank"].notna().to_numpy()
-    shades = [colour(scheme, s) for s in rows["strategy"]]
     left = float(rows["median_s"].min()) / 2 if right.any() else 1.0
     for i, (_, row) in enumerate(rows.iterrows()):
+        shade = colour(scheme, row["strategy"]) if right[i] else RED if row["status"] in NOT_RIGHT else GREY
+        words_at = {"textcoords": "offset points", "va": "center", "color": "black" if right[i] else shade}
         if right[i]:
-            times.plot([left, row["median_s"]], [i, i], color=shades[i], lw=5, alpha=0.85, solid_capstyle="butt")
-            times.annotate(
-                words.seconds(row["median_s"]),
-                (row["median_s"], i),
-                (5, 0),
-                textcoords="offset points",
-                va="center",
-                size=9,
-            )
+            times.plot([left, row["median_s"]], [i, i], color=shade, lw=5, alpha=0.85, solid_capstyle="butt")
+            times.annotate(words.seconds(row["median_s"]), (row["median_s"], i), (5, 0), size=9, **words_at)
         else:
-            text = row["status"] if row["status"] == "ok" else f"{row['status']}: {_short(row['message'])}"
-            red = row["status"] in ("wrong", "inaccurate", "failed", "timeout")
-            times.annotate(
-                text, (left, i), (3, 0), textcoords="offset points", va="center", size=8, color=RED if red else GREY
-            )
+            times.annotate(f"{row['status']}: {_short(row['message'])}", (left, i), (3, 0), size=8, **words_at)
         if np.isfinite(row["error"]):
-            errors.plot(
-                row["error"], i, "o" if row["status"] == "ok" else "X", color=shades[i] if right[i] else RED, ms=6
-            )
+            errors.plot(row["error"], i, "X" if row["status"] in NOT_RIGHT else "o", color=shade, ms=6)
     times.set_yticks(y, rows["contender"])
     for axes, title in (
         (times, "time (s, median; only where the Hessian is right)"),
@@ -119,7 +109,7 @@ def _draw(times, errors, rows, scheme):
     times.set_ylim(len(rows) - 0.4, -0.6)
 
 
-def _short(message, limit=64):
+def _short(message, limit=54):
     return message if len(message) <= limit else message[: limit - 1].rsplit(" ", 1)[0] + " …"
 
 

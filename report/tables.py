@@ -7,21 +7,28 @@ from typing import cast
 
 import pandas as pd
 
+from hessbench import InvalidInput
 from hessbench._record import STATUSES
 
 from .columns import Column, Table
 
 UNRESOLVED = 1.5  # a smaller ratio of two times is not a difference
-CASE = ["machine", "problem", "arguments", "rtol", "method", "contender"]
+CASE = ["problem", "arguments", "rtol", "method", "contender"]
 
 
 def latest(table: Table, machine: str | None = None) -> Table:
-    """The newest row of each case on one machine: `machine`, or the one measured on last."""
+    """The newest row of each case on one machine: `machine`, or the one measured on last.
+
+    Rows that do not say their machine are shown too. Raises `InvalidInput` for a machine without results.
+    """
     if table.empty:
         return table
     table = table.sort_values("date", kind="stable")
-    machine = table["machine"].iloc[-1] if machine is None else machine
-    return table[table["machine"] == machine].drop_duplicates(CASE, keep="last").reset_index(drop=True)
+    known = [name for name in table["machine"] if name]
+    if machine is not None and machine not in known:
+        raise InvalidInput(f"There are no results of machine {machine!r}; there are: {', '.join(sorted(set(known)))}.")
+    shown = {machine or (known[-1] if known else ""), ""}
+    return table[table["machine"].isin(shown)].drop_duplicates(CASE, keep="last").reset_index(drop=True)
 
 
 def ranking(table: Table, problem_label: str, rtol: float) -> Table:

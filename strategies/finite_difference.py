@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -17,13 +17,14 @@ from hessbench import Accuracy, Limits, Result, Strategy, Vector, adjoint_gradie
 class FiniteDifference(Strategy):
     """2n + 1 adjoint gradients (`of="gradient"`), or 2n^2 + 1 losses (`of="loss"`).
 
-    The increments balance truncation against the solver's own error: a third (gradient) or half (loss) of the digits are
-    lost. Not for production; it needs nothing but function values, so it is a check of everything else.
+    Of the digits of a gradient (loss) two thirds (half) reach the Hessian, so the solves run at a tolerance of `rtol^1.5`
+    (`rtol^2`), not below 1e-13, and the increments balance truncation against it. Not for production; it needs nothing
+    but function values, so it is a check of everything else.
     Source: Nocedal & Wright, Numerical Optimization, 2nd ed., section 8.1.
     """
 
     of: str = "gradient"
-    accuracy: ClassVar[Accuracy] = Accuracy(factor=3e2, power=0.5, floor=1e-6)
+    accuracy: ClassVar[Accuracy] = Accuracy(factor=1e3, floor=3e-4)
     variants: ClassVar = {"": {}, "loss": {"of": "loss"}}
 
     def why_not(self, problem):
@@ -34,12 +35,13 @@ class FiniteDifference(Strategy):
         return self._of_loss(problem, ivp) if self.of == "loss" else self._of_gradient(problem, ivp)
 
     def _of_gradient(self, problem, ivp):
+        ivp = tightened(ivp, 1.5)
         gradient = adjoint_gradient(problem, ivp)
 
         def hessian(x):
             value, grad = gradient(x)
             hess = np.empty((x.size, x.size))
-            for j, h in enumerate(increments(x, 1e2 * ivp.rtol, 3)):
+            for j, h in enumerate(increments(x, 10 * ivp.rtol, 3)):
                 up, down = x.copy(), x.copy()
                 up[j] += h
                 down[j] -= h
@@ -49,13 +51,15 @@ class FiniteDifference(Strategy):
         return hessian
 
     def _of_loss(self, problem, ivp):
+        ivp = tightened(ivp, 2.0)
+
         def loss(x):
             y0, p = problem.unpack(x)
             y1 = ivp.solve(lambda t, y: problem.rhs(np, t, y, p), problem.t_span, y0).y1
             return float(problem.loss(np, y0, y1, p))
 
         def hessian(x):
-            n, h = x.size, increments(x, ivp.rtol, 4)
+            n, h = x.size, increments(x, 10 * ivp.rtol, 4)
             e, value = np.diag(h), loss(x)
             hess, grad = np.empty((n, n)), np.empty(n)
             for i in range(n):
@@ -68,6 +72,11 @@ class FiniteDifference(Strategy):
             return Result(value, grad, hess)
 
         return hessian
+
+
+def tightened(ivp, power):
+    """The same solver and counters with tolerances raised to `power`, at least 1e-13."""
+    return replace(ivp, rtol=max(ivp.rtol**power, 1e-13), atol=max(ivp.atol**power, 1e-13))
 
 
 def increments(x, noise, order):

@@ -10,7 +10,7 @@ from ._api import Prepared, hessian, prepare
 from ._counters import Counters
 from ._derivatives import Derivatives, Sparsity
 from ._errors import HessbenchError, IntegrationError, InvalidInput, NoReference, Unavailable, Unsupported
-from ._fixed_step import choose_steps, count_fixed, integrate_fixed, tableau
+from ._fixed_step import choose_steps, count_fixed, integrate_fixed, tableau, write_step
 from ._ivp import IVP
 from ._loss import LossBlocks, loss_blocks, non_closure
 from ._generated import derivatives_of
@@ -63,6 +63,7 @@ __all__ = [
     "reference",
     "strategies",
     "tableau",
+    "write_step",
 ]
 
 

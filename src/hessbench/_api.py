@@ -34,7 +34,10 @@ class Prepared:
         Raises `InvalidInput` for a bad `x`, `IntegrationError` for a failed solve, `HessbenchError` for a result of the
         wrong shape.
         """
-        x = self.problem.check_x(x)
+        return self.direct(self.problem.check_x(x))
+
+    def direct(self, x: Array) -> Result:
+        """The same for an `x` (n,) of float64 that is handed to the strategy as it is."""
         counters = self.ivp.counters
         counters.reset()
         result = self.run(x)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 Params = Mapping[str, Any]
+DENSE_BELOW = 100  # states: below, a dense product is faster than making a sparse matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +70,8 @@ class Derivatives:
         return self.jac_values is not None and self.vhp_values is not None
 
     def matjac(self, t: float, y: Array, m: Array, p: Params) -> Array:
-        """`m @ J(t, y)` for one state `y` (n,) and a matrix `m` (r, n); sparse where the problem is."""
-        if self.jac_values is None or self.jac_sparsity is None:
+        """`m @ J(t, y)` for one state `y` (n,) and a matrix `m` (r, n); sparse where the problem is, and is large."""
+        if self.jac_values is None or self.jac_sparsity is None or y.size < DENSE_BELOW:
             return m @ self.jac(t, y, p)
         from scipy.sparse import csr_array
 

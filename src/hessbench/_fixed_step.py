@@ -47,7 +47,7 @@ def tableau(name: str) -> Tableau:
     return Tableau(name, method.order, a, tuple(map(float, method.B[:s])), tuple(map(float, method.C[:s])))
 
 
-def step(scheme: Tableau, f: Callable[[Any, Any], Any], t: Any, y: Any, h: Any) -> Any:
+def write_step(scheme: Tableau, f: Callable[[Any, Any], Any], t: Any, y: Any, h: Any) -> Any:
     """One step of size `h` from `(t, y)`, by arithmetic alone: every stage is written out, for symbols too."""
     slopes: list[Any] = []
     for row, c in zip(scheme.a, scheme.c, strict=True):
@@ -73,7 +73,7 @@ def integrate_fixed(
     t0, t1 = t_span
     h, s = (t1 - t0) / n, len(scheme.b)
     if stages == "inline":
-        return backend.iterate(lambda i, y: step(scheme, f, t0 + i * h, y, h), y0, n)
+        return backend.iterate(lambda i, y: write_step(scheme, f, t0 + i * h, y, h), y0, n)
     a, b, c, unit, none = map(backend.asarray, (scheme.matrix, scheme.b, scheme.c, np.eye(s), np.zeros((s, y0.shape[0]))))
 
     def looped(i: Any, y: Any) -> Any:
@@ -110,7 +110,7 @@ def choose_steps(problem: Problem, x: np.ndarray, scheme: Tableau, tol: float, s
         out = []
         for y in (y0, y0 + direction, y0 - direction):
             for i in range(n):
-                y = step(scheme, lambda t, y: problem.rhs(np, t, y, p), t0 + i * (t1 - t0) / n, y, (t1 - t0) / n)
+                y = write_step(scheme, lambda t, y: problem.rhs(np, t, y, p), t0 + i * (t1 - t0) / n, y, (t1 - t0) / n)
             out.append(y)
         return out[0], (out[1] - out[2]) / 2
 

@@ -65,4 +65,6 @@ def _generated(problem: Problem, b: Backend) -> Callable[[Array, Array, Params],
         value, g, h = (b.to_numpy(a) for a in compiled(z, {key: b.asarray(v) for key, v in p.items()}))
         return LossBlocks(float(value), g[:n], g[n:], h[:n, :n], h[:n, n:], h[n:, n:])
 
+    with np.errstate(all="ignore"):
+        blocks(problem.y0, problem.y0 + 0.1, problem.params)  # compiles
     return blocks

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import io
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from platformdirs import user_cache_path
@@ -54,9 +56,9 @@ def reference(problem: Problem, x: Any = None) -> Reference:
     x = problem.check_x(x)
     path = cache_path(problem, x)
     try:
-        with np.load(path) as data:
+        with np.load(io.BytesIO(path.read_bytes())) as data:
             return Reference(float(data["value"]), data["grad"], data["hess"], float(data["agreement"]), str(data["how"]))
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, BadZipFile):
         pass  # absent or damaged: compute it
     out = compute_reference(problem, x)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,8 @@ from hessbench.report import latest, load, outcomes, pareto, ranking
 from hessbench.report.tables import slowdowns
 from hessbench.report.words import answer, count, error, listed, mib, seconds, verdict
 
+from hessbench import InvalidInput
+
 FIGURE_8 = "three-body(start=figure-8)"
 
 
@@ -66,6 +68,16 @@ def test_one_machine_is_shown_at_a_time(store, record):
     store([record()], name="other", machine="other", date="2025-01-01T00:00:00+00:00")
     folder = store([record()])
     assert latest(load([folder]).table)["machine"].tolist() == ["bench"]
+
+
+def test_rows_that_do_not_say_their_machine_are_shown_with_the_others(store, record):
+    store([record(strategy="mine")], name="compare", machine="", date="")
+    assert len(latest(load([store([record()])]).table)) == 2
+
+
+def test_a_machine_without_results_is_an_error_that_names_the_others(table):
+    with pytest.raises(InvalidInput, match="'zzz'; there are: bench"):
+        latest(table, "zzz")
 
 
 def test_a_slowdown_is_an_average_over_the_questions_answered(table):

@@ -21,6 +21,7 @@ class Backend(ABC):
     """
 
     name: ClassVar[str]
+    compiles_loops: ClassVar[bool] = False  # whether `compile` keeps `iterate` a loop, or writes every turn out
     xp: Any
 
     @abstractmethod
@@ -69,7 +70,7 @@ class Backend(ABC):
         """`(f(x), gradient (n,), Hessian (n, n))` in one pass over `f`.
 
         `mode` is `forward-over-reverse` (n tangents of the gradient) or `reverse-over-reverse` (n sweeps back through
-        it); the faster one in this framework by default.
+        it); by default what is usual in the framework.
         """
         raise self._none("value_grad_hessian")
 

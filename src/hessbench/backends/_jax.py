@@ -16,6 +16,7 @@ class JaxBackend(Backend):
     """Everything is traced, so `compile` and `iterate` are `jax.jit` and `jax.lax.scan`."""
 
     name = "jax"
+    compiles_loops = True
     xp = jnp
 
     def asarray(self, a: Any) -> jax.Array:

@@ -19,7 +19,7 @@ from pathlib import Path
 from .._errors import HessbenchError, Unavailable
 
 # -O3 is avoided on purpose: gcc 12 at -O3 -march=native has been seen to miscompile a correct adjoint
-FLAGS = ("-O2", "-fno-math-errno", "-shared", "-fPIC", "-Wno-psabi")
+FLAGS = ("-O2", "-fno-tree-slp-vectorize", "-fno-math-errno", "-shared", "-fPIC", "-Wno-psabi")
 
 
 class CompilerError(HessbenchError):

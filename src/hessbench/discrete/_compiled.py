@@ -13,7 +13,7 @@ from .._ivp import IVP
 from ._build import load
 from ._dense import Costate
 from ._kernel import Kernel
-from ._stepper import probe_directions
+from ._stepper import KICK_ROWS, kicks, probe_directions
 
 CACHE_BYTES = 200_000  # of a segment's data: well inside a second-level cache
 FIRST_CAPACITY = 64  # steps; doubled when they do not suffice
@@ -52,10 +52,11 @@ class Compiled:
 
     def __init__(self, kernel: Kernel, probes: int, limit: float) -> None:
         library, self.file = load(kernel.source)
+        self.stamp = self.file.with_suffix(".checked")
         self.kernel, self.probes, self.limit = kernel, probes, limit
         self._forward, self._backward = library.forward, library.backward
         pointer, real, long = ctypes.c_void_p, ctypes.c_double, ctypes.c_long
-        self._forward.argtypes = [pointer] * 3 + [real] * 5 + [long] * 5 + [pointer] * 6
+        self._forward.argtypes = [pointer] * 3 + [real] * 5 + [long] * 5 + [pointer] * 7
         self._forward.restype = long
         self._backward.argtypes = [long] * 3 + [pointer] * 10
         self._backward.restype = None
@@ -65,6 +66,8 @@ class Compiled:
         self.padded = -(-k.n // k.width) * k.width
         self.per_step = 8 * k.stages * (k.m + (not k.autonomous))
         self.fixed, self.info, self.work = Buffer(k.fixed), Buffer(6), Buffer((self.segment * k.stages + k.width) * entries)
+        self.kicks = Buffer(KICK_ROWS * probes * k.n)
+        self.kicks.array[:] = kicks(k.n, probes).ravel()
         self.state = Buffer((1 + probes) * k.n)
         self.s, self.w, self.lam = Buffer(k.n * self.padded), Buffer(k.n * self.padded), Buffer(k.n)
         self.t = self.h = self.ys = self.x = self.times = None
@@ -86,7 +89,7 @@ class Compiled:
             room = min(self.capacity, most) if most else self.capacity
             status = self._forward(
                 self.state.address, p.address, self.fixed.address, t, t1, size, ivp.rtol, ivp.atol, n, ivp.max_steps, room, 0,
-                self.segment, *self._addresses(), self.info.address,
+                self.segment, *self._addresses(), self.kicks.address, self.info.address,
             )  # fmt: skip
             did, again, t, size, norm, n = self.info.array.tolist()
             evaluations, rejected, n = evaluations + int(did), rejected + int(again), int(n)
@@ -115,7 +118,7 @@ class Compiled:
         self.t.array[: t.size], self.h.array[: t.size] = t, h
         self._forward(
             self.state.address, p.address, self.fixed.address, t[0], t[-1] + h[-1], 0.0, 1.0, 1.0, 0, t.size + 1, t.size + 1,
-            t.size, self.segment, *self._addresses(), self.info.address,
+            t.size, self.segment, *self._addresses(), self.kicks.address, self.info.address,
         )  # fmt: skip
         return self._finish(t.size)
 
@@ -135,6 +138,11 @@ class Compiled:
         )  # fmt: skip
         s, w = (b.array.reshape(n, -1)[:, :n].copy() for b in (self.s, self.w))
         return Costate(s, None if end.w is None else w, self.lam.array.copy())
+
+    @property
+    def checked(self) -> bool:
+        """Whether this library has passed the gate, in this process or an earlier one."""
+        return self.stamp.exists()
 
     def steps_of(self, path: Path) -> tuple[Array, Array]:
         """Starts and sizes of the steps of `path`, the latest one."""

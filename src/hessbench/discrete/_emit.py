@@ -31,7 +31,7 @@ class Table:
         """The function `prepare(P, C)`."""
         writer = Writer(lambda node: literal(node.value), False, prepare=True)
         body = writer.body(list(self.slots), [f"C[{slot}]" for slot in self.slots.values()])
-        return f"void prepare(const double *restrict P, double *restrict C) {{\n{body}}}\n"
+        return f"__attribute__((optimize(\"O0\"))) void prepare(const double *restrict P, double *restrict C) {{\n{body}}}\n"
 
 
 def literal(value: float | None) -> str:

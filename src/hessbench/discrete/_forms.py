@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from .._derivatives import Array, Derivatives
+from .._derivatives import Array, Params
 from .._errors import HessbenchError, InvalidInput, Unavailable
 from .._generated import derivatives_of
 from .._ivp import IVP
@@ -107,11 +108,14 @@ def _numpy(problem: Problem, ivp: IVP, options: Options, scheme: Pair, notice: s
     if derivatives is None:
         raise Unavailable(f"problem {problem.name!r} has no derivatives, and no framework that is installed can derive them.")
     blocks, blocks_source = loss_blocks(problem)
-    n, s = problem.dim, scheme.stages
+    n, s, first = problem.dim, scheme.stages, derivatives.jac_sparsity
     sparse = derivatives.sparse and options.form in ("auto", "sparse") and (n >= SPARSE_FROM or options.form == "sparse")
     name = "sparse matrix-adjoint form" if sparse else "NumPy form"
     note = f"{name}, derivatives {derivatives.source}, loss blocks {blocks_source}{notice}"
-    per_step = 8.0 * s * (n if sparse else 4 * n * n)
+    most_kept = options.memory / (8.0 * s * (n + len(first.rows) if sparse and first else 4 * n * n))
+
+    def jacobians(t: Array, y: Array, p: Params) -> Any:
+        return _sparse.matrices(derivatives, t, y, p) if sparse else derivatives.jac(t, y, p)
 
     def hessian(x: Array) -> Result:
         y0, p = problem.unpack(x)
@@ -119,15 +123,14 @@ def _numpy(problem: Problem, ivp: IVP, options: Options, scheme: Pair, notice: s
         def f(t: float, y: Array) -> Array:
             return problem.rhs(np, t, y, p)
 
-        path = integrate(f, lambda t, y: derivatives.jac(t, y, p), scheme, problem.t_span, y0, ivp, options.probes,
-                         keep_stages=True, keep_jacobians=0 if sparse else options.memory)  # fmt: skip
+        path = integrate(f, lambda t, y: jacobians(t, y, p), scheme, problem.t_span, y0, ivp, options.probes, most_kept)
         steps = path.t.size
         end = blocks(y0, path.y1, p)
         carried = Costate.at_end(end, problem.loss_uses_y0)
         if sparse:
             carried = _sparse.backward(f, derivatives, p, scheme, path, carried)
             return Result(end.value, *carried.result(end), note=note)
-        segment = min(steps, max(1, int(options.memory / per_step)))
+        segment = min(steps, max(1, int(most_kept)))
         carried = _dense.backward(f, derivatives, p, scheme, path, carried, segment)
         memory = "" if segment == steps else f", checkpoints every {segment} steps"
         return Result(end.value, *carried.result(end), note=note + memory)
@@ -135,4 +138,4 @@ def _numpy(problem: Problem, ivp: IVP, options: Options, scheme: Pair, notice: s
     return hessian
 
 
-__all__ = ["FORMS", "Derivatives", "Options", "prepare"]
+__all__ = ["FORMS", "Options", "prepare"]

@@ -12,8 +12,9 @@ from math import gcd
 from ._emit import Table, Writer, operations
 from ._graph import Node
 from ._kernel_sparse import sparse_backward
+from ._stepper import KICK_EVERY, KICK_ROWS
 from ._tableau import Pair
-from ._template import BACKWARD, FORWARD, VECTORS
+from ._template import BACKWARD, FORWARD, SYMMETRISE, VECTORS
 from ._trace import Rows, Sum, Traced, forward, gradient, reachable
 from ._unrolled import Weights, accumulation, matrix_times
 
@@ -102,13 +103,14 @@ def generate(traced: Traced, pair: Pair, probes: int, width: int, sparse: bool |
     functions = expressions.functions(table)
     nodes = ", ".join(repr(float(c)) for c in pair.extended()[1])
     if sparse:
-        sweep = sparse_backward(weights, jacobian, contraction)
+        sweep = sparse_backward(weights, n, jacobian, contraction)
     else:
         rows = -(-n // width)
         products = matrix_times("times_jacobian", jacobian, m, rows) + matrix_times("times_contraction", contraction, m, rows)
         sweep = weights.tangents() + products + accumulation(n, width) + BACKWARD
     source = "\n".join([
         f"#define VW {width}\n#define N {n}\n#define M {m}\n#define S {s}\n#define TANGENTS {probes}",
+        f"#define KICK_EVERY {KICK_EVERY}\n#define KICK_ROWS {KICK_ROWS}",
         f"#define Q ((1 + TANGENTS) * M)\n#define SECOND {int(traced.second_order)}",
         f"#define AUTONOMOUS {int(expressions.autonomous)}\n#define EXPONENT ({pair.exponent!r})",
         f"#define NJ {len(jacobian)}\n#define NZ {len(contraction)}",
@@ -119,6 +121,7 @@ def generate(traced: Traced, pair: Pair, probes: int, width: int, sparse: bool |
         weights.stepping(),
         FORWARD,
         weights.multipliers(jacobian),
+        SYMMETRISE,
         sweep,
     ])  # fmt: skip
     return Kernel(

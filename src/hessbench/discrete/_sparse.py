@@ -12,6 +12,7 @@ which is the derivative of the costate recursion by `y_n`. Every product has a s
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,16 @@ from ._stepper import Trajectory, replay
 from ._tableau import Pair
 
 
+def matrices(derivatives: Derivatives, t: Array, y: Array, p: Params) -> list[Any]:
+    """Sparse Jacobians at times (s,) and states (s, N)."""
+    from scipy.sparse import csr_array
+
+    where = derivatives.jac_sparsity
+    assert where is not None and derivatives.jac_values is not None
+    rows = derivatives.jac_values(t, y, p)
+    return [csr_array((row, (where.rows, where.cols)), shape=(where.n, where.n)) for row in rows]
+
+
 def backward(
     f: Callable[[float, Array], Array],
     derivatives: Derivatives,
@@ -28,14 +39,12 @@ def backward(
     pair: Pair,
     path: Trajectory,
     end: Costate,
-    segment: int,
 ) -> Costate:
     """Carry `end` from `y1` back to `y0`; `derivatives` give values on a pattern. Memory: `3 s N^2` numbers."""
     from scipy.sparse import csr_array
 
-    assert derivatives.jac_values is not None and derivatives.vhp_values is not None
-    first, second = derivatives.jac_sparsity, derivatives.vhp_sparsity
-    assert first is not None and second is not None
+    second = derivatives.vhp_sparsity
+    assert second is not None and derivatives.vhp_values is not None
     s, n = pair.stages, path.y1.size
     eye, v, w = np.eye(n), np.empty((s, n, n)), np.empty((s, n, n))
     flat = w.reshape(s, n * n)
@@ -43,8 +52,7 @@ def backward(
         t, h = path.t[k : k + 1], path.h[k]
         stages = path.stages[k] if path.stages is not None else replay(f, pair, t, path.h[k : k + 1], path.y[k])[0][0]
         times = t + pair.c * h
-        values = derivatives.jac_values(times, stages, p)
-        jacobians = [csr_array((row, (first.rows, first.cols)), shape=(n, n)) for row in values]
+        jacobians = path.jacobians[k] if path.jacobians else matrices(derivatives, times, stages, p)
         q, theta = np.empty((s, n)), np.empty((s, n))
         for i in range(s - 1, -1, -1):
             q[i] = h * (pair.b[i] * end.lam + pair.a[i + 1 :, i] @ theta[i + 1 :])

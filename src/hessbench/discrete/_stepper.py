@@ -5,13 +5,18 @@
 The error of the Hessian follows the errors of the tangents, about which the error of `y` says nothing: where the flow
 contracts, `y` is easy to integrate with steps at which the variational equation is unstable. One random direction sees
 every growing mode. The Jacobians that it takes are those that the sweeps need anyway.
+
+Where the flow contracts by more than the machine's precision, a mode that has died out of `w` could grow again by many orders
+of magnitude before it is seen, in steps that are slightly too long for stability; the costate, which starts at the other
+end, would meet that growth undamped. So, every few steps, noise at the level of the tolerance is added to `w` (only there).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +26,7 @@ from .._ivp import IVP
 from ._tableau import Pair
 
 SEED = 20230125  # of the probes; any fixed number will do
+KICK, KICK_EVERY, KICK_ROWS = 1.0, 4, 16  # size in units of the tolerance, steps between kicks, number of different ones
 SAFETY, SHRINK, GROW = 0.9, 0.2, 10.0
 
 
@@ -28,7 +34,7 @@ SAFETY, SHRINK, GROW = 0.9, 0.2, 10.0
 class Trajectory:
     """Accepted steps: starts `t` (steps,), sizes `h` (steps,) and states `y` (steps, N), and the end state `y1` (N,).
 
-    `stages` (steps, s, N) and `jacobians` (steps lists of s arrays (N, N)) are there if they were kept.
+    `stages` (steps, s, N) and `jacobians` (steps lists of s matrices (N, N)) are there if they were kept.
     """
 
     t: Array
@@ -36,7 +42,7 @@ class Trajectory:
     y: Array
     y1: Array
     stages: Array | None = None
-    jacobians: list[list[Array]] = field(default_factory=list)
+    jacobians: list[list[Any]] = field(default_factory=list)
 
 
 @cache
@@ -45,22 +51,29 @@ def probe_directions(n: int, probes: int) -> Array:
     return np.random.default_rng(SEED).standard_normal((probes, n))
 
 
+@cache
+def kicks(n: int, probes: int) -> Array:
+    """Noise (rows, probes, N) for the tangents, always the same."""
+    return KICK * np.random.default_rng(SEED + 1).standard_normal((KICK_ROWS, probes, n))
+
+
 def integrate(
     f: Callable[[float, Array], Array],
-    jac: Callable[[Array, Array], Array],
+    jac: Callable[[Array, Array], Sequence[Any]],
     pair: Pair,
     t_span: tuple[float, float],
     y0: Array,
     ivp: IVP,
     probes: int,
-    keep: bool,
+    most_kept: float = np.inf,
 ) -> Trajectory:
     """Integrate `y' = f(t, y)` in either direction at the tolerances of `ivp`, which also counts.
 
-    `jac(t, y)` is batched: (s,), (s, N) -> (s, N, N). One call of it for each accepted step (none without probes), s
-    evaluations of `f` for each attempted one. Raises `IntegrationError` when the end is not reached.
+    `jac(t, y)`, with (s,) and (s, N), gives s matrices (N, N), dense or sparse. One call of it for each accepted step (none
+    without probes), s evaluations of `f` for each attempted one. Stages and Jacobians are kept if there are no more than
+    `most_kept` steps. Raises `IntegrationError` when the end is not reached.
     """
-    (t, t1), s, n = t_span, pair.stages, y0.size
+    (t, t1), s, n, keep = t_span, pair.stages, y0.size, True
     a, c = pair.extended()
     way, counters = np.sign(t1 - t), ivp.counters
     slopes, y, calls = np.empty((s + 1, 1 + probes, n)), np.vstack([y0, probe_directions(n, probes)]), 2
@@ -69,7 +82,7 @@ def integrate(
     size = _first_step(f, t_span, y0, slopes[0, 0], pair, ivp)
     if probes:
         first = jac(np.array([t]), y0[None])[0]
-        slopes[0, 1:] = y[1:] @ first.T
+        slopes[0, 1:] = (first @ y[1:].T).T
     out: list[tuple[float, float, Array]] = []
     stages, jacobians, before = [], [], 0
     with np.errstate(all="ignore"):
@@ -95,7 +108,7 @@ def integrate(
                     batch = jac(t + c[1:] * h, points[1:])
                     for i in range(1, s + 1):
                         w = y[1:] + h * np.tensordot(a[i, :i], slopes[:i, 1:], 1)
-                        slopes[i, 1:] = w @ batch[i - 1].T
+                        slopes[i, 1:] = (batch[i - 1] @ w.T).T
                     new = np.vstack([new, w])
                     error = _norm(pair, h, slopes, y, new, new.size, ivp)
                 if error < 1:
@@ -103,6 +116,8 @@ def integrate(
                 factor = SAFETY * error**pair.exponent if np.isfinite(error) else SHRINK
                 size, rejected, before = size * max(SHRINK, factor), True, before + 1
             out.append((t, h, y[0].copy()))
+            if keep and len(out) > most_kept:
+                keep, stages, jacobians = False, [], []
             if keep:
                 stages.append(points[:s].copy())
                 if batch is not None:
@@ -111,6 +126,10 @@ def integrate(
             grow = GROW if error == 0 else min(GROW, SAFETY * error**pair.exponent)
             size *= min(1.0, grow) if rejected else grow
             t, y = end, new.copy()
+            if probes and len(out) % KICK_EVERY == 0:
+                kick = kicks(n, probes)[len(out) // KICK_EVERY % KICK_ROWS] * (ivp.atol + ivp.rtol * np.abs(y[1:]))
+                y[1:] += kick
+                slopes[s, 1:] += (first @ kick.T).T
             slopes[0] = slopes[s]
     _count(counters, calls, len(out), before, ivp, n)
     ts, hs, ys = (np.array(column) for column in zip(*out, strict=True))

@@ -83,13 +83,22 @@ static double first_step(double t0, double t1, const double *y, const double *C,
   return fmin(fmin(100 * h0, h1), length);
 }
 
+/* Keeps every mode of the tangents at the level of the tolerance (see `_stepper`). */
+static void kick(State *z, const double *by, double rtol, double atol) {
+  for (int r = 1; r <= TANGENTS; r++, by += N) {
+    double *q = (double *)z->zq + r * M, *v = (double *)z->zv + r * M;
+    for (int i = 0; i < M; i++) q[i] += (atol + rtol * fabs(q[i])) * by[i];
+    if (SECOND) for (int i = 0; i < M; i++) v[i] += (atol + rtol * fabs(v[i])) * by[i + M];
+  }
+}
+
 /* Continues from step `n` at time t with the state and tangents in `state` (and leaves them there); `size` is the next
    step's, or 0. Returns 0 at the end, -1: too many steps, -2: step too small, -3: `cap` steps reached. `frozen` steps if > 0.
    States are kept in ys at every `stride` steps; stages in XS, TS if XS is not null. info: evaluations, rejected, t, size, |y|,
    steps. */
 long forward(double *state, const double *P, double *C, double t, double t1, double size, double rtol, double atol, long n,
              long most, long cap, long frozen, long stride, double *ts, double *hs, double *ys, double *XS, double *TS,
-             double *info) {
+             const double *kicks, double *info) {
   vd K[S + 1][KV], x[KV];
   State z, zn;
   memset(K, 0, sizeof K);
@@ -139,6 +148,11 @@ long forward(double *state, const double *P, double *C, double t, double t1, dou
     size *= again ? fmin(1, grow) : grow;
     t = end;
     z = zn;
+    if (!frozen && TANGENTS && n % KICK_EVERY == 0) {
+      kick(&z, kicks + n / KICK_EVERY % KICK_ROWS * TANGENTS * N, rtol, atol);
+      slopes(t, (double *)z.zq, C, (double *)K[S]);
+      evaluations++;
+    }
     memcpy(K[0], K[S], sizeof K[0]);
   }
   double norm = 0;
@@ -171,6 +185,14 @@ static void replay(long k0, long k1, const double *y, const double *C, const dou
     finish(&z, hs[k], K, &zn);
     z = zn;
   }
+}
+"""
+
+SYMMETRISE = r"""
+static void symmetrise(double *a) {
+  for (int r = 0; r < N; r++)
+    for (int j = 0; j < r; j++)
+      a[r * NV * VW + j] = a[j * NV * VW + r] = 0.5 * (a[r * NV * VW + j] + a[j * NV * VW + r]);
 }
 """
 
@@ -224,6 +246,7 @@ void backward(long steps, long seg, long stored, const double *C, const double *
     product((double *)Sm, 0, phi, temp);
     product((double *)phi, 1, temp, Sm);
     for (int i = 0; i < N * NV; i++) Sm[i] += c[i];
+    symmetrise((double *)Sm);
     if (W) { product((double *)W, 0, phi, temp); memcpy(W, temp, sizeof temp); }
   }
 }

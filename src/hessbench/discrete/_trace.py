@@ -18,6 +18,28 @@ from ._graph import CannotTrace, Graph, Node
 Rows = list[dict[int, Node]]
 
 
+class Symbols(np.ndarray):
+    """An object array of nodes whose comparisons give nodes, where NumPy would ask each for its truth."""
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        plain = [i.view(np.ndarray) if isinstance(i, Symbols) else i for i in inputs]
+        if ufunc in (np.less, np.less_equal, np.greater, np.greater_equal):
+            options["dtype"] = object
+        (target,) = options.pop("out", (None,))
+        out = getattr(ufunc, method)(*plain, **options)
+        if target is not None:  # in place: `a += b`
+            target[...] = out
+            return target
+        return out.view(Symbols) if isinstance(out, np.ndarray) and out.dtype == object else out
+
+
+def symbols(nodes: list[Node], shape: tuple[int, ...]) -> Symbols:
+    """An array of `nodes`."""
+    out = np.empty(len(nodes), dtype=object)
+    out[:] = nodes
+    return out.reshape(shape).view(Symbols)
+
+
 class Namespace:
     """NumPy, with the functions that would branch replaced by ones that record."""
 
@@ -25,13 +47,13 @@ class Namespace:
         return getattr(np, name)
 
     def where(self, condition: Any, a: Any, b: Any) -> Any:
-        return _elementwise(lambda c, x, y: _lift(c, x, y).select(c, *_nodes(c.graph, x, y)), condition, a, b)
+        return _elementwise(_select, condition, a, b)
 
     def maximum(self, a: Any, b: Any) -> Any:
-        return self.where(np.asarray(a, dtype=object) < b, b, a)
+        return _elementwise(lambda x, y: _pick(x, y, x, y), b, a)
 
     def minimum(self, a: Any, b: Any) -> Any:
-        return self.where(np.asarray(a, dtype=object) < b, a, b)
+        return _elementwise(lambda x, y: _pick(x, y, y, x), b, a)
 
     def abs(self, a: Any) -> Any:
         return _elementwise(abs, a)
@@ -46,14 +68,20 @@ class Namespace:
 
 
 def _elementwise(function: Any, *arrays: Any) -> Any:
-    out = np.frompyfunc(function, len(arrays), 1)(*(np.asarray(a, dtype=object) for a in arrays))
-    return out
+    plain = (np.asarray(a, dtype=object).view(np.ndarray) for a in arrays)
+    out = np.frompyfunc(function, len(arrays), 1)(*plain)
+    return out.view(Symbols) if isinstance(out, np.ndarray) else out
 
 
-def _lift(c: Any, *_: Any) -> Graph:
+def _select(c: Any, a: Any, b: Any) -> Any:
     if not isinstance(c, Node):
-        raise CannotTrace("`where` is given a condition that does not depend on the state or a parameter")
-    return c.graph
+        return a if c else b
+    return c.graph.select(c, *_nodes(c.graph, a, b))
+
+
+def _pick(x: Any, y: Any, a: Any, b: Any) -> Any:
+    """`a` where y < x, else `b`."""
+    return _select(y < x, a, b)
 
 
 def _nodes(graph: Graph, *values: Any) -> list[Node]:
@@ -82,9 +110,10 @@ def trace(problem: Problem) -> Traced:
     p, at = dict(problem.params), 0
     for key in names:
         shape, size = p[key].shape, p[key].size
-        symbols = np.array([graph.leaf("p", at + k) for k in range(size)], dtype=object)
-        p[key], at = (symbols.reshape(shape) if shape else symbols[0]), at + size
-    y = np.array([graph.leaf("x", k) for k in range(n)], dtype=object)
+        leaves = [graph.leaf("p", at + k) for k in range(size)]
+        p[key], at = (symbols(leaves, shape) if shape else leaves[0]), at + size
+    states = [graph.leaf("x", k) for k in range(n)]
+    y = symbols(states, (n,))
     try:
         slope = np.asarray(problem.rhs(Namespace(), graph.leaf("t", 0), y, p), dtype=object)
     except CannotTrace:
@@ -95,7 +124,7 @@ def trace(problem: Problem) -> Traced:
         raise CannotTrace(f"it returned shape {slope.shape} on symbols")
     outputs = merged(_nodes(graph, *slope))
     half = n // 2
-    if n % 2 == 0 and all(outputs[k] is y[half + k] for k in range(half)) and not depends(outputs[half:], half):
+    if n % 2 == 0 and all(outputs[k] is states[half + k] for k in range(half)) and not depends(outputs[half:], half):
         return Traced(graph, outputs[half:], True, names)
     return Traced(graph, outputs, False, names)
 

@@ -32,12 +32,12 @@ class Weights:
         """`stage`, `finish` and `error`."""
         cases = "".join(
             f"  case {i}:\n    for (int v = 0; v < KV; v++) x[v] = {self._base(i, 'z->zq[v]', 'z->zv[v]')}"
-            f"{_plus('hh', self.a[i], 'K[{}][v]')};\n    break;\n"
+            f"{plus('hh', self.a[i], 'K[{}][v]')};\n    break;\n"
             for i in range(1, self.pair.stages)
         )
-        finish = f"    zn->zq[v] = {self._base(-1, 'z->zq[v]', 'z->zv[v]')}{_plus('hh', self.bq, 'K[{}][v]')};\n"
+        finish = f"    zn->zq[v] = {self._base(-1, 'z->zq[v]', 'z->zv[v]')}{plus('hh', self.bq, 'K[{}][v]')};\n"
         if self.second:
-            finish += f"    zn->zv[v] = z->zv[v]{_plus('h', self.pair.b, 'K[{}][v]')};\n"
+            finish += f"    zn->zv[v] = z->zv[v]{plus('h', self.pair.b, 'K[{}][v]')};\n"
         blocks = self._error("zq", "hh", self.eq) + (self._error("zv", "h", self.pair.errors) if self.second else "")
         two = len(self.pair.errors) == 2
         share = "total(s0) * total(s0) / (total(s0) + 0.01 * total(s1))" if two else "total(s0)"
@@ -56,7 +56,7 @@ class Weights:
     def _error(self, part: str, factor: str, rows: Iterable[Array]) -> str:
         lines = f"    {{ vd w = 1.0 / (atol + rtol * vlarger(vmagnitude(z->{part}[v]), vmagnitude(zn->{part}[v])));\n"
         for r, row in enumerate(rows):
-            lines += f"      vd e{r} = w * (SPREAD(0.0){_plus(factor, row, 'K[{}][v]')}); s{r} += e{r} * e{r};\n"
+            lines += f"      vd e{r} = w * (SPREAD(0.0){plus(factor, row, 'K[{}][v]')}); s{r} += e{r} * e{r};\n"
         return lines + "    }\n"
 
     def multipliers(self, jacobian: list[tuple[int, int]]) -> str:
@@ -69,13 +69,13 @@ class Weights:
             else:
                 start = f"(h * {literal(self.pair.b[i])}) * lq[v]"
             lines += (
-                f"  for (int v = 0; v < MV; v++) q[v] = {start}{_plus('hh', later, 'th[{}][v]')};\n"
+                f"  for (int v = 0; v < MV; v++) q[v] = {start}{plus('hh', later, 'th[{}][v]')};\n"
                 f"  keep(L, g + {i}, (double *)q);\n"
                 f"  pull(J + (g + {i}) / VW * NJ * VW + (g + {i}) % VW, (double *)q, (double *)th[{i}]);\n"
             )
-        ones = _plus("1.0", np.ones(s), "th[{}][v]")
+        ones = plus("1.0", np.ones(s), "th[{}][v]")
         if self.second:
-            lines += f"  for (int v = 0; v < MV; v++) {{ lv[v] += h * (lq[v]{_plus('1.0', self.pair.c, 'th[{}][v]')});\n"
+            lines += f"  for (int v = 0; v < MV; v++) {{ lv[v] += h * (lq[v]{plus('1.0', self.pair.c, 'th[{}][v]')});\n"
             lines += f"    lq[v] += SPREAD(0.0){ones}; }}\n"
         else:
             lines += f"  for (int v = 0; v < MV; v++) lq[v] += SPREAD(0.0){ones};\n"
@@ -94,12 +94,12 @@ class Weights:
         """`tangents` (of one stage, all columns) and `advance` (of the step)."""
         cases = "".join(
             f"  case {i}:\n    for (int v = 0; v < M * NV; v++) V[v] = {self._base(i, 'P[v]', 'P[M * NV + v]')}"
-            f"{_plus('hh', self.a[i], 'K[{}][v]')};\n    break;\n"
+            f"{plus('hh', self.a[i], 'K[{}][v]')};\n    break;\n"
             for i in range(self.pair.stages)
         )
-        advance = f"P[v] = {self._base(-1, 'P[v]', 'P[M * NV + v]')}{_plus('hh', self.bq, 'K[{}][v]')};"
+        advance = f"P[v] = {self._base(-1, 'P[v]', 'P[M * NV + v]')}{plus('hh', self.bq, 'K[{}][v]')};"
         if self.second:
-            advance += f"\n    P[M * NV + v] += SPREAD(0.0){_plus('h', self.pair.b, 'K[{}][v]')};"
+            advance += f"\n    P[M * NV + v] += SPREAD(0.0){plus('h', self.pair.b, 'K[{}][v]')};"
         return (
             "static inline void tangents(int i, const vd *restrict P, double h, vd (*restrict K)[M * NV], vd *restrict V) {\n"
             f"  const double hh = {self._scale};\n  switch (i) {{\n{cases}  }}\n}}\n"
@@ -116,7 +116,7 @@ def _pull(jacobian: list[tuple[int, int]]) -> str:
     """`pull`: theta = J^T q."""
     head = "static inline void pull(const double *J, const double *restrict q, double *restrict theta) {\n"
     if len(jacobian) > MOST_UNROLLED:
-        body = "  memset(theta, 0, M * 8);\n" + _loop(jacobian, "theta[COL[e]] += J[e * VW] * q[ROW[e]];")
+        body = "  memset(theta, 0, M * 8);\n" + loop(jacobian, "theta[COL[e]] += J[e * VW] * q[ROW[e]];")
         return head + body + "}\n"
     columns: dict[int, list[str]] = {}
     for e, (r, c) in enumerate(jacobian):
@@ -124,24 +124,24 @@ def _pull(jacobian: list[tuple[int, int]]) -> str:
     return head + "".join(f"  theta[{c}] = {' + '.join(terms)};\n" for c, terms in columns.items()) + "}\n"
 
 
-def matrix_times(name: str, entries: list[tuple[int, int]], m: int, vectors: int) -> str:
-    """`name(J, V, O)`: the sparse matrix with entries `J[e * VW]` times V (m, vectors), rows of vectors."""
+def matrix_times(name: str, entries: list[tuple[int, int]], m: int, vectors: int, stride: str = "VW") -> str:
+    """`name(J, V, O)`: the sparse matrix with entries `J[e * stride]` times V (m, vectors), rows of vectors."""
     head = f"static inline void {name}(const double *restrict J, const vd *restrict V, vd *restrict O) {{\n"
     if len(entries) * vectors > MOST_UNROLLED:
-        line = f"for (int v = 0; v < {vectors}; v++) O[ROW[e] * {vectors} + v] += J[e * VW] * V[COL[e] * {vectors} + v];"
-        return head + f"  memset(O, 0, {m * vectors} * sizeof(vd));\n" + _loop(entries, line) + "}\n"
+        line = f"for (int v = 0; v < {vectors}; v++) O[ROW[e] * {vectors} + v] += J[e * {stride}] * V[COL[e] * {vectors} + v];"
+        return head + f"  memset(O, 0, {m * vectors} * sizeof(vd));\n" + loop(entries, line) + "}\n"
     rows: list[list[tuple[int, int]]] = [[] for _ in range(m)]
     for e, (r, c) in enumerate(entries):
         rows[r].append((e, c))
     lines = []
     for r, row in enumerate(rows):
         for v in range(vectors):
-            terms = " + ".join(f"J[{e} * VW] * V[{c * vectors + v}]" for e, c in row)
+            terms = " + ".join(f"J[{e} * {stride}] * V[{c * vectors + v}]" for e, c in row)
             lines.append(f"  O[{r * vectors + v}] = {terms or 'SPREAD(0.0)'};\n")
     return head + "".join(lines) + "}\n"
 
 
-def _loop(entries: list[tuple[int, int]], line: str) -> str:
+def loop(entries: list[tuple[int, int]], line: str) -> str:
     rows, cols = (", ".join(str(entry[k]) for entry in entries) for k in (0, 1))
     return (
         f"  static const int ROW[] = {{{rows}}}, COL[] = {{{cols}}};\n  for (int e = 0; e < {len(entries)}; e++) {line}\n"
@@ -169,7 +169,7 @@ def accumulation(n: int, width: int) -> str:
     return f"static void accumulate(const vd *restrict V, const vd *restrict Z, vd *restrict C) {{\n{out}}}\n"
 
 
-def _plus(factor: str, weights: Array, name: str) -> str:
+def plus(factor: str, weights: Array, name: str) -> str:
     """` + factor * (w_0 name_0 + ...)` over the weights that are not zero; nothing if there is none."""
     terms = [name.format(j) if w == 1 else f"{literal(float(w))} * {name.format(j)}" for j, w in enumerate(weights) if w]
     if not terms:

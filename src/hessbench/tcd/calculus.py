@@ -10,6 +10,9 @@ from hessbench.tcd.printer import show_slot
 from hessbench.tcd.syntax import FUNCTION_RANK, Diff, Index, NewAxis, Slot
 from hessbench.tcd.values import Function, Options, Value, bind, describe, rank, require_fit
 
+MAX_ORDER = 8
+"""Each order nests one more differentiation, and doubles what is computed at least."""
+
 ODE_SLOTS = (Slot("ydot", FUNCTION_RANK), Slot("y", 1), Slot("t0", 0), Slot("t1", 0))
 
 
@@ -23,6 +26,8 @@ def differentiated(function: Function, node: Index, finish: Callable[[Value, lis
     """
     diffs = [i for i in node.items if isinstance(i, Diff)]
     slots = {s.name: s for s in function.slots}
+    if len(diffs) > MAX_ORDER:
+        raise TcdRunError(f"a derivative of order {len(diffs)}", node.pos, code="limit", expected=f"at most {MAX_ORDER}")
     for item in diffs:
         if item.slot.name not in slots:
             raise TcdRunError(

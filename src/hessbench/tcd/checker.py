@@ -157,9 +157,10 @@ class Checker(Reporter):
     def bind(self, binding: Binding, value: Type, scope: Scope, kind: str) -> None:
         """Checks a value against its slot and makes it visible. `kind` is "" where an unused name is no mistake."""
         slot = binding.slot
-        self.fits(slot, value, binding.expr.pos if binding.expr is not None else slot.pos)
-        if isinstance(value, Unknown) and slot.rank not in (None, FUNCTION_RANK):
-            value = TensorType((None,) * (slot.rank or 0))
+        fits = self.fits(slot, value, binding.expr.pos if binding.expr is not None else slot.pos)
+        if (isinstance(value, Unknown) or not fits) and slot.rank is not None:
+            # What follows is checked against the slot, so that one mistake is reported once.
+            value = UNKNOWN if slot.rank == FUNCTION_RANK else TensorType((None,) * slot.rank)
         scope.types[slot.name] = value
         scope.origin[slot.name] = slot.pos
         if kind:
@@ -218,8 +219,8 @@ class Checker(Reporter):
         for arg in node.args:
             assert arg.expr is not None
             self._warn_capture(arg, given, scope)
-            given[arg.slot.name] = self.expr(arg.expr, inner)
-            self.bind(arg, given[arg.slot.name], inner, "")
+            self.bind(arg, self.expr(arg.expr, inner), inner, "")
+            given[arg.slot.name] = inner.types[arg.slot.name]
         if not isinstance(callee, FunctionType):
             return UNKNOWN
         return self._apply(callee, node, given)
@@ -236,7 +237,7 @@ class Checker(Reporter):
                     expected=", ".join(f"`{show_slot(s)}`" for s in callee.slots) or "no argument",
                     suggestion=did_you_mean(arg.slot.name, slots),
                 )
-                given.pop(arg.slot.name, None)
+                return UNKNOWN
             elif not self.fits(slot, given[slot.name], arg.pos):
                 given[slot.name] = UNKNOWN
         rest = tuple(s for s in callee.slots if s.name not in given)
@@ -286,7 +287,13 @@ class Checker(Reporter):
         while self._pending:
             _, (node, scope) = self._pending.popitem()
             self._depth = 0
-            self._body(node, scope.copy(), {a.slot.name: tensor_of_slot(a.slot) for a in node.args if a.expr is None})
+            self._body(node, scope.copy(), {a.slot.name: self._assumed(a.slot) for a in node.args if a.expr is None})
+
+    def _assumed(self, slot: Slot) -> Type:
+        """The type of a slot of a function that is never called: a run binds it to what is named like it."""
+        known = self.environment.get(slot.name)
+        same = isinstance(known, TensorType) and slot.rank == len(known.shape)
+        return known if known is not None and same else tensor_of_slot(slot)
 
 
 def _combine(op: str, a: Size | None, b: Size | None) -> Size | None:

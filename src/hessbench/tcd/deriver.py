@@ -175,7 +175,10 @@ class _Derivation:
             kind = known
         else:
             kind = tensor_of_slot(slot)
-        if not isinstance(kind, TensorType) or slot.rank == FUNCTION_RANK:
+        if slot.rank == FUNCTION_RANK:
+            message = f"nothing is known about what slot `{slot.name}{{}}` of the objective returns"
+            raise TcdDeriveError(message, slot.pos, suggestion="a function of the environment, or of the program")
+        if not isinstance(kind, TensorType):
             raise TcdDeriveError(f"the rank of slot `{slot.name}` is not stated", slot.pos, suggestion="write `x[:]`")
         if slot.rank not in (None, len(kind.shape)):
             raise TcdDeriveError(f"sizes for slot `{slot.name}` say {kind}", slot.pos)
@@ -185,24 +188,23 @@ class _Derivation:
 
     def write(self, order: Order, row: str) -> Program:
         """The derived program."""
-        steps, result = _headed(self.straight.steps, "the objective"), self.straight.result
+        steps, result = self.straight.steps, self.straight.result
         kind = self.scope.types[self.wrt]
         assert isinstance(kind, TensorType)
+        sections = {"the objective": steps}
         gradient = self._sweep(steps, result, ONE_EXPR, "s", "from the objective")
         if gradient is None:
-            return self._program([], self._zero(kind))
-        steps = steps + _headed(
-            gradient, f"the gradient: sensitivities s_x of the objective to each x, down to {self.wrt}"
-        )
+            return self._program({}, self._zero(kind))
+        sections[f"the gradient: sensitivities s_x of the objective to each x, down to {self.wrt}"] = gradient
         result = Name(gradient[-1].slot.name)
         if order == "hessian":
-            second = self._sweep(steps, result, self._unit(kind, row), "z", f"row {row} of the Hessian")
+            second = self._sweep(steps + gradient, result, self._unit(kind, row), "z", f"row {row} of the Hessian")
             if second is None:
-                return self._program([], self._zero(kind))
+                return self._program({}, self._zero(kind))
             heading = f"row {row} of the Hessian: sensitivities z_x of component {row} of the gradient to each x"
-            steps = steps + _headed(second, heading)
+            sections[heading] = second
             result = Name(second[-1].slot.name)
-        return self._program(live(steps, result), result)
+        return self._program(sections, result)
 
     def _sweep(self, steps: list[Binding], result: Expr, seed: Expr, prefix: str, origin: str) -> list[Binding] | None:
         sweep = Sweep(
@@ -232,12 +234,13 @@ class _Derivation:
         rules = Sweep(self.checker, self.scope, [], wrt=self.wrt, prefix="z", used=self.used, identities={})
         return zeros([rules.stated(n, START) for n in kind.shape])
 
-    def _program(self, steps: list[Binding], result: Expr) -> Program:
-        args = (*(Binding(s) for s in self.straight.slots), *steps)
+    def _program(self, sections: dict[str, list[Binding]], result: Expr) -> Program:
+        """The bindings that the result needs, each section under its heading."""
+        kept = {s.slot.name for s in live([s for steps in sections.values() for s in steps], result)}
+        args = [Binding(s) for s in self.straight.slots]
+        for heading, steps in sections.items():
+            for step in (s for s in steps if s.slot.name in kept):
+                args.append(replace(step, heading=heading))
+                heading = ""
         signatures = tuple(s for s in self.tree.statements if isinstance(s, Signature))
-        return Program((*signatures, Bare(Lambda(args, result))))
-
-
-def _headed(steps: list[Binding], heading: str) -> list[Binding]:
-    """The steps with a heading before the first."""
-    return [replace(s, heading=heading if k == 0 else "") for k, s in enumerate(steps)]
+        return Program((*signatures, Bare(Lambda(tuple(args), result))))

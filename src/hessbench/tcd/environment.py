@@ -23,8 +23,8 @@ def refusal(problem: Problem) -> str | None:
 
 
 def from_problem(problem: Problem) -> dict[str, Value]:
-    """The values of `problem_types` but for `j`: `ydot{y}`, `T{y0, y1}`, `T0`, `T1` (dim,), `T00`, `T01`, `T11` (dim, dim),
-    `y_start` (dim,), `t_start`, `t_end`, `dim`. `T01[k, l]` differentiates by `y0[k]` and `y1[l]`.
+    """The values of `problem_types` but for `j`: `ydot{y}`, `T{y0, y1}`, `T0`, `T1` (dim,), `T00`, `T01`, `T11`
+    (dim, dim), `y_start` (dim,), `t_start`, `t_end`, `dim`. `T01[k, l]` differentiates by `y0[k]` and `y1[l]`.
 
     Raises `TcdError` for a problem that depends on time or has a running loss.
     """

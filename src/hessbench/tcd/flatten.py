@@ -13,7 +13,7 @@ from typing import NamedTuple
 from hessbench.tcd.build import call
 from hessbench.tcd.checker import Checker, Scope
 from hessbench.tcd.errors import Pos, TcdDeriveError
-from hessbench.tcd.functions import Builtin, Closure, Field, FunctionValue, Indexed, Partial, SymbolicScope
+from hessbench.tcd.functions import Builtin, Closure, Field, FunctionValue, Indexed, Partial, SymbolicScope, binders
 from hessbench.tcd.syntax import (
     At,
     Binding,
@@ -34,7 +34,6 @@ from hessbench.tcd.syntax import (
     Special,
     Sum,
     Term,
-    children,
     free_names,
 )
 from hessbench.tcd.types import FunctionType, TensorType, Type
@@ -158,7 +157,7 @@ class Flattener:
             value = args[arg.slot.name]
             if not isinstance(value, FunctionValue):
                 value = self.atom(value, arg.slot.name)
-                if isinstance(value, Name) and value.id in _binders(node):
+                if isinstance(value, Name) and value.id in binders(node):
                     value = self.step(arg.slot.name, value)
             scope[arg.slot.name] = value
         return self.flat(node.body, scope, hint)
@@ -168,11 +167,13 @@ class Flattener:
         if not isinstance(callee, FunctionValue):
             raise TcdDeriveError("a tensor cannot be called", node.pos)
         inner, given = dict(scope), {}
+        # Arguments of an `ODE` are named after its result: the names `t0` and `t1` are its own slots.
+        prefix = f"{hint}_" if isinstance(callee, Builtin) else ""
         for arg in node.args:
             assert arg.expr is not None
-            value = self.flat(arg.expr, inner, arg.slot.name)
+            value = self.flat(arg.expr, inner, prefix + arg.slot.name)
             if not isinstance(value, FunctionValue):
-                value = self.atom(value, arg.slot.name)
+                value = self.atom(value, prefix + arg.slot.name)
             given[arg.slot.name] = inner[arg.slot.name] = value
         return self.apply(callee, given, node.pos, hint)
 
@@ -287,15 +288,3 @@ class Flattener:
             parts = (None if e is None else self.tensor(e, scope) for e in (item.start, item.stop, item.step))
             return Range(*parts, pos=item.pos)
         return item
-
-
-def _binders(node: Lambda) -> set[str]:
-    """Every slot name that something inside a function binds."""
-    found: set[str] = set()
-    stack: list = list(children(node))
-    while stack:
-        child = stack.pop()
-        if isinstance(child, Binding):
-            found.add(child.slot.name)
-        stack.extend(children(child))
-    return found - {a.slot.name for a in node.args if a.expr is None}

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from hessbench.tcd.build import call
 from hessbench.tcd.errors import TcdDeriveError
-from hessbench.tcd.syntax import Binding, Call, Expr, Index, Item, Lambda, Name, Node, Slot, free_names
+from hessbench.tcd.syntax import Binding, Call, Expr, Index, Item, Lambda, Name, Node, Slot, children, free_names
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,3 +164,15 @@ def substitute(node: Any, outer: Mapping[str, Expr]) -> Any:
         elif isinstance(value, tuple) and value and isinstance(value[0], Node):
             changes[field.name] = tuple(substitute(v, outer) for v in value)
     return replace(node, **changes) if changes else node
+
+
+def binders(node: Lambda) -> set[str]:
+    """Every slot name that something inside a function binds."""
+    found: set[str] = set()
+    stack: list = list(children(node))
+    while stack:
+        child = stack.pop()
+        if isinstance(child, Binding):
+            found.add(child.slot.name)
+        stack.extend(children(child))
+    return found - {a.slot.name for a in node.args if a.expr is None}

@@ -17,8 +17,11 @@ result: LSQB [ranges] "]"                                    -> tensor_result
       | signature                                            -> only
 
 ?expr: sum | LAMBDA "(" [bindings] ")" "->" expr             -> function
-sum: [PLUS | MINUS] product ((PLUS | MINUS) product)*
-product: postfix ((STAR | SLASH) postfix)*
+?sum: product
+    | (PLUS | MINUS) product ((PLUS | MINUS) product)*       -> signed_sum
+    | product ((PLUS | MINUS) product)+                      -> sum
+?product: postfix
+        | postfix ((STAR | SLASH) postfix)+                  -> product
 ?postfix: atom
         | postfix "[" [items] "]"                            -> index
         | postfix "(" [bindings] ")"                         -> call
@@ -48,8 +51,11 @@ item: isum                                                   -> at
     | [isum] COLON [isum] [":" [isum]]                       -> range
     | PLUS                                                   -> new_axis
     | D_OP slot                                              -> diff
-isum: [PLUS | MINUS] iproduct ((PLUS | MINUS) iproduct)*     -> sum
-iproduct: iatom (STAR? iatom)*                               -> product
+?isum: iproduct
+     | (PLUS | MINUS) iproduct ((PLUS | MINUS) iproduct)*    -> signed_sum
+     | iproduct ((PLUS | MINUS) iproduct)+                   -> sum
+?iproduct: iatom
+         | iatom (STAR? iatom)+                              -> product
 ?iatom: NAME                                                 -> name
       | NUMBER                                               -> integer
       | "(" isum ")"

@@ -11,8 +11,8 @@ _BLOCK = re.compile(r"(?:\s|%[^\n]*\n)*\\begin\{verbatim\}(?P<body>.*?)\\end\{ve
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A program in a LaTeX file. `line` is where its text begins; `text` is padded with empty lines up to there, so that
-    positions in it are positions in the file. `checked` is false where the author marked it `:unchecked`."""
+    """A program in a LaTeX file. `line` is where its text begins; `text` is padded with empty lines up to there, so
+    that positions in it are positions in the file. `checked` is false where the author marked it `:unchecked`."""
 
     line: int
     text: str

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Any
 
 from lark import Lark, Token, Transformer, v_args
-from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken, VisitError
+from lark.exceptions import UnexpectedInput, VisitError
 
-from hessbench.tcd.errors import Pos, TcdError, TcdSyntaxError, did_you_mean
-from hessbench.tcd.grammar import GRAMMAR, SPECIAL_NAMES, SPELLING
+from hessbench.tcd.errors import Pos, TcdError, TcdSyntaxError
+from hessbench.tcd.grammar import GRAMMAR
+from hessbench.tcd.messages import place, translate
 from hessbench.tcd.syntax import (
     FUNCTION_RANK,
     At,
@@ -50,9 +50,9 @@ def parse(text: str) -> Program:
     """The program's syntax tree; raises `TcdSyntaxError` with the place of the first mistake."""
     _check_brackets(text)
     try:
-        statements: Any = _lark().parse(text)
+        statements: Any = _PARSER.parse(text)
     except UnexpectedInput as error:
-        raise _translate(error, text).locate(text) from None
+        raise translate(error, text).locate(text) from None
     except VisitError as error:
         if isinstance(error.orig_exc, TcdError):
             raise error.orig_exc.locate(text) from None
@@ -90,15 +90,6 @@ def _skip_to_statement(text: str, line: int) -> str:
     return ""
 
 
-@lru_cache(maxsize=1)
-def _lark() -> Lark:
-    return Lark(GRAMMAR, parser="lalr", transformer=_Builder(), maybe_placeholders=True)
-
-
-def _place(text: str, offset: int) -> Pos:
-    return Pos(text.count("\n", 0, offset) + 1, offset - (text.rfind("\n", 0, offset) + 1) + 1)
-
-
 def _check_brackets(text: str) -> None:
     depth = 0
     for match in _BRACKETS.finditer(text):
@@ -107,7 +98,7 @@ def _check_brackets(text: str) -> None:
         depth += 1 if match.group() in "([{" else -1
         if depth > MAX_DEPTH:
             message = f"brackets nest deeper than {MAX_DEPTH}"
-            raise TcdSyntaxError(message, _place(text, match.start()), code="depth").locate(text)
+            raise TcdSyntaxError(message, place(text, match.start()), code="depth").locate(text)
 
 
 def _check_depth(program: Program) -> None:
@@ -118,47 +109,6 @@ def _check_depth(program: Program) -> None:
             message = f"expressions nest deeper than {MAX_DEPTH}"
             raise TcdSyntaxError(message, node.pos, code="depth").locate(program.source)
         stack.extend((child, depth + 1) for child in children(node))
-
-
-def _translate(error: UnexpectedInput, text: str) -> TcdSyntaxError:
-    """Lark's exception as one of ours."""
-    if isinstance(error, UnexpectedToken) and error.token.type == "$END":
-        pos, got = _place(text, len(text.rstrip())), "the end of the program"
-    else:
-        pos = Pos(error.line, error.column)
-        start = error.pos_in_stream or 0
-        got = f"`{_word(text, start)}`"
-    names = error.accepts if isinstance(error, UnexpectedToken) else getattr(error, "allowed", None)
-    return TcdSyntaxError(
-        f"cannot go on with {got} here", pos, expected=_expected(names), suggestion=_hint(error, text)
-    )
-
-
-def _word(text: str, start: int) -> str:
-    match = re.compile(r"&?[A-Za-z0-9_]+|->|=>|\S").match(text, start)
-    return match.group() if match else ""
-
-
-def _expected(names: Any) -> str:
-    known = sorted({SPELLING[n] for n in names or () if n in SPELLING})
-    return ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
-
-
-def _hint(error: UnexpectedInput, text: str) -> str:
-    word = _word(text, error.pos_in_stream or 0) if not _at_end(error) else ""
-    if word.startswith("&"):
-        close = did_you_mean(word[1:], SPECIAL_NAMES)
-        return close.replace("`", "`&", 1) or "special functions are " + ", ".join(f"`&{n}`" for n in SPECIAL_NAMES)
-    accepts = set(error.accepts or ()) if isinstance(error, UnexpectedToken) else set()
-    if "EQUAL" in accepts and "COMMA" in accepts:
-        return "arguments are given by slot name: `f(x[:]=e)`"
-    if isinstance(error, UnexpectedCharacters) and word in ("∂", "\\"):
-        return "a derivative is an index: `f[:, d x[:]]`"
-    return ""
-
-
-def _at_end(error: UnexpectedInput) -> bool:
-    return isinstance(error, UnexpectedToken) and error.token.type == "$END"
 
 
 def _pos(token: Token) -> Pos:
@@ -206,17 +156,14 @@ class _Builder(Transformer):
     def function(self, mark: Token, args: tuple | None, body: Expr) -> Lambda:
         return Lambda(args or (), body, pos=_pos(mark))
 
-    def sum(self, *parts: Any) -> Expr:
-        signs = [parts[0], *parts[2::2]]
-        exprs = parts[1::2]
-        if len(exprs) == 1 and signs[0] is None:
-            return exprs[0]
-        pos = _pos(signs[0]) if signs[0] is not None else exprs[0].pos
-        return Sum(tuple(Term(str(s or "+"), e, pos=e.pos) for s, e in zip(signs, exprs, strict=True)), pos=pos)
+    def sum(self, *parts: Any) -> Sum:
+        return self.signed_sum("+", *parts)
 
-    def product(self, *parts: Any) -> Expr:
-        if len(parts) == 1:
-            return parts[0]
+    def signed_sum(self, *parts: Any) -> Sum:
+        terms = tuple(Term(str(s), e, pos=e.pos) for s, e in zip(parts[::2], parts[1::2], strict=True))
+        return Sum(terms, pos=_pos(parts[0]) if isinstance(parts[0], Token) else terms[0].pos)
+
+    def product(self, *parts: Any) -> Product:
         factors: list[Factor] = []
         op = "*"
         for part in parts:
@@ -302,6 +249,9 @@ class _Builder(Transformer):
 
     def diff(self, token: Token, slot: Slot) -> Diff:
         return Diff(slot, pos=_pos(token))
+
+
+_PARSER = Lark(GRAMMAR, parser="lalr", transformer=_Builder(), maybe_placeholders=True)
 
 
 def parse_slot(text: str) -> Slot:

@@ -143,13 +143,13 @@ class Sweep(Rules):
         block = self._block(callee, slot.name)
         if block is not None:
             name, order = block
-            return es([(s, r), (call(Name(name, pos=callee.pos), args), k + r if order == "kr" else r + k)], k)
+            return es([(s, r), (self._call(Name(name, pos=callee.pos), args), k + r if order == "kr" else r + k)], k)
         by = Diff(Slot(slot.name, own))
         if isinstance(callee, Index) and any(isinstance(i, Diff) for i in callee.items):
             derivative = Index(callee.base, (*callee.items, by), pos=callee.pos)
         else:
             derivative = Index(callee, (*[Range()] * rank, by), pos=callee.pos)
-        return es([(s, r), (call(derivative, args), r + k)], k)
+        return es([(s, r), (self._call(derivative, args), r + k)], k)
 
     def _block(self, callee: Expr, slot: str) -> tuple[str, str] | None:
         """The environment's own name for a derivative, if the callee is the environment's."""
@@ -158,6 +158,15 @@ class Sweep(Rules):
         name, order = BLOCKS.get(callee.id, {}).get(slot, ("", ""))
         known = name in self.checker.environment and name not in self.own_names
         return (name, order) if known else None
+
+    def _call(self, callee: Expr, args: list[tuple[Slot, Expr]]) -> Call:
+        """A call; arguments that name each other's slots get other names first."""
+        try:
+            node = call(callee, args)
+        except ValueError:
+            own = [(s, e if s.rank == FUNCTION_RANK else Name(self.bind(f"{s.name}_value", e))) for s, e in args]
+            node = call(callee, own)
+        return Call(node.callee, node.args, pos=callee.pos)
 
     def _lifted(
         self, callee: Expr, function: FunctionType, captured: list[str]
@@ -188,7 +197,7 @@ class Sweep(Rules):
         both = Special("concat", (Number("0"), end, s))
         args = [(Slot("ydot", FUNCTION_RANK), extended), (Slot("y", 1), both), (Slot("t0", 0), t1), (Slot("t1", 0), t0)]
         note = f"{self._solving} and its sensitivity, from {show_expr(t1)} to {show_expr(t0)}"
-        back = Name(self.bind(f"ode_{self.prefix}_{self._solving}", call(Name("ODE", pos=node.pos), args), (note,)))
+        back = Name(self.bind(f"ode_{self.prefix}_{self._solving}", self._call(Name("ODE", pos=node.pos), args), (note,)))
         shape = (n + n,)
         costate = slice_axis(self, back, 0, n, n + n, shape)
         self.pull(y, costate)

@@ -82,7 +82,7 @@ def types_of(values: Mapping[str, Value]) -> dict[str, Type]:
     types: dict[str, Type] = {}
     for name, value in values.items():
         if isinstance(value, int):
-            types[name] = TensorType((), Size.of(name))
+            types[name] = TensorType((), Size.of(value))
         elif isinstance(value, Function) or callable(value):
             types[name] = UNKNOWN
         else:

@@ -1,0 +1,72 @@
+"""A fixed-step Runge-Kutta integrator written out as a CasADi expression, whose Hessian CasADi derives symbolically.
+
+    y_{n+1} = y_n + h b_i k_i,   k_i = F(t_n + c_i h, y_n + h a_ij k_j),   L(x) = l(y0, y_{n_steps})
+
+One step is one CasADi function, so that the expression and its derivatives hold one call per step. A running loss is
+integrated as one more state.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from hessbench import Limits, Result, Strategy, Vector, choose_steps, count_fixed, tableau, write_step
+
+
+@dataclass(frozen=True)
+class CasadiSymbolic(Strategy):
+    """Forward over reverse, with n tangents where the Hessian is dense; value, gradient and Hessian in one function.
+
+    A step is expanded into scalars (SX) where it has few operations; in a larger one each stage calls one scalar function
+    of the right-hand side, or its matrix form (MX) where the problem gives one. Not for dense systems of more than 60
+    states: CasADi's matrix products are not blocked, and preparation takes minutes. Not far from the point it was prepared
+    at, because the steps do not adapt. Source: Andersson et al., Math. Prog. Comp. 11 (2019) 1-36, sections 3 and 4.
+    """
+
+    scheme: str = "DOP853"
+    expand_below: int = 4000  # operations of one step
+    backends: ClassVar[tuple[str, ...]] = ("casadi",)
+    limits: ClassVar[Limits] = Limits(max_dim=64, parameters=True, running_loss=True)
+    variants: ClassVar = {"": {}, "rk4": {"scheme": "RK4"}}
+
+    def prepare(self, problem, backend, ivp) -> Callable[[Vector], Result]:
+        import casadi as ca
+
+        scheme, n, running = tableau(self.scheme), problem.dim, problem.running_loss
+        steps = choose_steps(problem, problem.x0, scheme, ivp.rtol, most=ivp.max_steps)
+        (t0, t1), size = problem.t_span, problem.x0.size
+        h, matrix_form = (t1 - t0) / steps, "casadi" in problem.overrides and problem.wrt == ("y0",) and running is None
+
+        def slope(t, z, x):
+            p = problem.unpack(x)[1]
+            f = problem.rhs(np, t[0], z[:n], p)
+            return f if running is None else np.append(f, running(np, t[0], z[:n], p))
+
+        width = n if running is None else n + 1
+        if matrix_form:
+            rhs = backend.rhs(problem)
+            kind, f = ca.MX, lambda t, z, x: rhs(t, z, problem.params)
+        else:
+            f = backend.traced("slope", slope, 1, width, size)
+            kind = ca.SX if f.n_instructions() * len(scheme.b) <= self.expand_below else ca.MX
+        z, t, x = kind.sym("z", width), kind.sym("t"), kind.sym("x", size)
+        step = ca.Function("step", [z, t, x], [write_step(scheme, lambda t, z: f(t, z, x), t, z, h)])
+
+        x = ca.MX.sym("x", size)
+        y0 = x[problem.blocks["y0"]] if "y0" in problem.blocks else ca.MX(problem.y0)
+        z = y0 if running is None else ca.vertcat(y0, 0)
+        for i in range(steps):
+            z = step(z, t0 + i * h, x)
+        loss = backend.traced("loss", lambda y0, y1, x: problem.loss(np, y0, y1, problem.unpack(x)[1]), n, n, size)
+        value = loss(y0, z[:n], x) + (0 if running is None else z[n])
+        run = ca.Function("all_three", [x], list(backend.value_grad_hessian(lambda x: value)(x)))
+        note = f"{steps} steps of {scheme.name}, each of {step.n_instructions()} {kind.__name__} instructions"
+
+        def hessian(x):
+            count_fixed(ivp.counters, scheme, steps)
+            value, grad, hess = run(x)
+            return Result(float(value), grad.full().ravel(), hess.full(), note=note)
+
+        return hessian

@@ -1,0 +1,76 @@
+"""The row program of the tensor-calculus-dependencies language, derived by machine and executed on JAX.
+
+    T(y_start, y_end),  y_end = ODE(ydot, y_start, t_start, t_end)
+
+`tcd.derive` turns these two lines into the program of one row of the Hessian: a forward solve (N states), a backward solve (2N),
+then for each row a forward solve (4N) and a backward solve (2N), the loss's blocks in between; see docs/tcd.md.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from hessbench import IntegrationError, Limits, Result, Strategy, Vector
+
+OBJECTIVE = """
+^(y_start[:],
+  y_end[:] = ODE(ydot{}=ydot, y[:]=y_start, t0[]=t_start, t1[]=t_end)
+) -> T(y0[:]=y_start, y1[:]=y_end)
+"""
+
+
+@dataclass(frozen=True)
+class TcdProgram(Strategy):
+    """One solve of N, one of 2N, and for each row one of 4N and one of 2N states, all rows in one batch or one by one.
+
+    Solves are DOP853 in JAX whatever method is asked for, at the tolerances that are asked for, and are not counted. The state
+    is integrated backward, so it is not for dissipative problems, and the language knows neither time nor running losses.
+    Source: Ciceri & Fischbacher, arXiv:2301.08085, the row program of the orbit non-closure.
+    """
+
+    backends: ClassVar[tuple[str, ...]] = ("jax",)
+    packages: ClassVar[tuple[str, ...]] = ("lark",)
+    limits: ClassVar[Limits] = Limits(autonomous_only=True, reversible_only=True)
+    variants: ClassVar[dict] = {"": {}, "rows": {"batched": False}}
+
+    batched: bool = True
+
+    def prepare(self, problem, backend, ivp) -> Callable[[Vector], Result]:
+        import jax
+        import jax.numpy as jnp
+
+        from hessbench import tcd
+        from hessbench.tcd.environment import from_problem
+
+        environment = from_problem(problem)
+        options = tcd.Options(rtol=ivp.rtol, atol=ivp.atol, max_steps=ivp.max_steps)
+        programs = (tcd.parse(OBJECTIVE), tcd.derive(OBJECTIVE, "y_start"))
+        row_program = tcd.derive(OBJECTIVE, "y_start", order="hessian")
+
+        def ends(x):
+            return tuple(tcd.evaluate(p, environment, options)(y_start=x) for p in programs)
+
+        def row(x, j):
+            return tcd.evaluate(row_program, {**environment, "j": j}, options)(y_start=x)
+
+        numbers = jnp.arange(problem.dim)
+        if self.batched:
+            hessian_of = jax.jit(lambda x: jax.vmap(lambda j: row(x, j))(numbers))
+        else:
+            one = jax.jit(row)
+
+            def hessian_of(x):
+                return jnp.stack([one(x, j) for j in numbers])
+
+        ends_of = jax.jit(ends)
+
+        def hessian(x):
+            value, grad = ends_of(x)
+            hess = np.array(hessian_of(x))
+            if not (np.isfinite(value) and np.all(np.isfinite(hess))):
+                raise IntegrationError(f"A solve of the derived program failed within {ivp.max_steps} steps.")
+            return Result(float(value), np.array(grad), hess, note="solves by JAX, not counted")
+
+        return hessian

@@ -1,0 +1,90 @@
+"""Driving asv module by module, in a small repository of its own."""
+
+import json
+import signal
+import subprocess
+
+import pytest
+
+from hessbench import InvalidInput
+from hessbench._run import Step, find_root, run, suites
+
+pytest.importorskip("asv")
+GOOD = "class A:\n    version = '1'\n\n    def track_x(self):\n        return 1.0\n"
+SLOW = "import time\n\n\nclass B:\n    def track_x(self):\n        time.sleep(100)\n        return 1.0\n"
+BAD = "class C:\n    def track_x(self):\n        raise ValueError('planted')\n"
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A git repository with an asv configuration and no benchmark; `write(name, text)` adds one."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))  # asv keeps the machine's description there
+    root = tmp_path / "repository"
+    (root / "benchmarks").mkdir(parents=True)
+    (root / "benchmarks" / "__init__.py").touch()
+    config = {"version": 1, "project": "tiny", "repo": ".", "branches": ["HEAD"], "environment_type": "virtualenv"}
+    (root / "asv.conf.json").write_text(json.dumps({**config, "results_dir": "results"}))
+    who = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    for arguments in (["init", "-q"], ["add", "-A"], [*who, "commit", "-qm", "first"]):
+        subprocess.run(["git", *arguments], cwd=root, check=True)
+    return root
+
+
+def write(root, **modules):
+    for name, text in modules.items():
+        (root / "benchmarks" / f"{name}.py").write_text(text)
+
+
+def steps(root, *names, **options):
+    return [item for item in run(root, names or None, **options) if isinstance(item, Step)]
+
+
+def test_the_repository_is_found_from_a_folder_below(repository):
+    assert find_root(repository / "benchmarks") == repository
+
+
+def test_outside_of_a_clone_the_error_says_where_benchmarks_run(tmp_path):
+    with pytest.raises(InvalidInput, match="clone of the repository"):
+        find_root(tmp_path)
+
+
+def test_modules_without_benchmarks_are_no_suites(repository):
+    write(repository, a=GOOD, common="X = 1\n")
+    assert [suite.name for suite in suites(repository)] == ["a"]
+
+
+def test_an_unknown_suite_is_an_error_that_names_the_others(repository):
+    write(repository, a=GOOD)
+    with pytest.raises(InvalidInput, match="'zzz'; there are: a"):
+        next(run(repository, ["zzz"]))
+
+
+def test_a_finished_suite_is_skipped_the_next_time(repository):
+    write(repository, a=GOOD)
+    assert [[step.status for step in steps(repository)] for _ in range(2)] == [["ok"], ["skipped"]]
+
+
+def test_a_failing_suite_is_reported_with_its_reason(repository):
+    write(repository, c=BAD)
+    (step,) = steps(repository)
+    assert step.status == "failed" and step.message
+
+
+def test_an_interruption_loses_only_the_module_in_progress(repository):
+    write(repository, a=GOOD, b=SLOW)
+    steps(repository, "a")
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.alarm(4)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            steps(repository)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+    assert {suite.name: suite.finished for suite in suites(repository)} == {"a": True, "b": False}

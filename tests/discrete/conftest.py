@@ -1,0 +1,11 @@
+"""A cache of kernels of its own for the session, so that tests neither find nor leave any on the machine."""
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kernel_cache(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kernels")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HESSBENCH_CACHE", str(folder))
+        yield folder

@@ -1,0 +1,118 @@
+"""Finding plugins: nothing is imported that need not be, and a broken plugin hides no other."""
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+import hessbench
+from hessbench import InvalidInput, Unavailable, _registry
+
+GOOD = """
+from hessbench import Result, Strategy
+
+class Good(Strategy):
+    def prepare(self, problem, backend, ivp):
+        return lambda x: Result(0.0, x, x)
+"""
+
+
+def test_listing_imports_no_framework():
+    code = (
+        "import sys, hessbench; hessbench.strategies(); hessbench.problems();"
+        "print([m for m in ('jax', 'torch', 'autograd', 'casadi', 'numba', 'scipy.integrate', 'pandas') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_all_eight_problem_families_are_found():
+    wanted = {"random-quadratic", "harmonic-oscillator", "kepler", "three-body", "sir", "driven-pendulum", "brusselator"}
+    assert wanted | {"generic-cubic"} <= set(hessbench.problems())
+
+
+def test_all_six_families_of_strategies_are_found():
+    wanted = {"hand-adjoint", "reverse-over-reverse", "forward-over-reverse", "finite-difference", "casadi-symbolic"}
+    assert wanted | {"unrolled"} <= set(hessbench.strategies())
+
+
+def test_no_built_in_plugin_is_broken():
+    assert [p for p in (*hessbench.strategies().values(), *hessbench.problems().values()) if p.error] == []
+
+
+def test_an_unknown_name_is_answered_with_the_nearest_ones():
+    with pytest.raises(InvalidInput, match="Did you mean 'three-body'"):
+        hessbench.problem("three-bdy")
+
+
+def test_an_unknown_argument_is_answered_with_those_there_are():
+    with pytest.raises(InvalidInput, match=r"no argument 'size'; it takes: n, seed"):
+        hessbench.problem("random-quadratic", size=3)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An otherwise empty strategies folder."""
+    spec = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+    monkeypatch.setattr(_registry, "find_spec", lambda name: spec)
+    _registry._listing.cache_clear()
+    yield tmp_path
+    _registry._listing.cache_clear()
+
+
+def test_a_plugin_that_cannot_be_imported_is_listed_with_its_reason_beside_the_others(folder):
+    (folder / "good.py").write_text(GOOD)
+    (folder / "bad.py").write_text("import no_such_framework")
+    found = hessbench.strategies()
+    assert found["good"].error is None and "no_such_framework" in found["bad"].error
+
+
+def test_using_a_broken_plugin_gives_its_reason(folder):
+    (folder / "bad.py").write_text("raise OSError('library not found')")
+    with pytest.raises(Unavailable, match="library not found"):
+        hessbench.strategies()["bad"].load()
+
+
+def test_a_file_without_a_strategy_is_told_what_to_write(folder):
+    (folder / "empty.py").write_text("")
+    assert "subclass of `Strategy`" in hessbench.strategies()["empty"].error
+
+
+def test_a_file_with_two_strategies_is_named(folder):
+    (folder / "two.py").write_text(GOOD + GOOD.replace("class Good", "class Better"))
+    assert "Good, Better" in hessbench.strategies()["two"].error
+
+
+def test_a_file_that_starts_with_an_underscore_is_no_plugin(folder):
+    (folder / "_helper.py").write_text(GOOD)
+    assert hessbench.strategies() == {}
+
+
+def test_a_new_file_is_found_under_its_own_name(folder):
+    (folder / "my_new_way.py").write_text(GOOD)
+    assert list(hessbench.strategies()) == ["my-new-way"]
+
+
+def test_an_entry_point_is_found(monkeypatch, folder):
+    cls = type("Theirs", (hessbench.Strategy,), {"prepare": lambda *a: None})
+    point = SimpleNamespace(name="theirs", value="pkg:Theirs", dist=SimpleNamespace(name="pkg"), load=lambda: cls)
+    monkeypatch.setattr(_registry, "entry_points", lambda group: [point])
+    assert hessbench.strategies()["theirs"].origin == "pkg:Theirs of pkg"
+
+
+def test_an_entry_point_that_fails_is_listed_with_its_reason(monkeypatch, folder):
+    def load():
+        raise ImportError("no libcuda")
+
+    point = SimpleNamespace(name="theirs", value="pkg:Theirs", dist=None, load=load)
+    monkeypatch.setattr(_registry, "entry_points", lambda group: [point])
+    assert "no libcuda" in hessbench.strategies()["theirs"].error
+
+
+def test_a_name_taken_twice_is_named(monkeypatch, folder):
+    (folder / "good.py").write_text(GOOD)
+    cls = type("Good", (hessbench.Strategy,), {"prepare": lambda *a: None})
+    point = SimpleNamespace(name="good", value="pkg:Good", dist=SimpleNamespace(name="pkg"), load=lambda: cls)
+    monkeypatch.setattr(_registry, "entry_points", lambda group: [point])
+    found = hessbench.strategies()
+    assert found["good"].error is None and "already taken" in found["good (pkg:Good of pkg)"].error
