@@ -52,7 +52,7 @@ def cases(problems, tolerances):
 def measure_all(suite, grid, **limits):
     """Measure every case of `grid`, a dictionary; return `{key: record}` and keep each record on disk at once.
 
-    `HESSBENCH_ONLY`, a regular expression, limits it to some cases: `HESSBENCH_ONLY=mine asv run --bench "smoke.*mine"`.
+    `HESSBENCH_ONLY`, a regular expression, limits it to some cases: `HESSBENCH_ONLY=mine asv run -b "smoke.*mine"`.
     """
     only = re.compile(os.environ.get("HESSBENCH_ONLY", ""))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # how asv stops it: the case in progress is to be stopped too

@@ -15,13 +15,10 @@ from .common import HALF_HOUR, LARGE, cases, contenders, declared, labels, measu
 PROBLEMS = (
     ("random-quadratic", {"n": 10}),
     ("random-quadratic", {"n": 30}),
-    ("harmonic-oscillator", {}),
-    ("kepler", {}),
     ("three-body", {"start": "figure-8"}),
     ("sir", {}),
     ("driven-pendulum", {}),
     ("brusselator", {"n": 16}),
-    ("generic-cubic", {}),
 )
 LARGE_PROBLEMS = (
     ("random-quadratic", {"n": 100}),

@@ -1,7 +1,7 @@
 """Central differences: of the adjoint gradient (2n + 1 gradients), or of the loss (2n^2 + 1 solves).
 
-    H_:j = (g(x + h_j e_j) - g(x - h_j e_j)) / 2h_j
-    H_ij = (L(x + h_i e_i + h_j e_j) - L(x + h_i e_i - h_j e_j) - L(x - h_i e_i + h_j e_j) + L(x - h_i e_i - h_j e_j)) / 4 h_i h_j
+H_:j = (g(x + h_j e_j) - g(x - h_j e_j)) / 2h_j
+H_ij = (L(x + h_i e_i + h_j e_j) - L(x + h_i e_i - h_j e_j) - L(x - h_i e_i + h_j e_j) + L(x - h_i e_i - h_j e_j)) / 4 h_i h_j
 """
 
 from collections.abc import Callable
@@ -64,7 +64,9 @@ class FiniteDifference(Strategy):
             hess, grad = np.empty((n, n)), np.empty(n)
             for i in range(n):
                 for j in range(i):
-                    corners = loss(x + e[i] + e[j]) - loss(x + e[i] - e[j]) - loss(x - e[i] + e[j]) + loss(x - e[i] - e[j])
+                    corners = (
+                        loss(x + e[i] + e[j]) - loss(x + e[i] - e[j]) - loss(x - e[i] + e[j]) + loss(x - e[i] - e[j])
+                    )
                     hess[i, j] = hess[j, i] = corners / (4 * h[i] * h[j])
                 up, down = loss(x + e[i]), loss(x - e[i])
                 grad[i] = (up - down) / (2 * h[i])

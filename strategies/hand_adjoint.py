@@ -1,10 +1,10 @@
 """Costate and Hessian costate in one backward pass ("differential programming"), derivatives written by hand.
 
-    ds_i/dt  = -s_k F_k,i                                        s(T) = l_1
-    dP_ij/dt = -(P_ik F_k,j + P_jk F_k,i + s_k F_k,ij)           P(T) = l_11
-    dW_ij/dt = -W_ik F_k,j                                       W(T) = l_01    (only if the loss depends on y0)
+ds_i/dt  = -s_k F_k,i                                        s(T) = l_1
+dP_ij/dt = -(P_ik F_k,j + P_jk F_k,i + s_k F_k,ij)           P(T) = l_11
+dW_ij/dt = -W_ik F_k,j                                       W(T) = l_01    (only if the loss depends on y0)
 
-    gradient = l_0 + s(t0),   Hessian = l_00 + W + W^T + P  at t0
+gradient = l_0 + s(t0),   Hessian = l_00 + W + W^T + P  at t0
 """
 
 from collections.abc import Callable

@@ -2,7 +2,7 @@
 
     T(y_start, y_end),  y_end = ODE(ydot, y_start, t_start, t_end)
 
-`tcd.derive` turns these two lines into the program of one row of the Hessian: a forward solve (N states), a backward solve (2N),
+`tcd.derive` turns this into the program of one row of the Hessian: a forward solve (N states), a backward solve (2N),
 then for each row a forward solve (4N) and a backward solve (2N), the loss's blocks in between; see docs/tcd.md.
 """
 
@@ -25,8 +25,9 @@ OBJECTIVE = """
 class TcdProgram(Strategy):
     """One solve of N, one of 2N, and for each row one of 4N and one of 2N states, all rows in one batch or one by one.
 
-    Solves are DOP853 in JAX whatever method is asked for, at the tolerances that are asked for, and are not counted. The state
-    is integrated backward, so it is not for dissipative problems, and the language knows neither time nor running losses.
+    Solves are DOP853 in JAX whatever method is asked for, at the tolerances that are asked for, and are not counted.
+    Not for dissipative problems, because the state is integrated backward; the language knows neither time nor running
+    losses. Compiling takes seconds: not for a single small Hessian.
     Source: Ciceri & Fischbacher, arXiv:2301.08085, the row program of the orbit non-closure.
     """
 
@@ -55,18 +56,18 @@ class TcdProgram(Strategy):
         def row(x, j):
             return tcd.evaluate(row_program, {**environment, "j": j}, options)(y_start=x)
 
-        numbers = jnp.arange(problem.dim)
+        numbers, x0 = jnp.arange(problem.dim), jnp.asarray(problem.x0)
+        ends_of = jax.jit(ends).lower(x0).compile()
         if self.batched:
-            hessian_of = jax.jit(lambda x: jax.vmap(lambda j: row(x, j))(numbers))
+            hessian_of = jax.jit(lambda x: jax.vmap(lambda j: row(x, j))(numbers)).lower(x0).compile()
         else:
-            one = jax.jit(row)
+            one = jax.jit(row).lower(x0, numbers[0]).compile()
 
             def hessian_of(x):
                 return jnp.stack([one(x, j) for j in numbers])
 
-        ends_of = jax.jit(ends)
-
         def hessian(x):
+            x = jnp.asarray(x)
             value, grad = ends_of(x)
             hess = np.array(hessian_of(x))
             if not (np.isfinite(value) and np.all(np.isfinite(hess))):

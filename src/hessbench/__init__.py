@@ -11,9 +11,9 @@ from ._counters import Counters
 from ._derivatives import Derivatives, Sparsity
 from ._errors import HessbenchError, IntegrationError, InvalidInput, NoReference, Unavailable, Unsupported
 from ._fixed_step import choose_steps, count_fixed, integrate_fixed, tableau, write_step
+from ._generated import derivatives_of
 from ._ivp import IVP
 from ._loss import LossBlocks, loss_blocks, non_closure
-from ._generated import derivatives_of
 from ._measure import measure
 from ._problem import Problem
 from ._record import Case, Record
@@ -55,8 +55,8 @@ __all__ = [
     "hessian",
     "integrate_fixed",
     "loss_blocks",
-    "non_closure",
     "measure",
+    "non_closure",
     "prepare",
     "problem",
     "problems",

@@ -1,6 +1,6 @@
 """The gradient by the continuous adjoint: one solve forward, one of the costate backward.
 
-    ds_i/dt = -s_k F_k,i,   s(T) = l_1,   L_0 = l_0 + s(t0)
+ds_i/dt = -s_k F_k,i,   s(T) = l_1,   L_0 = l_0 + s(t0)
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ def adjoint_gradient(problem: Problem, ivp: IVP) -> Callable[[Array], tuple[floa
         y0, p = problem.unpack(x)
         forward = ivp.solve(lambda t, y: problem.rhs(np, t, y, p), (t0, t1), y0, dense=True)
         y, at_end = forward.y, blocks(y0, forward.y1, p)
-        assert y is not None
         backward = ivp.solve(lambda t, s: -derivatives.vjp(t, y(t), s, p), (t1, t0), at_end.l1)
         return at_end.value, at_end.l0 + backward.y1
 

@@ -86,7 +86,9 @@ def prepare(
     `atol` is `rtol` unless given. Raises `Unsupported` with the strategy's reason when it refuses the problem.
     """
     if not isinstance(problem, Problem):
-        raise InvalidInput(f"`problem` is {type(problem).__name__}; expected a `Problem` (see `hessbench.problem(name)`).")
+        raise InvalidInput(
+            f"`problem` is {type(problem).__name__}; expected a `Problem` (see `hessbench.problem(name)`)."
+        )
     chosen, backend_name = resolve(strategy, backend)
     problem.validate()
     ivp = IVP(method, rtol, rtol if atol is None else atol, max_steps, dim=problem.dim)

@@ -24,9 +24,7 @@ DIFFERENTIATING = ("jax", "torch", "autograd")
 POINTS = 3
 
 
-def check_derivatives(
-    problem: Problem, frameworks: Sequence[str] | None = None, tolerance: float = 1e-9
-) -> list[str]:
+def check_derivatives(problem: Problem, frameworks: Sequence[str] | None = None, tolerance: float = 1e-9) -> list[str]:
     """What is wrong with `problem.derivatives` and `problem.loss_blocks`, one sentence each.
 
     The list is empty when all is well, or nothing is written by hand. Compares `vjp`, `jac`, `vhp` and the blocks of

@@ -56,7 +56,9 @@ def main() -> None:
     except HessbenchError as error:
         record = replace(record, status="failed", message=f"{type(error).__name__}: {error}")
     except Exception as error:
-        out_of_memory = "bad_alloc" in str(error) or "RESOURCE_EXHAUSTED" in str(error) or "can't allocate" in str(error)
+        out_of_memory = (
+            "bad_alloc" in str(error) or "RESOURCE_EXHAUSTED" in str(error) or "can't allocate" in str(error)
+        )
         text = f"more than the limit of {memory_mib} MiB" if out_of_memory else first_line(error)
         record = replace(record, status="failed", message=f"{type(error).__name__}: {text}")
     report("done", replace(record, median_s=None, best_s=None) if record.status != "ok" else record)
@@ -78,9 +80,7 @@ def stages(case: Case, memory_mib: int | None, budget: float) -> Iterator[tuple[
     yield "imported", record
 
     start = time.perf_counter()
-    run = prepare(
-        problem, chosen, backend=backend_name, rtol=case.rtol, atol=case.atol, method=case.method
-    )
+    run = prepare(problem, chosen, backend=backend_name, rtol=case.rtol, atol=case.atol, method=case.method)
     record = replace(record, prepare_s=time.perf_counter() - start)
     yield "prepared", record
 
@@ -100,9 +100,7 @@ def stages(case: Case, memory_mib: int | None, budget: float) -> Iterator[tuple[
     if record.status != "ok":
         return
     seconds = steady_state(run, problem.x0, budget)
-    record = replace(
-        record, first_s=first_s, best_s=min(seconds), median_s=median(seconds), repeats=len(seconds)
-    )
+    record = replace(record, first_s=first_s, best_s=min(seconds), median_s=median(seconds), repeats=len(seconds))
     yield "timed", record
     yield "weighed", replace(record, peak_mib=peak_mib(run, problem.x0))
 

@@ -11,14 +11,15 @@ import numpy as np
 from . import backends
 from ._api import Prepared, prepare, resolve
 from ._compare import contenders
-from ._errors import HessbenchError, Unavailable
 from ._derivatives import Array
+from ._errors import HessbenchError, Unavailable
 from ._gate import errors
 from ._problem import Problem
 from ._record import Case
 from ._reference import points, reference
 from ._registry import Plugin, build_problem, load_file, problem, problems
 from ._strategy import Result, Strategy
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -164,7 +165,9 @@ def _agrees(part: str) -> Callable[[Observed], str]:
 
 def _deterministic(seen: Observed) -> str:
     first, again = seen.results[0], seen.again
-    same = first.value == again.value and np.array_equal(first.grad, again.grad) and np.array_equal(first.hess, again.hess)
+    same = (
+        first.value == again.value and np.array_equal(first.grad, again.grad) and np.array_equal(first.hess, again.hess)
+    )
     return "" if same else f"a second call differs by {np.max(np.abs(first.hess - again.hess)):.1e}"
 
 

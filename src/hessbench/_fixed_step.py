@@ -36,7 +36,9 @@ class Tableau:
 def tableau(name: str) -> Tableau:
     """`RK4`, or the propagating formula of SciPy's `RK45` (Dormand-Prince 5) or `DOP853` (Dormand-Prince 8)."""
     if name == "RK4":
-        return Tableau(name, 4, ((), (0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)), (1 / 6, 1 / 3, 1 / 3, 1 / 6), (0, 0.5, 0.5, 1))
+        return Tableau(
+            name, 4, ((), (0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)), (1 / 6, 1 / 3, 1 / 3, 1 / 6), (0, 0.5, 0.5, 1)
+        )
     if name not in ("RK45", "DOP853"):
         raise InvalidInput(f"There is no tableau {name!r}; choose RK4, RK45 or DOP853.")
     from scipy import integrate
@@ -74,7 +76,9 @@ def integrate_fixed(
     h, s = (t1 - t0) / n, len(scheme.b)
     if stages == "inline":
         return backend.iterate(lambda i, y: write_step(scheme, f, t0 + i * h, y, h), y0, n)
-    a, b, c, unit, none = map(backend.asarray, (scheme.matrix, scheme.b, scheme.c, np.eye(s), np.zeros((s, y0.shape[0]))))
+    a, b, c, unit, none = map(
+        backend.asarray, (scheme.matrix, scheme.b, scheme.c, np.eye(s), np.zeros((s, y0.shape[0])))
+    )
 
     def looped(i: Any, y: Any) -> Any:
         t = t0 + i * h
@@ -94,7 +98,9 @@ def count_fixed(counters: Counters, scheme: Tableau, n: int) -> None:
     counters.rhs_weighted += n * len(scheme.b)
 
 
-def choose_steps(problem: Problem, x: np.ndarray, scheme: Tableau, tol: float, start: int = 2, most: int = 65_536) -> int:
+def choose_steps(
+    problem: Problem, x: np.ndarray, scheme: Tableau, tol: float, start: int = 2, most: int = 65_536
+) -> int:
     """The number of equal steps at which `y(t1)` and one tangent of it agree with twice as many steps to `tol`.
 
     The tangent, a difference along a fixed random direction, is in the criterion because the error of the state alone says

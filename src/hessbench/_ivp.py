@@ -16,11 +16,11 @@ METHODS = ("RK45", "DOP853", "RK23", "Radau", "BDF", "LSODA")
 
 @dataclass(frozen=True)
 class Solution:
-    """End state `y1`, the accepted times `t` (steps + 1,), and `y(t)` by dense output when it was asked for."""
+    """End state `y1`, the accepted times `t` (steps + 1,), and `y(t)` by dense output; the latter raises if not asked for."""
 
     y1: Array
     t: Array
-    y: Callable[[float], Array] | None
+    y: Callable[[float], Array]
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class IVP:
                 if dense:
                     pieces.append(stepper.dense_output())
         finish(calls)
-        y = integrate.OdeSolution(np.array(times), pieces) if dense else None
+        y = integrate.OdeSolution(np.array(times), pieces) if dense else _no_dense_output
         return Solution(stepper.y, np.array(times), y)
 
     def _explain(self, why: str, stepper) -> str:
@@ -102,3 +102,7 @@ class IVP:
             f"{self.method} stopped at t = {stepper.t:.6g} of {stepper.t_bound:.6g} with step size {size:.3g} and state "
             f"norm {norm:.3g}: {why} (rtol {self.rtol:g}, atol {self.atol:g})."
         )
+
+
+def _no_dense_output(t: float) -> Array:
+    raise InvalidInput("There is no dense output; ask for it: `ivp.solve(..., dense=True)`.")

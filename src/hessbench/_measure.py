@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -20,7 +21,9 @@ from ._reference import is_cached, points
 from ._registry import build_problem, find, load_file, problems
 from ._strategy import Strategy
 
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")}
+ONE_THREAD = {
+    name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+}
 REFERENCE_LIMIT = 900.0
 XLA_ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
 
@@ -85,7 +88,9 @@ def problem_of(case: Case) -> Problem:
     if case.problem.endswith(".py"):
         found = load_file(case.problem)[1]
         if not found:
-            raise InvalidInput(f"{case.problem} defines no problem: write `problem = Problem(...)` or `def problem(n):`.")
+            raise InvalidInput(
+                f"{case.problem} defines no problem: write `problem = Problem(...)` or `def problem(n):`."
+            )
         plugin = next(iter(found.values()))
     else:
         plugin = find(problems(), case.problem, "problem")
@@ -137,11 +142,9 @@ def _run_child(request: dict[str, Any], time_limit: float) -> tuple[list[str], i
     timed_out = False
     try:
         assert process.stdin is not None
-        try:
+        with contextlib.suppress(BrokenPipeError):  # a child that died at once: its exit status tells
             process.stdin.write(json.dumps(request).encode())
             process.stdin.close()
-        except BrokenPipeError:
-            pass  # the child died at once; its exit status tells
         text, timed_out = _read_until(read_end, time.monotonic() + time_limit)
         if not timed_out:
             process.wait()
@@ -167,10 +170,8 @@ def _read_until(descriptor: int, deadline: float) -> tuple[bytes, bool]:
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 
@@ -183,5 +184,3 @@ def _last(lines: list[str], case: Case) -> tuple[str, Record]:
         except (ValueError, KeyError, HessbenchError):
             continue  # a line cut off by a kill
     return "", blank(case, "failed")
-
-

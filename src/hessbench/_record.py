@@ -112,7 +112,7 @@ class Record:
         unknown = set(data) - names
         if unknown:
             raise InvalidInput(f"A record has no field {', '.join(map(repr, sorted(unknown)))}.")
-        decoded = {k: float(v) if v in ("inf", "-inf", "nan") else v for k, v in data.items()}
+        decoded: dict[str, Any] = {k: float(v) if v in ("inf", "-inf", "nan") else v for k, v in data.items()}
         try:
             return cls(**decoded)
         except TypeError as error:

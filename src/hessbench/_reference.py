@@ -4,9 +4,9 @@
 - the second-order discrete adjoint of a fixed-step Dormand-Prince 8 integration, with the problem's NumPy derivatives
 - automatic differentiation by JAX, autograd or torch through another number of steps of the same formula
 
-The first two that can be had are compared; the first of them is the reference. Two integrations share neither the step size
-nor the way of differentiating, and derivative code only where one framework is all there is. From `PROBED` unknowns on, the second one is compared through its gradient
-and products with random vectors instead of the whole matrix.
+The first two that can be had are compared; the first of them is the reference. Two integrations share neither the step
+size nor the way of differentiating, and derivative code only where one framework is all there is. From `PROBED` unknowns
+on, the second one is compared through its gradient and products with random vectors instead of the whole matrix.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ def reference(problem: Problem, x: Any = None) -> Reference:
     path = cache_path(problem, x)
     try:
         with np.load(io.BytesIO(path.read_bytes())) as data:
-            return Reference(float(data["value"]), data["grad"], data["hess"], float(data["agreement"]), str(data["how"]))
+            return Reference(
+                float(data["value"]), data["grad"], data["hess"], float(data["agreement"]), str(data["how"])
+            )
     except (OSError, ValueError, KeyError, BadZipFile):
         pass  # absent or damaged: compute it
     out = compute_reference(problem, x)
@@ -112,26 +114,31 @@ def content_key(problem: Problem, x: Array) -> str:
 def compute_reference(problem: Problem, x: Array) -> Reference:
     """The reference without the cache."""
     n = choose_steps(problem, x, tableau("DOP853"), 1e-12)
-    gap, names = np.inf, ""
-    for _ in range(3):
-        ways = _ways(problem, x, n)
-        if len(ways) < 2:
-            raise NoReference(
-                f"problem {problem.name!r}: a reference needs two independent methods and only {len(ways)} can be had here. "
-                f"Install jax, autograd or torch: pip install 'hessbench[autograd]'."
-            )
-        (first, a), (second, b) = [(name, way()) for name, way in ways[:2]]
-        gap, names = a.gap(b), f"{first}; {second}"
+    first, gap, names = _compare(problem, x, n)
+    for finer in (2 * n, 4 * n):
         if gap <= 1e-10:
             break
-        n *= 2
-    if not gap <= AGREE or a.hess is None:
+        first, gap, names = _compare(problem, x, finer)
+    if not gap <= AGREE or first.hess is None:
         raise NoReference(
-            f"problem {problem.name!r}: {names} differ by {gap:.1e} relative, more than {AGREE:g}. Its right-hand side or a "
-            f"hand-written derivative may be wrong (`hessbench check` compares them), or the problem is chaotic over "
+            f"problem {problem.name!r}: {names} differ by {gap:.1e} relative, more than {AGREE:g}. Its right-hand side or "
+            f"a hand-written derivative may be wrong (`hessbench check` compares them), or the problem is chaotic over "
             f"its time span: shorten it."
         )
-    return Reference(float(a.value), a.grad, a.hess, gap, names)
+    return Reference(float(first.value), first.grad, first.hess, gap, names)
+
+
+def _compare(problem: Problem, x: Array, n: int) -> tuple[Check, float, str]:
+    """What the first of two methods gives, the relative difference to the second, and the names of both."""
+    ways = _ways(problem, x, n)
+    if len(ways) < 2:
+        raise NoReference(
+            f"problem {problem.name!r}: a reference needs two independent methods and only {len(ways)} can be had here. "
+            f"Install jax, autograd or torch: pip install 'hessbench[autograd]'."
+        )
+    (first_name, first), (second_name, second) = ways[:2]
+    found = first()
+    return found, found.gap(second()), f"{first_name}; {second_name}"
 
 
 def _ways(problem: Problem, x: Array, n: int) -> list[tuple[str, Callable[[], Check]]]:
@@ -150,7 +157,9 @@ def _ways(problem: Problem, x: Array, n: int) -> list[tuple[str, Callable[[], Ch
         ways.append((label, lambda: Check(*discrete_adjoint(problem, x, scheme, n))))
     for more, name in enumerate(frameworks):
         m = (3 + more) * n // 2 + 1
-        ways.append((f"automatic differentiation by {name}, {m} steps", lambda m=m, name=name: automatic(problem, x, m, name)))
+        ways.append(
+            (f"automatic differentiation by {name}, {m} steps", lambda m=m, name=name: automatic(problem, x, m, name))
+        )
     return ways
 
 
@@ -169,7 +178,9 @@ class Check:
         if self.hess is not None and other.hess is not None:
             pairs.append((self.hess, other.hess))
         else:
-            mine, theirs = ((c.hess @ probes(self.grad.size) if c.products is None else c.products) for c in (self, other))
+            mine, theirs = (
+                (c.hess @ probes(self.grad.size) if c.products is None else c.products) for c in (self, other)
+            )
             pairs.append((mine, theirs))
         scale = np.max(np.abs(pairs[1][0])) or 1.0
         gaps = [np.max(np.abs(a - b)) / max(scale, np.max(np.abs(a))) for a, b in pairs]

@@ -148,7 +148,9 @@ def _from_entry_points(kind: str) -> Iterator[Plugin]:
 def _plugins_of(kind: str, module: ModuleType, name: str, origin: str) -> Iterator[Plugin]:
     finder = _strategies_of if kind == "strategies" else _problems_of
     found = list(finder(module, name, origin))
-    what = "a subclass of `Strategy`" if kind == "strategies" else "`problem`, a `Problem` or a function that returns one"
+    what = (
+        "a subclass of `Strategy`" if kind == "strategies" else "`problem`, a `Problem` or a function that returns one"
+    )
     yield from found or [Plugin(name, origin, error=f"the file does not define {what}")]
 
 

@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,7 @@ def repository(tmp_path, monkeypatch):
     (root / "benchmarks").mkdir(parents=True)
     (root / "benchmarks" / "__init__.py").touch()
     config = {"version": 1, "project": "tiny", "repo": ".", "branches": ["HEAD"], "environment_type": "virtualenv"}
+    config["launch_method"] = "forkserver"
     (root / "asv.conf.json").write_text(json.dumps({**config, "results_dir": "results"}))
     who = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
     for arguments in (["init", "-q"], ["add", "-A"], [*who, "commit", "-qm", "first"]):
@@ -72,6 +74,18 @@ def test_a_failing_suite_is_reported_with_its_reason(repository):
     assert step.status == "failed" and step.message
 
 
+def running(root):
+    """Command lines of processes that name `root`."""
+    out = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            text = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # it has ended
+        out += [text] if str(root) in text else []
+    return out
+
+
 def test_an_interruption_loses_only_the_module_in_progress(repository):
     write(repository, a=GOOD, b=SLOW)
     steps(repository, "a")
@@ -87,4 +101,5 @@ def test_an_interruption_loses_only_the_module_in_progress(repository):
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
+    assert not running(repository)
     assert {suite.name: suite.finished for suite in suites(repository)} == {"a": True, "b": False}

@@ -69,7 +69,9 @@ def test_output_of_a_strategy_does_not_disturb_the_record(fault):
 
 
 def test_a_missing_package_is_unavailable(write):
-    source = STRATEGY.format(body="pass").replace("    def prepare", '    packages = ("no_such_package",)\n    def prepare')
+    source = STRATEGY.format(body="pass").replace(
+        "    def prepare", '    packages = ("no_such_package",)\n    def prepare'
+    )
     record = measure(Case("random-quadratic", write("lacking.py", source), "numpy", {"n": 3}), budget=0.0)
     assert record.status == "unavailable" and "no_such_package" in record.message
 

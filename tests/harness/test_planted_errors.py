@@ -34,7 +34,9 @@ def test_the_conformance_kit_passes_the_same_strategy_without_the_error():
 @pytest.mark.parametrize("broken", broken_strategies.ALL, ids=lambda c: c.__name__)
 def test_the_gate_gives_no_time_to_a_planted_error(broken, write):
     others = [c.__name__ for c in broken_strategies.ALL if c is not broken]
-    source = SOURCE.replace("class Planted(Strategy):", "class Planted(Strategy):\n    __abstractmethods__ = frozenset('x')")
+    source = SOURCE.replace(
+        "class Planted(Strategy):", "class Planted(Strategy):\n    __abstractmethods__ = frozenset('x')"
+    )
     path = write("planted.py", source + f"\nfor _other in {others}:\n    del globals()[_other]\ndel Planted\n")
     record = measure(Case("generic-cubic", path, "numpy", rtol=1e-8), budget=0.0)
     assert (record.status, record.median_s, record.best_s) in {("wrong", None, None), ("inaccurate", None, None)}

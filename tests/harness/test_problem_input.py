@@ -77,7 +77,9 @@ def test_a_bad_x_is_refused(x):
         hessbench.hessian(make(), x)
 
 
-@pytest.mark.parametrize("options", [{"rtol": -1e-8}, {"rtol": 2}, {"atol": 0.0}, {"method": "Euler"}, {"max_steps": 0}])
+@pytest.mark.parametrize(
+    "options", [{"rtol": -1e-8}, {"rtol": 2}, {"atol": 0.0}, {"method": "Euler"}, {"max_steps": 0}]
+)
 def test_bad_solver_options_are_refused_by_name(options):
     with pytest.raises(InvalidInput, match=next(iter(options))):
         hessbench.hessian(make(), **options)

@@ -27,7 +27,15 @@ def test_listing_imports_no_framework():
 
 
 def test_all_eight_problem_families_are_found():
-    wanted = {"random-quadratic", "harmonic-oscillator", "kepler", "three-body", "sir", "driven-pendulum", "brusselator"}
+    wanted = {
+        "random-quadratic",
+        "harmonic-oscillator",
+        "kepler",
+        "three-body",
+        "sir",
+        "driven-pendulum",
+        "brusselator",
+    }
     assert wanted | {"generic-cubic"} <= set(hessbench.problems())
 
 

@@ -14,7 +14,9 @@ from . import app
 
 @app.command()
 def check(
-    name: Annotated[str, typer.Argument(help="A strategy (NAME or NAME@BACKEND), a problem, or a file that defines one.")],
+    name: Annotated[
+        str, typer.Argument(help="A strategy (NAME or NAME@BACKEND), a problem, or a file that defines one.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Check that a strategy or a problem keeps the laws of its interface; exit status 1 if it breaks one."""
@@ -22,7 +24,9 @@ def check(
     for finding in findings_of(name):
         found.append(finding)
         if not as_json:
-            print(f"{'ok  ' if finding.passed else 'FAIL'}  {finding.subject}: {finding.law}{finding.suffix}", flush=True)
+            print(
+                f"{'ok  ' if finding.passed else 'FAIL'}  {finding.subject}: {finding.law}{finding.suffix}", flush=True
+            )
     if as_json:
         print(json.dumps([f.to_json() for f in found], indent=1))
     broken = sum(not f.passed for f in found)

@@ -22,13 +22,17 @@ from . import app
 
 @app.command()
 def compare(
-    problem: Annotated[str, typer.Argument(help="A problem's name (`hessbench list`) or a file that defines `problem`.")],
+    problem: Annotated[
+        str, typer.Argument(help="A problem's name (`hessbench list`) or a file that defines `problem`.")
+    ],
     size: Annotated[int | None, typer.Option("-n", "--size", help="Size of the problem family.")] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another argument of the family, such as start=simo.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Another argument of the family, such as start=simo."),
     ] = None,
     strategy: Annotated[
-        list[str] | None, typer.Option("-s", "--strategy", help="NAME, NAME@BACKEND or FILE.py; may be repeated. Default: all.")
+        list[str] | None,
+        typer.Option("-s", "--strategy", help="NAME, NAME@BACKEND or FILE.py; may be repeated. Default: all."),
     ] = None,
     rtol: Annotated[float, typer.Option(help="Relative tolerance of the solver.")] = 1e-8,
     atol: Annotated[float | None, typer.Option(help="Absolute tolerance; the relative one by default.")] = None,
@@ -36,7 +40,9 @@ def compare(
     budget: Annotated[float, typer.Option(help="Seconds of repeated timing for each strategy.")] = 1.0,
     time_limit: Annotated[float, typer.Option(help="Seconds after which a strategy is stopped.")] = 60.0,
     memory_limit: Annotated[int, typer.Option(help="MiB that a strategy may allocate.")] = 8192,
-    output: Annotated[Path | None, typer.Option("-o", help="Append the records to this file (JSON lines), for the report.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", help="Append the records to this file (JSON lines), for the report.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the records as JSON.")] = False,
 ) -> None:
     """Compare strategies on a built-in problem or on your own file: is each right, and what does it cost?"""
@@ -45,15 +51,17 @@ def compare(
     if budget < 0 or time_limit <= 0 or memory_limit <= 0:
         raise InvalidInput("`--budget`, `--time-limit` and `--memory-limit` must be positive numbers.")
     cases = [
-        Case(problem, name, backend, arguments, rtol, atol, method)
-        for name, backend in contenders(strategy or None)
+        Case(problem, name, backend, arguments, rtol, atol, method) for name, backend in contenders(strategy or None)
     ]
     for case in cases:
         strategy_of(case)
     shown = problem_of(cases[0])
     refuse_early(cases[0])
     if not as_json:
-        print(f"{cases[0].problem_label}: {shown.dim} states, Hessian by {', '.join(shown.wrt)}, rtol {rtol:g}", file=sys.stderr)
+        print(
+            f"{cases[0].problem_label}: {shown.dim} states, Hessian by {', '.join(shown.wrt)}, rtol {rtol:g}",
+            file=sys.stderr,
+        )
     records = []
     for record in with_progress(cases, time_limit, memory_limit, budget):
         records.append(record)
@@ -145,5 +153,3 @@ def seconds(s: float | None) -> str:
         if s * scale >= 1 or unit == "us":
             return f"{s * scale:.3g} {unit}"
     raise AssertionError
-
-

@@ -42,7 +42,13 @@ def list_plugins(
 
 def strategy_row(plugin: Plugin) -> dict[str, Any]:
     """Name, backends (those that are missing in brackets), first sentence, and the reason if it cannot be used."""
-    row = {"name": plugin.name, "origin": plugin.origin, "summary": plugin.summary, "error": plugin.error, "backends": ""}
+    row = {
+        "name": plugin.name,
+        "origin": plugin.origin,
+        "summary": plugin.summary,
+        "error": plugin.error,
+        "backends": "",
+    }
     if plugin.target is not None:
         here = all(find_spec(package) is not None for package in plugin.target.packages)
         names = plugin.target.backends
@@ -52,7 +58,13 @@ def strategy_row(plugin: Plugin) -> dict[str, Any]:
 
 def problem_row(plugin: Plugin) -> dict[str, Any]:
     """Name, arguments with their defaults, first sentence, and the reason if it cannot be used."""
-    row = {"name": plugin.name, "origin": plugin.origin, "summary": plugin.summary, "error": plugin.error, "arguments": ""}
+    row = {
+        "name": plugin.name,
+        "origin": plugin.origin,
+        "summary": plugin.summary,
+        "error": plugin.error,
+        "arguments": "",
+    }
     if plugin.target is not None:
         parameters = inspect.signature(plugin.target).parameters.values()
         row["arguments"] = " ".join(str(p.replace(annotation=p.empty)) for p in parameters)

@@ -1,0 +1,5 @@
+"""`python -m hessbench`."""
+
+from ._cli import main
+
+main()
