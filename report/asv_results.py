@@ -27,7 +27,8 @@ class Foreign(ValueError):
 def rows_of(data: Any, described: Mapping[str, Any]) -> list[Row]:
     """Rows of one result file (parsed JSON). `described` maps names of benchmarks to their entry in `benchmarks.json`.
 
-    Benchmarks whose parameters are not those of a case are left out. Raises `Foreign` for anything but asv results.
+    Left out are benchmarks whose parameters are not those of a case, and cases that were skipped everywhere.
+    Raises `Foreign` for anything but asv results.
     """
     if not isinstance(data, dict) or not {"results", "result_columns", "commit_hash"} <= set(data):
         raise Foreign("not a file of asv results")
@@ -43,6 +44,8 @@ def rows_of(data: Any, described: Mapping[str, Any]) -> list[Row]:
         if len(parameters) != len(names) or not {"problem", "contender"} <= set(names):
             continue
         for position, key in enumerate(product(*parameters)):
+            if _skipped(cell.get("result"), position):
+                continue
             row = rows.setdefault((name.partition(".")[0], *map(str, key)), _case(dict(zip(names, key, strict=True))))
             row.update(_run(data, name.partition(".")[0], cell))
             row.update(_numbers(name, cell, position))
@@ -85,6 +88,10 @@ def _numbers(name: str, cell: Row, position: int) -> Row:
     if field == "status":
         return {"status": STATUSES[int(value)]} if value in range(len(STATUSES)) else {}
     return {field: value} if field in COLUMNS else {}
+
+
+def _skipped(values: Any, position: int) -> bool:
+    return isinstance(values, list) and position < len(values) and values[position] != values[position]  # NaN
 
 
 def _at(values: Any, position: int) -> float | None:

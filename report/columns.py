@@ -71,7 +71,13 @@ def gate(rows: Iterable[Row]) -> tuple[list[Row], list[str]]:
 
 
 def _no_reason(status: str) -> str:
-    return "" if status == "ok" else "no reason was stored" if status else "asv stored no status for it"
+    return (
+        ""
+        if status == "ok"
+        else "no reason was stored"
+        if status
+        else "asv recorded a failure, whose reason it cannot store"
+    )
 
 
 def missing(value: Any) -> bool:

@@ -16,7 +16,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from hessbench import Limits, Result, Strategy, Vector, loss_blocks
+from hessbench import Result, Strategy, Vector, loss_blocks
 
 
 @dataclass(frozen=True)

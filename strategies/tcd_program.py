@@ -34,7 +34,7 @@ class TcdProgram(Strategy):
     backends: ClassVar[tuple[str, ...]] = ("jax",)
     packages: ClassVar[tuple[str, ...]] = ("lark",)
     limits: ClassVar[Limits] = Limits(autonomous_only=True, reversible_only=True)
-    variants: ClassVar[dict] = {"": {}, "rows": {"batched": False}}
+    variants: ClassVar = {"": {}, "rows": {"batched": False}}
 
     batched: bool = True
 

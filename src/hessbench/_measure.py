@@ -55,7 +55,7 @@ def measure(
     stage, record = _last(lines, case)
     if stage == "done":
         return record
-    return _cut_short(record, f"the stage {stage!r}" if stage else "starting", time_limit, returncode, timed_out)
+    return _cut_short(record, f"stage {stage!r}" if stage else "starting", time_limit, returncode, timed_out)
 
 
 def _cut_short(record: Record, after: str, limit: float, returncode: int, timed_out: bool) -> Record:

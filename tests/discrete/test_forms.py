@@ -130,7 +130,7 @@ def test_checkpoints_change_no_bit_of_the_compiled_form(name):
 def test_checkpoints_change_the_numpy_form_by_round_off_only(name):
     problem = case(name)
     plain = run(problem, problem.perturbed, 1e-7, form="numpy")
-    tight = run(problem, problem.perturbed, 1e-7, form="numpy", memory=200_000)
+    tight = run(problem, problem.perturbed, 1e-7, form="numpy", memory=20_000)
     assert "checkpoints" in tight.note
     assert error(tight.hess, plain.hess) < 1e-12
 

@@ -33,6 +33,16 @@ def test_a_skipped_cell_is_missing_and_not_zero(asv_file):
     assert load([folder]).table["peak_mib"].isna().sum() == 1
 
 
+def test_a_case_that_was_skipped_everywhere_is_no_row(asv_file):
+    folder = asv_file({"s.S.track_status": status(0, NAN, 0, 0), "s.S.track_rhs": row([1, NAN, 2, 3])})
+    assert len(load([folder]).table) == 3
+
+
+def test_a_case_whose_status_failed_is_a_failed_row(asv_file):
+    folder = asv_file({"s.S.track_status": status(0, None, 0, 0)})
+    assert cell(load([folder]).table, "a@numpy", 1e-10)["status"] == "failed"
+
+
 def test_a_failed_cell_is_missing_and_not_zero(asv_file):
     folder = asv_file({"s.S.track_status": status(0, 0, 0, 0), "s.S.track_rhs": row([None, 7, 8, 9])})
     assert load([folder]).table["rhs"].isna().sum() == 1

@@ -74,7 +74,11 @@ def _renamed(text: str, rng: random.Random) -> str:
     word = rng.choice(list(re.finditer(r"[A-Za-z]\w*|\d+|[-+*/]|\[:\]", text)) or [None])
     if word is None:
         return text
-    kinds = (["y_start", "x", "y", "dim", "j", "a", "b", "T", "ydot"], ["0", "1", "2", "3", "0.5"], ["+", "-", "*", "/"])
+    kinds = (
+        ["y_start", "x", "y", "dim", "j", "a", "b", "T", "ydot"],
+        ["0", "1", "2", "3", "0.5"],
+        ["+", "-", "*", "/"],
+    )
     pool = kinds[0] if word.group()[0].isalpha() else kinds[1] if word.group().isdigit() else kinds[2]
     pool = ["[]", "[:, :]", "[0]", "[+]", "[:1]", ""] if word.group() == "[:]" else pool
     return text[: word.start()] + rng.choice(pool) + text[word.end() :]

@@ -45,7 +45,7 @@ FAULTS = {
     "Einstein sum result from nowhere": ("x @ k ->)", "x @ k -> l)[0]", "einsum", "&es(w; x"),
     "Einstein sum result twice": ("x @ k ->)", "x @ k -> i, i)[0, 0]", "einsum", "&es(w; x"),
     "vector as a bound": ("back[dim:]", "back[y_end:]", "integer", "y_end:]"),
-    "bound outside": ("back[:dim]", "back[:3*dim]", "index", ":3*dim" ),
+    "bound outside": ("back[:dim]", "back[:3*dim]", "index", ":3*dim"),
     "index outside": ("back[:dim]", "back[2*dim, +]", "index", "2*dim, +"),
     "too many indices": ("back[:dim]", "back[:dim, 0]", "rank", "back[:dim, 0]"),
     "range with step 0": ("back[:dim]", "back[:dim:0]", "index", ":dim:0"),

@@ -114,7 +114,11 @@ RULES = {
         lambda x: x[1, 0] * x[0, 1] ** 2,
         M,
     ),
-    "power by what is derived": ("^(x[:]) -> &es(&pow(1[+] + x * x, x) @ i ->)", lambda x: jnp.sum((1 + x * x) ** x), X),
+    "power by what is derived": (
+        "^(x[:]) -> &es(&pow(1[+] + x * x, x) @ i ->)",
+        lambda x: jnp.sum((1 + x * x) ** x),
+        X,
+    ),
 }
 RULES["backward range"] = (*RULES["backward range"][:1], lambda x: x[2] * x[0] * x[0] + x[1] * x[1] * x[2], X)
 

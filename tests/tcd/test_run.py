@@ -85,7 +85,10 @@ DERIVATIVES = {
     "third order": ("f[2, d x[:], d x[:], d x[:]]", lambda x, t: jax.jacobian(jax.hessian(cubic))(x, t)[2]),
     "new axis": ("f[+, :, d x[:], +]", lambda x, t: jax.jacobian(cubic)(x, t)[None, :, :, None]),
     "bare slot": ("f[:, d x]", lambda x, t: jax.jacobian(cubic)(x, t)),
-    "derivative of a derivative": ("f[:, d x[:]][0, :, d t[]]", lambda x, t: jax.jacobian(jax.jacobian(cubic), 1)(x, t)[0]),
+    "derivative of a derivative": (
+        "f[:, d x[:]][0, :, d t[]]",
+        lambda x, t: jax.jacobian(jax.jacobian(cubic), 1)(x, t)[0],
+    ),
 }
 
 
@@ -217,7 +220,9 @@ def test_fault_met_while_running_has_a_place(text, column, words):
 
 
 def test_work_without_end_is_stopped():
-    lines = ["f0{} = ^(x[:]) -> x"] + [f"f{k}{{}} = ^(x[:]) -> f{k - 1}(x[:]=x) + f{k - 1}(x[:]=x)" for k in range(1, 30)]
+    lines = ["f0{} = ^(x[:]) -> x"] + [
+        f"f{k}{{}} = ^(x[:]) -> f{k - 1}(x[:]=x) + f{k - 1}(x[:]=x)" for k in range(1, 30)
+    ]
     with pytest.raises(tcd.TcdRunError, match="evaluations"):
         tcd.run("\n".join([*lines, "f29(x[:]=u)"]), settings=VALUES, options=tcd.Options(max_evaluations=500))
 

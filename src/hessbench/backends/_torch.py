@@ -13,8 +13,10 @@ from ._base import Backend, float64
 
 
 class TorchBackend(Backend):
-    """`torch.func` for derivatives, and two backward passes, the second one batched, for a Hessian. `compile` traces these away into a graph of elementary operations, which then runs
-    without Python: 5 to 14 times faster than eager on small systems.
+    """`torch.func` for derivatives; for a Hessian two backward passes, the second one batched.
+
+    `compile` traces these away into a graph of elementary operations, which then runs without Python: 5 to 14 times
+    faster than eager on small systems.
     """
 
     name = "torch"

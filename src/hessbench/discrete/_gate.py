@@ -51,6 +51,7 @@ def disagreement(compiled: Compiled, problem: Problem, derivatives: Derivatives 
     else:
         return 0.0  # nothing to compare; the caller's own run will say why
     t, h = compiled.steps_of(path)
+    path = compiled.frozen(y0, values, t, h)  # without the noise on the tangents
 
     def f(t: float, y: Array) -> Array:
         return problem.rhs(np, t, y, p)

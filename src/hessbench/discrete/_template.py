@@ -11,8 +11,8 @@ VECTORS = r"""
 #if defined(__AVX512F__) || defined(__AVX__)
 #include <immintrin.h>
 #endif
-typedef double vd __attribute__((vector_size(VW * 8), aligned(64), may_alias));
-typedef long long vl __attribute__((vector_size(VW * 8), aligned(64), may_alias));
+typedef double vd __attribute__((vector_size(VW * 8), may_alias));
+typedef long long vl __attribute__((vector_size(VW * 8), may_alias));
 #define SPREAD(x) ((vd){0} + (x))
 static inline vd vselect(vd a, vd b, vd x, vd y) { vl m = a < b; return (vd)((m & (vl)x) | (~m & (vl)y)); }
 static inline double dselect(double a, double b, double x, double y) { return a < b ? x : y; }

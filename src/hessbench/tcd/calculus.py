@@ -27,7 +27,9 @@ def differentiated(function: Function, node: Index, finish: Callable[[Value, lis
     diffs = [i for i in node.items if isinstance(i, Diff)]
     slots = {s.name: s for s in function.slots}
     if len(diffs) > MAX_ORDER:
-        raise TcdRunError(f"a derivative of order {len(diffs)}", node.pos, code="limit", expected=f"at most {MAX_ORDER}")
+        raise TcdRunError(
+            f"a derivative of order {len(diffs)}", node.pos, code="limit", expected=f"at most {MAX_ORDER}"
+        )
     for item in diffs:
         if item.slot.name not in slots:
             raise TcdRunError(

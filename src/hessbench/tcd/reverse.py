@@ -197,7 +197,9 @@ class Sweep(Rules):
         both = Special("concat", (Number("0"), end, s))
         args = [(Slot("ydot", FUNCTION_RANK), extended), (Slot("y", 1), both), (Slot("t0", 0), t1), (Slot("t1", 0), t0)]
         note = f"{self._solving} and its sensitivity, from {show_expr(t1)} to {show_expr(t0)}"
-        back = Name(self.bind(f"ode_{self.prefix}_{self._solving}", self._call(Name("ODE", pos=node.pos), args), (note,)))
+        back = Name(
+            self.bind(f"ode_{self.prefix}_{self._solving}", self._call(Name("ODE", pos=node.pos), args), (note,))
+        )
         shape = (n + n,)
         costate = slice_axis(self, back, 0, n, n + n, shape)
         self.pull(y, costate)

@@ -1,0 +1,299 @@
+"""The discrete adjoint against its peers: ratios of times at equal error, taken in one process by turns.
+
+Each contender runs at the loosest tolerance at which it reaches the case's error, at the problem's own point and at the
+perturbed one. `python benchmarks/flagship.py [CASE ...]` prints the table of `docs/performance.md`.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
+
+import numpy as np
+
+import hessbench
+
+TOLERANCES = tuple(10.0 ** (-k / 2) for k in range(6, 28))  # 1e-3 .. 3e-14
+
+
+@dataclass(frozen=True)
+class Race:
+    """Discrete adjoint against `peer` on a problem, both at most `error` off; `goal` is the ratio of times to reach."""
+
+    problem: str
+    arguments: tuple
+    method: str
+    error: float
+    peer: str
+    goal: float
+
+
+RACES = {
+    "figure-8 1e-9 heyoka": Race("three-body", (), "DOP853", 1e-9, "heyoka", 1 / 20),
+    "figure-8 1e-9 hand-adjoint": Race("three-body", (), "DOP853", 1e-9, "hand-adjoint", 1 / 10),
+    "figure-8 1e-9 jax one-pass": Race("three-body", (), "DOP853", 1e-9, "jax-one-pass", 1 / 10),
+    "figure-8 1e-12 heyoka": Race("three-body", (), "DOP853", 1e-12, "heyoka", 1 / 8),
+    "sir 1e-10 heyoka": Race("sir", (), "DOP853", 1e-10, "heyoka", 1.0),
+    "random-quadratic 10 jax one-pass": Race("random-quadratic", (("n", 10),), "RK45", 3e-6, "jax-one-pass", 1.0),
+    "random-quadratic 100 hand-adjoint": Race("random-quadratic", (("n", 100),), "RK45", 3e-6, "hand-adjoint", 1 / 3),
+    "random-quadratic 150 hand-adjoint": Race("random-quadratic", (("n", 150),), "RK45", 3e-6, "hand-adjoint", 1 / 3),
+    "brusselator 64 hand-adjoint": Race("brusselator", (("n", 64),), "DOP853", 1e-8, "hand-adjoint", 1 / 3),
+    "brusselator 200 dense form": Race("brusselator", (("n", 200),), "DOP853", 1e-8, "discrete-adjoint/numpy", 1 / 3),
+}
+
+
+def run_race(race, seconds=6.0):
+    """`{ratio, ours, theirs (both ms), error, peer error, rtol, peer rtol}`; raises when a contender misses the error."""
+    problem = hessbench.problem(race.problem, **dict(race.arguments))
+    points = (problem.x0, problem.perturbed)
+    references = [hessbench.hessian(problem, x, "discrete-adjoint", rtol=1e-13).hess for x in points]
+
+    def loosest(make):
+        for rtol in TOLERANCES:
+            run = make(rtol)
+            error = max(_error(run(x), h) for x, h in zip(points, references, strict=True))
+            if error <= race.error:
+                return run, error, rtol
+        raise RuntimeError(f"{race} is not reached at any tolerance")
+
+    def ours(rtol):
+        run = hessbench.prepare(problem, "discrete-adjoint", rtol=rtol, method=race.method)
+        return lambda x: run(x).hess
+
+    def theirs(rtol):
+        if race.peer == "heyoka":
+            return heyoka_hessian(problem, rtol)
+        if race.peer == "jax-one-pass":
+            return jax_one_pass(problem, rtol, race.method)
+        run = hessbench.prepare(problem, race.peer, rtol=rtol, method=race.method)
+        return lambda x: run(x).hess
+
+    (a, error, rtol), (b, peer_error, peer_rtol) = loosest(ours), loosest(theirs)
+    times = by_turns([lambda: a(points[1]), lambda: b(points[1])], seconds)
+    least = [1e3 * min(t) for t in times]
+    middle = [1e3 * float(np.median(t)) for t in times]
+    return {
+        "ratio": least[0] / least[1], "ratio of medians": middle[0] / middle[1], "ours": least[0], "theirs": least[1],
+        "error": error, "peer error": peer_error, "rtol": rtol, "peer rtol": peer_rtol,
+    }  # fmt: skip
+
+
+def by_turns(runs, seconds):
+    """Lists of times; every contender gets the same share of the clock, a fast one many runs in a row."""
+    times = [[] for _ in runs]
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or min(map(len, times)) < 5:
+        for run, taken in zip(runs, times, strict=True):
+            stop = time.perf_counter() + 0.02
+            while True:
+                start = time.perf_counter()
+                run()
+                now = time.perf_counter()
+                taken.append(now - start)
+                if now > stop:
+                    break
+    return times
+
+
+def heyoka_hessian(problem, tol):
+    """Taylor series of the variational equations up to order two, in compact mode; loss blocks contracted at the end."""
+    import heyoka as hy
+
+    n = problem.dim
+    names = hy.make_vars(*(f"y_{i}" for i in range(n)))
+    y = np.empty(n, dtype=object)
+    y[:] = names
+    field = problem.rhs(_Heyoka(hy), hy.time, y, problem.params)
+    system = [(v, f if isinstance(f, hy.expression) else hy.expression(float(f))) for v, f in zip(names, field, strict=True)]
+    variational = hy.var_ode_sys(system, hy.var_args.vars, order=2)
+    stepper = hy.taylor_adaptive(variational, [0.0] * n, tol=tol, compact_mode=True)
+    start, first, second = np.array(stepper.state), stepper.get_vslice(order=1), stepper.get_vslice(order=2)
+    at1, at2 = (np.array([stepper.get_mindex(i) for i in range(s.start, s.stop)]) for s in (first, second))
+    k, j = at1[:, 0], at1[:, 1:].argmax(1)
+    m, a, b = at2[:, 0], (at2[:, 1:] > 0).argmax(1), n - 1 - (at2[:, :0:-1] > 0).argmax(1)
+    apart = a != b
+    blocks, _ = hessbench.loss_blocks(problem)
+
+    def hessian(x):
+        stepper.time = problem.t_span[0]
+        stepper.state[:] = start
+        stepper.state[:n] = x
+        stepper.propagate_until(problem.t_span[1])
+        end = blocks(x, stepper.state[:n].copy(), problem.params)
+        phi, out = np.zeros((n, n)), np.zeros((n, n))
+        phi[k, j] = stepper.state[first]
+        curvature = end.l1[m] * stepper.state[second]
+        np.add.at(out, (a, b), curvature)
+        np.add.at(out, (b[apart], a[apart]), curvature[apart])
+        cross = end.l01 @ phi
+        return end.l00 + cross + cross.T + phi.T @ end.l11 @ phi + out
+
+    return hessian
+
+
+class _Heyoka:
+    """NumPy, with the functions that heyoka has of its own."""
+
+    def __init__(self, hy):
+        self.hy = hy
+
+    def __getattr__(self, name):
+        return np.frompyfunc(getattr(self.hy, name), 1, 1) if name in ("sqrt", "exp", "log", "sin", "cos") else getattr(np, name)
+
+
+def jax_one_pass(problem, rtol, method):
+    """The paper's one-pass method, compiled: y forward, then y, s, P (and W) backward, both adaptive, in one jitted call."""
+    import jax
+
+    from hessbench.backends import backend
+
+    b = backend("jax")
+    jnp, n, (t0, t1) = b.xp, problem.dim, problem.t_span
+    from hessbench.discrete._tableau import pair
+
+    scheme, p = pair(method), b.params(problem)
+    a, c = scheme.extended()
+    stages = scheme.stages
+
+    def f(t, y):
+        return problem.rhs(jnp, t, y, p)
+
+    def solve(g, t, end, y):
+        way = jnp.sign(end - t)
+
+        def body(carry):
+            t, y, h, slope = carry
+            h = jnp.minimum(h, jnp.abs(end - t))
+            ks = [slope]
+            for i in range(1, stages + 1):
+                new = y + way * h * sum(w * k for w, k in zip(a[i], ks, strict=False) if w)
+                ks.append(g(t + c[i] * way * h, new))
+            scale = rtol + rtol * jnp.maximum(jnp.abs(y), jnp.abs(new))
+            e = [jnp.mean((sum(w * k for w, k in zip(row, ks, strict=True) if w) / scale) ** 2) for row in scheme.errors]
+            error = h * (jnp.sqrt(e[0]) if len(e) == 1 else e[0] / jnp.sqrt(e[0] + 0.01 * e[1] + 1e-300)) + 1e-30
+            ok = error < 1
+            grown = h * jnp.clip(0.9 * error**scheme.exponent, 0.2, 10.0)
+            return jnp.where(ok, t + way * h, t), jnp.where(ok, new, y), grown, jnp.where(ok, ks[-1], slope)
+
+        def more(carry):
+            return (end - carry[0]) * way > 1e-14 * abs(t1 - t0)
+
+        slope = g(t, y)
+        scale = rtol + rtol * jnp.abs(y)
+        h = 0.01 * jnp.linalg.norm(y / scale) / jnp.linalg.norm(slope / scale) * rtol**-0.1
+        return jax.lax.while_loop(more, body, (jnp.asarray(t), y, h, slope))[1]
+
+    def backward(t, z):
+        y, s, big = z[:n], z[n : 2 * n], z[2 * n :].reshape(-1, n)
+        value, jac = f(t, y), jax.jacfwd(lambda y: f(t, y))(y)
+        pj = big[:n] @ jac
+        rest = [-(big[n:] @ jac).ravel()] if problem.loss_uses_y0 else []
+        curved = jax.jacfwd(jax.grad(lambda y: f(t, y) @ s))(y)
+        return jnp.concatenate([value, -s @ jac, -(pj + pj.T + curved).ravel(), *rest])
+
+    def loss(z):
+        return problem.loss(jnp, z[:n], z[n:], p)
+
+    @jax.jit
+    def hessian(x):
+        y1 = solve(f, t0, t1, x)
+        z = jnp.concatenate([x, y1])
+        gradient, h = jax.grad(loss)(z), jax.hessian(loss)(z)
+        start = [y1, gradient[n:], h[n:, n:].ravel()] + ([h[:n, n:].ravel()] if problem.loss_uses_y0 else [])
+        out = solve(backward, t1, t0, jnp.concatenate(start))[2 * n :].reshape(-1, n)
+        w = out[n:] if problem.loss_uses_y0 else jnp.zeros((n, n))
+        return h[:n, :n] + w + w.T + out[:n]
+
+    return lambda x: np.asarray(hessian(x))
+
+
+def fresh_process():
+    """Seconds from the start of Python to the first Hessian of the figure-8, its kernel being on disk."""
+    code = "import hessbench; hessbench.hessian(hessbench.problem('three-body'), strategy='discrete-adjoint')"
+    taken = []
+    for _ in range(6):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True)
+        taken.append(time.perf_counter() - start)
+    return min(taken[1:])
+
+
+def checkpointing(periods=100):
+    """Ratio of times with and without checkpoints, over `periods` of the figure-8."""
+    problem = hessbench.problem("three-body")
+    problem = hessbench.problem("three-body", y0=problem.perturbed, period=periods * problem.t_span[1])
+    kinds = [type(hessbench.strategies()["discrete-adjoint"].load())(memory=m) for m in (2.0**30, 1e5)]
+    plain, tight = (hessbench.prepare(problem, kind, rtol=1e-9) for kind in kinds)
+    times = by_turns([plain, tight], 6.0)
+    return min(times[1]) / min(times[0])
+
+
+def _error(hess, reference):
+    return float(np.abs(hess - reference).max() / np.abs(reference).max())
+
+
+class Flagship:
+    """Ratios over peers. A contender that is not installed leaves its cells empty."""
+
+    params = (tuple(RACES),)
+    param_names = ("race",)
+    timeout = 900.0
+
+    def setup_cache(self):
+        out = {}
+        for name, race in RACES.items():
+            try:
+                out[name] = run_race(race)
+            except ImportError as missing:
+                print(f"{name}: {missing}", file=sys.stderr)
+        return out
+
+    setup_cache.timeout = 900.0
+
+    def setup(self, results, race):
+        if race not in results:
+            raise NotImplementedError(f"the peer of {race!r} is not installed")
+
+    def track_ratio(self, results, race):
+        return results[race]["ratio"]
+
+    def track_ours(self, results, race):
+        return results[race]["ours"]
+
+    track_ratio.version = track_ours.version = "1"
+    track_ratio.unit, track_ours.unit = "ours / theirs", "ms"
+
+
+class Once:
+    """What is no race: the first Hessian of a new process, and the price of checkpoints."""
+
+    timeout = 300.0
+
+    def track_fresh_process(self):
+        return fresh_process()
+
+    def track_checkpointing(self):
+        return checkpointing()
+
+    track_fresh_process.version = track_checkpointing.version = "1"
+    track_fresh_process.unit, track_checkpointing.unit = "s", "tight / plain"
+
+
+if __name__ == "__main__":
+    chosen = sys.argv[1:] or [*RACES, "fresh process", "checkpointing"]
+    for label in chosen:
+        if label in RACES:
+            r = run_race(RACES[label])
+            print(
+                f"{label:36s} ratio {r['ratio']:.4f} (medians {r['ratio of medians']:.4f}, goal {RACES[label].goal:.3f})  "
+                f"{r['ours']:.4f} ms against {r['theirs']:.4f} ms, errors {r['error']:.1e} and {r['peer error']:.1e}, "
+                f"rtol {r['rtol']:.1e} and {r['peer rtol']:.1e}",
+                flush=True,
+            )
+        else:
+            print(f"{label:36s} {fresh_process() if label.startswith('fresh') else checkpointing():.3f}", flush=True)
