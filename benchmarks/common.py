@@ -7,16 +7,13 @@ no time, are appended to `results/records/` as they are made: an interruption lo
 
 import json
 import os
-import platform
 import re
 import signal
-import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
-from hessbench import Case, measure, strategies
-from hessbench._record import STATUSES
+from hessbench import STATUSES, Case, measure, strategies
+from hessbench._provenance import now, provenance
 
 ROOT = Path(__file__).resolve().parents[1]
 LARGE = bool(os.environ.get("HESSBENCH_LARGE"))
@@ -56,7 +53,7 @@ def measure_all(suite, grid, **limits):
     """
     only = re.compile(os.environ.get("HESSBENCH_ONLY", ""))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # how asv stops it: the case in progress is to be stopped too
-    run = provenance(suite)
+    run = provenance(suite, f"asv run --bench {suite}", ROOT)
     folder = Path(os.environ.get("HESSBENCH_RESULTS", ROOT / "results")) / "records"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{run['machine']}-{run['commit'][:8]}-{suite}.jsonl"
@@ -94,46 +91,3 @@ def declared(suite):
         if kind == "track":
             function.unit = UNITS.get(field, "seconds" if field.endswith("_s") else "relative")
     return suite
-
-
-def provenance(suite):
-    """Who measured what, where: the part of a stored line that is not the record."""
-    commit = os.environ.get("ASV_COMMIT")  # set when asv installed the package itself
-    dirty = False
-    if commit is None:
-        commit = _git("rev-parse", "HEAD") or "unknown"
-        dirty = bool(_git("status", "--porcelain", "--untracked-files=no", "--", "src", "strategies", "problems"))
-    return {
-        "suite": suite,
-        "machine": platform.node(),
-        "cpu": cpu(),
-        "cores": os.cpu_count(),
-        "os": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        "commit": commit,
-        "dirty": dirty,
-        "command": f"asv run --bench {suite}",
-    }
-
-
-def cpu():
-    """The processor's name, or its architecture where the system does not tell."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
-def now():
-    """The present moment in UTC, ISO 8601, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _git(*arguments):
-    try:
-        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return done.stdout.strip()

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from itertools import product
 from typing import Any
 
-from hessbench._record import STATUSES
+from hessbench import STATUSES
 
 from .columns import COLUMNS, Row, parse_label
 

@@ -14,8 +14,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 import hessbench
-from hessbench import InvalidInput
-from hessbench._record import STATUSES
+from hessbench import STATUSES, InvalidInput
 
 from . import figures, tables, words
 from .columns import Table

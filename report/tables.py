@@ -7,8 +7,7 @@ from typing import cast
 
 import pandas as pd
 
-from hessbench import InvalidInput
-from hessbench._record import STATUSES
+from hessbench import STATUSES, InvalidInput
 
 from .columns import Column, Table
 

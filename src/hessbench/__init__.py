@@ -16,7 +16,7 @@ from ._ivp import IVP
 from ._loss import LossBlocks, loss_blocks, non_closure
 from ._measure import measure
 from ._problem import Problem
-from ._record import Case, Record
+from ._record import STATUSES, Case, Record
 from ._reference import Reference, reference
 from ._registry import problem, problems, strategies
 from ._strategy import Accuracy, Limits, Result, Strategy, Vector
@@ -28,6 +28,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "IVP",
+    "STATUSES",
     "Accuracy",
     "Case",
     "Counters",

@@ -15,6 +15,7 @@ from .._compare import contenders, pareto
 from .._errors import InvalidInput
 from .._ivp import IVP
 from .._measure import measure, problem_of, refuse_early, strategy_of
+from .._provenance import now, provenance
 from .._record import Case, Record
 from .._registry import find, load_file, problems
 from . import app
@@ -63,11 +64,12 @@ def compare(
             file=sys.stderr,
         )
     records = []
+    origin = provenance("compare", " ".join(["hessbench", *sys.argv[1:]]), Path.cwd())
     for record in with_progress(cases, time_limit, memory_limit, budget):
         records.append(record)
         if output is not None:
             with output.open("a") as file:
-                file.write(json.dumps(record.to_json()) + "\n")
+                file.write(json.dumps({"run": {**origin, "date": now()}, "record": record.to_json()}) + "\n")
     if as_json:
         print(json.dumps([record.to_json() for record in records], indent=1))
     else:
