@@ -8,11 +8,11 @@ integrated as one more state.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from hessbench import Limits, Result, Strategy, Vector, choose_steps, count_fixed, tableau, write_step
+from hessbench import Limits, Result, Strategy, Vector, count_fixed, steps_for, tableau, write_step
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class CasadiSymbolic(Strategy):
     limits: ClassVar[Limits] = Limits(max_dim=64, parameters=True, running_loss=True)
     variants: ClassVar = {"": {}, "rk4": {"scheme": "RK4"}}
 
-    def prepare(self, problem, backend, ivp) -> Callable[[Vector], Result]:
+    def prepare(self, problem, backend: Any, ivp) -> Callable[[Vector], Result]:
         import casadi as ca
 
         scheme, n, running = tableau(self.scheme), problem.dim, problem.running_loss
-        steps = choose_steps(problem, problem.x0, scheme, ivp.rtol, most=ivp.max_steps)
+        steps = steps_for(problem, scheme, ivp)
         (t0, t1), size = problem.t_span, problem.x0.size
         h, matrix_form = (t1 - t0) / steps, "casadi" in problem.overrides and problem.wrt == ("y0",) and running is None
 
@@ -45,6 +45,7 @@ class CasadiSymbolic(Strategy):
             return f if running is None else np.append(f, running(np, t[0], z[:n], p))
 
         width = n if running is None else n + 1
+        kind: Any
         if matrix_form:
             rhs = backend.rhs(problem)
             kind, f = ca.MX, lambda t, z, x: rhs(t, z, problem.params)

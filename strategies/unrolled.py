@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hessbench import Limits, Result, Strategy, Vector, choose_steps, count_fixed, integrate_fixed, tableau
+from hessbench import Limits, Result, Strategy, Vector, count_fixed, integrate_fixed, steps_for, tableau
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Unrolled(Strategy):
 
     def prepare(self, problem, backend, ivp) -> Callable[[Vector], Result]:
         scheme, p, xp, f = tableau(self.scheme), backend.params(problem), backend.xp, backend.rhs(problem)
-        steps = choose_steps(problem, problem.x0, scheme, ivp.rtol, most=ivp.max_steps)
+        steps = steps_for(problem, scheme, ivp)
         n, running = problem.dim, problem.running_loss
 
         def loss(x, p):

@@ -10,8 +10,8 @@ from ._api import Prepared, hessian, prepare
 from ._counters import Counters
 from ._derivatives import Derivatives, Sparsity
 from ._errors import HessbenchError, IntegrationError, InvalidInput, NoReference, Unavailable, Unsupported
-from ._fixed_step import choose_steps, count_fixed, integrate_fixed, tableau, write_step
-from ._generated import derivatives_of
+from ._fixed_step import choose_steps, count_fixed, integrate_fixed, steps_for, tableau, write_step
+from ._generated import derivatives_of, generated_derivatives
 from ._ivp import IVP
 from ._loss import LossBlocks, loss_blocks, non_closure
 from ._measure import measure
@@ -53,6 +53,7 @@ __all__ = [
     "choose_steps",
     "count_fixed",
     "derivatives_of",
+    "generated_derivatives",
     "hessian",
     "integrate_fixed",
     "loss_blocks",
@@ -62,6 +63,7 @@ __all__ = [
     "problem",
     "problems",
     "reference",
+    "steps_for",
     "strategies",
     "tableau",
     "write_step",

@@ -41,8 +41,7 @@ CLASSES = (
     Kind("loss of both ends, t0 = 5", "generic-cubic", {}),
     Kind("explicit time", "driven-pendulum", {}),
     Kind("dissipative", "brusselator", {"n": 24}),
-    Kind("long and unstable", "three-body", {"start": "perturbed"}),
-    Kind("critical point", "three-body", {"start": "figure-8"}),
+    Kind("critical point, long and unstable beside it", "three-body", {"start": "figure-8"}),
     Kind("one state", "random-quadratic", {"n": 1}),
 )
 RTOL = 1e-8

@@ -12,6 +12,7 @@ from ._counters import Counters
 from ._errors import IntegrationError, InvalidInput
 
 if TYPE_CHECKING:
+    from ._ivp import IVP
     from ._problem import Problem
     from .backends import Backend
 
@@ -135,6 +136,14 @@ def choose_steps(
     raise IntegrationError(
         f"problem {problem.name!r}: {scheme.name} does not reach a relative tolerance of {tol:g} with {most} equal steps."
     )
+
+
+def steps_for(problem: Problem, scheme: Tableau, ivp: IVP) -> int:
+    """The number of steps of a strategy that integrates with fixed steps: at the problem's own and perturbed point, for a
+    tenth of the tolerance, because second derivatives are less accurate than the tangent that `choose_steps` looks at.
+    """
+    points = [problem.x0] if problem.perturbed is None else [problem.x0, problem.perturbed]
+    return max(choose_steps(problem, x, scheme, max(0.1 * ivp.rtol, 1e-13), most=ivp.max_steps) for x in points)
 
 
 def _relative(a: np.ndarray, b: np.ndarray) -> float:

@@ -16,12 +16,12 @@ from hessbench import tcd
 
 SEEDS = [
     "ydot: ^(y[:]) => [:]\nf{} = ^(x[:], g{}) -> &es(g(u[:]=x) @ a; x @ a -> )\nf(g{}=^(u[:]) -> u * u, x[:]=y_start)",
-    "^(y_start[:], a[]=y_start[0], b[:]=&exp(y_start) * a[+]) -> &es(b @ i; y_start @ i ->) + T(y0[:]=b, y1[:]=y_start)",
+    "^(y_start[:], a[]=y_start[0], b[:]=&exp(y_start) * a[+]) -> &es(b @ i; b @ i ->) + T(y0[:]=b, y1[:]=y_start)",
     "M[:, :] = y_start[:, +] * y_start[+, :]  # outer\n&es(M @ a, b; y_start @ b -> a)[0:2 dim - 2:1]",
     "^(y_start[:]) -> (^(x[:], k[]) -> k * x[0] * x[1])[d x[:], d x[:]](x[:]=y_start, k[]=2)[0, j]",
     "&concat(0, y_start, &zeros(dim), &onehot(j, dim))[dim:2*dim] + &stack(1, y_start, y_start)[:, 0]",
     "&pow(&log(2[+] + y_start * y_start), 3) / &reshape(&reshape(y_start, 1, dim), dim)",
-    "p{} = ^(x[:], c[]) -> c[+] * x\nq{} = p(c[]=0.5)\n^(y_start[:]) -> &es(q(x[:]=y_start) @ i; q(x[:]=y_start) @ i ->)",
+    "p{} = ^(x[:], c[]) -> c[+] * x\nq{} = p(c[]=0.5)\n^(y_start[:]) -> &es(q(x[:]=y_start) @ i; y_start @ i ->)",
     "OBP(ydot{}=OBP(ydot{}=ydot))(y[:]=&concat(0, y_start, y_start, y_start, y_start))[3 * dim:]",
     "^(x[:], f{}=^(y[:]) -> ^(z[:]) -> y + z) -> f(y[:]=x)(z[:]=x)",
     "&eigvals(y_start[:, +] * y_start[+, :]) - &eigvecs(y_start[:, +] * y_start[+, :])[0]",
@@ -29,10 +29,11 @@ SEEDS = [
     "λ(y_start[:], y_end[:]=ODE(ydot{}=ydot, y[:]=y_start, t0[]=0, t1[]=0.1)) -> T(y0[:]=y_start, y1[:]=y_end)",
 ]
 
-TOKENS = (
-    "x y_start dim j d T T0 T01 ydot ODE OBP f{} x[:] M[:,:] t[] ^( -> => ( ) [ ] { } , ; : @ = + - * / # \n 0 1 2 3.5 1e400 "
-    "99999999999999999999 &es( &concat( &stack( &reshape( &onehot( &zeros( &exp( &log( &pow( &eigvals( &foo( λ é \t"
-).split(" ")
+WORDS = """
+x y_start dim j d T T0 T01 ydot ODE OBP f{} x[:] M[:,:] t[] ^( -> => ( ) [ ] { } , ; : @ = + - * / # 0 1 2 3.5 1e400
+99999999999999999999 &es( &concat( &stack( &reshape( &onehot( &zeros( &exp( &log( &pow( &eigvals( &foo( λ é
+"""
+TOKENS = [*WORDS.split(), "\n", "\t"]
 
 
 def texts(count: int, seed: int) -> Iterator[str]:

@@ -72,7 +72,8 @@ RULES = {
         X,
     ),
     "derivative by what is derived": (
-        "f{} = ^(u[:], v[:]) -> &es(u @ i; u @ i; u @ i; v @ i ->)\n^(x[:]) -> &es(f[d u[:], d v[:]](u[:]=x, v[:]=x) @ i, i ->)",
+        "f{} = ^(u[:], v[:]) -> &es(u @ i; u @ i; u @ i; v @ i ->)\n"
+        "^(x[:]) -> &es(f[d u[:], d v[:]](u[:]=x, v[:]=x) @ i, i ->)",
         lambda x: jnp.sum(3 * x**2),
         X,
     ),
@@ -143,6 +144,25 @@ def test_parameter_start_and_both_times_of_an_ode_are_derived(wrt):
     settings = {"k": 0.7, "T": 1.3}
     gradient, hessian = jax.grad(exact, position)(0.7, 1.3), jax.hessian(exact, position)(0.7, 1.3)
     require_derivatives(DECAY, wrt, settings[wrt], gradient, hessian, settings, 1e-8, sizes={"k": [], "T": []})
+
+
+def test_loss_blocks_that_are_not_symmetric_stand_the_right_way_round():
+    mixed = jnp.asarray([[1.0, 2.0], [-0.5, 3.0]])
+
+    def loss(y0, y1):
+        return jnp.exp(y0 @ mixed @ y1) + y0[0] * y1[1] ** 2
+
+    by = {"T0": jax.grad(loss), "T1": jax.grad(loss, 1)}
+    by |= {f"T{a}{b}": jax.jacfwd(by[f"T{a}"], b) for a, b in ((0, 0), (0, 1), (1, 1))}
+    names = {n: tcd.python_function(f, "y0[:]", "y1[:]") for n, f in {"T": loss, **by}.items()}
+    at = jnp.asarray([0.3, -0.4])
+
+    def objective(y):
+        return loss(y, jnp.exp(y))
+
+    text = "T(y0[:]=y_start, y1[:]=&exp(y_start))"
+    wanted = jax.grad(objective)(at), jax.hessian(objective)(at)
+    require_derivatives(text, "y_start", at, *wanted, settings={**names, "dim": 2})
 
 
 def test_environment_names_of_loss_derivatives_are_used():

@@ -1,4 +1,4 @@
-"""Random and mutated texts give a result or a TCD error with a position. `HESSBENCH_TCD_FUZZ=100000` for the long run."""
+"""Random and mutated texts give a result or a TCD error with a place. `HESSBENCH_TCD_FUZZ=100000` for the long run."""
 
 import os
 

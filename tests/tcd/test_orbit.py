@@ -1,4 +1,4 @@
-"""The orbit non-closure of three bodies: the row program written by hand, the derived one, and the reference Hessian."""
+"""The orbit non-closure of three bodies: the row program by hand, the derived one, and the reference Hessian."""
 
 from functools import cache
 from pathlib import Path

@@ -1,5 +1,7 @@
 """The interpreter: what each construct means, checked against NumPy and JAX, and what cannot run."""
 
+import time
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -231,3 +233,10 @@ def test_long_chain_of_calls_is_an_error():
     lines = ["f0{} = ^(x[:]) -> x"] + [f"f{k}{{}} = ^(x[:]) -> f{k - 1}(x[:]=x)" for k in range(1, 300)]
     with pytest.raises(tcd.TcdRunError, match="deep"):
         tcd.run("\n".join([*lines, "f299(x[:]=u)"]), settings=VALUES)
+
+
+def test_einstein_sum_of_many_factors_is_quick():
+    text = f"&es({'; '.join(['v @ i'] * 40)} ->)"
+    start = time.process_time()
+    np.testing.assert_allclose(tcd.run(text, settings=VALUES), (V**40).sum())
+    assert time.process_time() - start < 5.0

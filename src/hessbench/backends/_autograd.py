@@ -4,11 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import autograd
-import autograd.numpy as anp
+import autograd.numpy
 import numpy as np
-from autograd.extend import vspace
+from autograd.extend import Box, vspace
 
 from ._base import Backend, float64
+
+ag: Any = autograd  # its wrappers carry no usable types
+anp: Any = autograd.numpy
 
 
 class AutogradBackend(Backend):
@@ -19,39 +22,36 @@ class AutogradBackend(Backend):
     name = "autograd"
     xp = anp
 
-    def asarray(self, a: Any) -> np.ndarray:
-        return float64(a)
+    def asarray(self, a: Any) -> Any:
+        return a if isinstance(a, Box) else float64(a)
 
     def vjp(self, f: Callable[[Any], Any], x: Any, v: Any) -> tuple[Any, Any]:
-        pull, value = autograd.make_vjp(f)(x)
+        pull, value = ag.make_vjp(f)(x)
         return value, pull(v)
 
     def jvp(self, f: Callable[[Any], Any], x: Any, v: Any) -> tuple[Any, Any]:
         if v.ndim == 1:
-            return autograd.make_jvp(f)(x)(v)
-        pull, value = autograd.make_vjp(f)(x)
+            return ag.make_jvp(f)(x)(v)
+        pull, value = ag.make_vjp(f)(x)
         return value, anp.stack([pull(e) for e in vspace(value).standard_basis()]) @ v
 
-    def columns(self, f: Callable[[Any], Any], m: Any) -> Any:
-        return anp.stack([f(m[:, k]) for k in range(m.shape[1])], axis=1)
-
     def grad(self, f: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        return autograd.grad(f)
+        return ag.grad(f)
 
     def value_grad_hessian(
         self, f: Callable[[Any], Any], mode: str | None = None
     ) -> Callable[[Any], tuple[Any, Any, Any]]:
         def both(x: Any) -> Any:
-            value, g = autograd.value_and_grad(f)(x)
+            value, g = ag.value_and_grad(f)(x)
             return anp.concatenate([anp.reshape(value, (1,)), g])
 
         def all_three(x: Any) -> tuple[Any, Any, Any]:
             basis = np.eye(len(x))
             if mode == "forward-over-reverse":
-                push = autograd.make_jvp(both)(x)
+                push = ag.make_jvp(both)(x)
                 pairs = [push(e) for e in basis]
                 return pairs[0][0][0], pairs[0][0][1:], np.stack([tangent[1:] for _, tangent in pairs], axis=1)
-            pull, out = autograd.make_vjp(both)(x)
+            pull, out = ag.make_vjp(both)(x)
             return out[0], out[1:], np.stack([pull(np.append(0.0, e)) for e in basis])
 
         return all_three

@@ -21,6 +21,7 @@ class Backend(ABC):
     """
 
     name: ClassVar[str]
+    compiles: ClassVar[bool] = False  # whether `compile` does anything
     compiles_loops: ClassVar[bool] = False  # whether `compile` keeps `iterate` a loop, or writes every turn out
     xp: Any
 
@@ -52,9 +53,20 @@ class Backend(ABC):
         """
         raise self._none("jvp")
 
+    def vmap(self, f: Callable[..., Any], in_axes: tuple[int | None, ...]) -> Callable[..., Any]:
+        """`f` applied along axis 0 of the arguments whose entry in `in_axes` is 0; the results are stacked along axis 0."""
+
+        def mapped(*args: Any) -> Any:
+            size = next(len(a) for a, axis in zip(args, in_axes, strict=True) if axis == 0)
+            return self.xp.stack(
+                [f(*(a if axis is None else a[i] for a, axis in zip(args, in_axes, strict=True))) for i in range(size)]
+            )
+
+        return mapped
+
     def columns(self, f: Callable[[Any], Any], m: Any) -> Any:
         """`f` applied to each column of `m` (n, r); the results are the columns of what comes back."""
-        raise self._none("columns")
+        return self.vmap(f, (0,))(m.T).T
 
     def grad(self, f: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """The gradient function of a scalar function of a vector."""
@@ -87,18 +99,20 @@ class Backend(ABC):
         """
         return f
 
-    def field(self, f: Callable[..., Any], p: Mapping[str, Any], t: float, *like: np.ndarray) -> Callable[..., np.ndarray]:
-        """`f(t, *arrays, p)` as a function `field(t, *arrays)` from and to NumPy, for `IVP.solve`.
-
-        Compiled at once, for parameters `p` and arrays of the shapes of `like`; evaluated at `t` and `like` to do so.
-        """
+    def on_numpy(self, f: Callable[..., Any]) -> Callable[..., np.ndarray]:
+        """`f(*arrays, p)` compiled, with NumPy arrays in and out; `p` are parameters of the framework."""
         compiled, asarray, to_numpy = self.compile(f), self.asarray, self.to_numpy
+        return lambda *args: to_numpy(compiled(*map(asarray, args[:-1]), args[-1]))
 
-        def field(t: float, *arrays: np.ndarray) -> np.ndarray:
-            return to_numpy(compiled(asarray(t), *map(asarray, arrays), p))
+    def field(self, f: Callable[..., Any], p: Mapping[str, Any], t: float, *like: np.ndarray) -> Callable[..., np.ndarray]:
+        """`f(t, *arrays, p)` as a function `field(t, *arrays)` of NumPy arrays, for `IVP.solve`, with `p` bound.
 
-        field(t, *like)
-        return field
+        Compiled at once, for arrays of the shapes of `like`; evaluated at `t` and `like` to do so.
+        """
+        run = self.on_numpy(f)
+        with np.errstate(all="ignore"):
+            run(t, *like, p)
+        return lambda t, *arrays: run(t, *arrays, p)
 
     def _none(self, what: str) -> Unsupported:
         return Unsupported(f"Backend {self.name!r} has no `{what}`: it does not differentiate.")

@@ -1,6 +1,6 @@
 """JAX, in double precision."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -16,6 +16,7 @@ class JaxBackend(Backend):
     """Everything is traced, so `compile` and `iterate` are `jax.jit` and `jax.lax.scan`."""
 
     name = "jax"
+    compiles = True
     compiles_loops = True
     xp = jnp
 
@@ -34,8 +35,8 @@ class JaxBackend(Backend):
             return jax.jvp(f, (x,), (v,))
         return jax.vmap(lambda column: jax.jvp(f, (x,), (column,)), in_axes=1, out_axes=(None, 1))(v)
 
-    def columns(self, f: Callable[[Any], Any], m: Any) -> Any:
-        return jax.vmap(f, in_axes=1, out_axes=1)(m)
+    def vmap(self, f: Callable[..., Any], in_axes: tuple[int | None, ...]) -> Callable[..., Any]:
+        return jax.vmap(f, in_axes=in_axes)
 
     def grad(self, f: Callable[[Any], Any]) -> Callable[[Any], Any]:
         return jax.grad(f)
@@ -61,10 +62,9 @@ class JaxBackend(Backend):
     def compile(self, f: Callable[..., Any]) -> Callable[..., Any]:
         return jax.jit(f)
 
-    def field(self, f: Callable[..., Any], p: Mapping[str, Any], t: float, *like: np.ndarray) -> Callable[..., np.ndarray]:
+    def on_numpy(self, f: Callable[..., Any]) -> Callable[..., np.ndarray]:
         compiled = jax.jit(f)  # takes NumPy arrays as they are, faster than through `asarray`
-        compiled(t, *like, p)
-        return lambda t, *arrays: np.asarray(compiled(t, *arrays, p))
+        return lambda *args: np.asarray(compiled(*args))
 
 
 BACKEND = JaxBackend()

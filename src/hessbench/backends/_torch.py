@@ -20,6 +20,7 @@ class TorchBackend(Backend):
     """
 
     name = "torch"
+    compiles = True
     xp = torch
 
     def asarray(self, a: Any) -> torch.Tensor:
@@ -33,18 +34,19 @@ class TorchBackend(Backend):
         return lambda t, y, p: f(self.asarray(t), y, p)
 
     def vjp(self, f: Callable[[Any], Any], x: Any, v: Any) -> tuple[Any, Any]:
-        value, pull = torch.func.vjp(f, x)
+        value, pull = torch.func.vjp(f, x)[:2]
         return value, pull(v)[0]
 
     def jvp(self, f: Callable[[Any], Any], x: Any, v: Any) -> tuple[Any, Any]:
         if v.ndim == 1:
-            return torch.func.jvp(f, (x,), (v,))
-        push = torch.func.vmap(lambda column: torch.func.jvp(f, (x,), (column,)), in_dims=1, out_dims=(0, 1))
+            value, tangent = torch.func.jvp(f, (x,), (v,))[:2]
+            return value, tangent
+        push = torch.func.vmap(lambda column: torch.func.jvp(f, (x,), (column,))[:2], in_dims=1, out_dims=(0, 1))
         values, tangents = push(v)  # (r, m), all rows the same, and (m, r)
         return values[0], tangents
 
-    def columns(self, f: Callable[[Any], Any], m: Any) -> Any:
-        return torch.func.vmap(f, in_dims=1, out_dims=1)(m)
+    def vmap(self, f: Callable[..., Any], in_axes: tuple[int | None, ...]) -> Callable[..., Any]:
+        return torch.func.vmap(f, in_dims=in_axes)
 
     def grad(self, f: Callable[[Any], Any]) -> Callable[[Any], Any]:
         return torch.func.grad(f)
@@ -71,10 +73,11 @@ class TorchBackend(Backend):
         return forward_over_reverse if mode == "forward-over-reverse" else double_backward
 
     def compile(self, f: Callable[..., Any]) -> Callable[..., Any]:
-        traced: dict[Any, Callable[..., Any]] = {}
+        traced: dict[Any, tuple[Callable[..., Any], Any]] = {}
 
         def call(*args: Any) -> Any:
             flat, form = pytree.tree_flatten(args)
+            flat = [a.contiguous() for a in flat]  # a trace holds for one memory layout
             key = (form, *(a.shape for a in flat))
             if key not in traced:
                 traced[key] = _trace(f, flat, form)

@@ -81,7 +81,7 @@ class Compiled:
         Raises `IntegrationError` when the end is not reached.
         """
         t, t1 = t_span
-        n, size, evaluations, rejected, status = 0, 0.0, 0, 0, FULL
+        n, size, norm, evaluations, rejected, status = 0, 0.0, 0.0, 0, 0, FULL
         self._start(y0)
         while status == FULL and n != most:
             if n == self.capacity:

@@ -80,9 +80,6 @@ def integrate(
     points, first = np.empty((s + 1, n)), None
     slopes[0, 0] = f(t, y0)
     size = _first_step(f, t_span, y0, slopes[0, 0], pair, ivp)
-    if probes:
-        first = jac(np.array([t]), y0[None])[0]
-        slopes[0, 1:] = (first @ y[1:].T).T
     out: list[tuple[float, float, Array]] = []
     stages, jacobians, before = [], [], 0
     with np.errstate(all="ignore"):
@@ -105,10 +102,12 @@ def integrate(
                 error = _norm(pair, h, slopes[:, :1], y[:1], new, (1 + probes) * n, ivp)
                 batch = None
                 if error < 1 and probes:
-                    batch = jac(t + c[1:] * h, points[1:])
-                    for i in range(1, s + 1):
-                        w = y[1:] + h * np.tensordot(a[i, :i], slopes[:i, 1:], 1)
-                        slopes[i, 1:] = (batch[i - 1] @ w.T).T
+                    new_ones = 0 if first is None else 1  # the first stage's is the last one of the step before
+                    batch = [*([first] * new_ones), *jac(t + c[new_ones:] * h, points[new_ones:])]
+                    w = y[1:]
+                    for i in range(s + 1):
+                        w = y[1:] + h * np.tensordot(a[i, :i], slopes[:i, 1:], 1) if i else w
+                        slopes[i, 1:] = (batch[i] @ w.T).T
                     new = np.vstack([new, w])
                     error = _norm(pair, h, slopes, y, new, new.size, ivp)
                 if error < 1:
@@ -121,7 +120,7 @@ def integrate(
             if keep:
                 stages.append(points[:s].copy())
                 if batch is not None:
-                    jacobians.append([first, *batch[:-1]])
+                    jacobians.append(batch[:-1])
             first = None if batch is None else batch[-1]
             grow = GROW if error == 0 else min(GROW, SAFETY * error**pair.exponent)
             size *= min(1.0, grow) if rejected else grow

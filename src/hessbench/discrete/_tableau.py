@@ -13,15 +13,17 @@ Ordinary Differential Equations I, sections II.4, II.10 and II.14.
 
 from __future__ import annotations
 
+import os
+import tempfile
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 
 from .._derivatives import Array
 from .._errors import InvalidInput
 from .._fixed_step import tableau
+from ._build import cache_folder
 
 METHODS = ("RK45", "DOP853")
 
@@ -53,19 +55,34 @@ class Pair:
 
 @cache
 def pair(name: str) -> Pair:
-    """SciPy's `RK45` (Dormand-Prince 5(4)) or `DOP853` (Dormand-Prince 8(5,3)). Raises `InvalidInput` for others."""
+    """SciPy's `RK45` (Dormand-Prince 5(4)) or `DOP853` (Dormand-Prince 8(5,3)). Raises `InvalidInput` for others.
+
+    SciPy's integrators take longer to import than a Hessian of a small system takes from the start of Python, so the numbers
+    are kept beside the compiled kernels.
+    """
     if name not in METHODS:
         raise InvalidInput(f"The discrete adjoint integrates with {' or '.join(METHODS)}, not with {name!r}.")
+    import scipy
+
+    file = cache_folder() / f"{name}-scipy-{scipy.__version__}.npy"
+    try:
+        numbers = np.load(file)
+    except (OSError, ValueError, EOFError):
+        numbers = _from_scipy(name)
+        with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".npy", delete=False) as out:
+            np.save(out, numbers)
+        os.replace(out.name, file)
+    s, exponent = int(numbers[0]), float(numbers[1])
+    a, b, c, errors = np.split(numbers[2:], np.cumsum([s * s, s, s]))
+    return Pair(name, a.reshape(s, s), b, c, errors.reshape(-1, s + 1), exponent)
+
+
+def _from_scipy(name: str) -> Array:
+    """Number of stages, exponent, a, b, c and error weights in one vector."""
     from scipy import integrate
 
-    scheme, method = tableau(name), _method(integrate, name)
+    scheme, method = tableau(name), getattr(integrate, name)
     s = len(scheme.b)
-    a = np.zeros((s, s))
-    for i, row in enumerate(scheme.a):
-        a[i, :i] = row
-    errors = np.array([method.E5, method.E3] if name == "DOP853" else [method.E])
-    return Pair(name, a, np.array(scheme.b), np.array(scheme.c), errors, -1.0 / (method.error_estimator_order + 1))
-
-
-def _method(integrate: Any, name: str) -> Any:
-    return getattr(integrate, name)
+    errors = [*method.E5, *method.E3] if name == "DOP853" else method.E
+    exponent = -1.0 / (method.error_estimator_order + 1)
+    return np.concatenate([[s, exponent], scheme.matrix.ravel(), scheme.b, scheme.c, errors])

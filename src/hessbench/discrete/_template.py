@@ -223,7 +223,8 @@ void backward(long steps, long seg, long stored, const double *C, const double *
     long k1 = k0 + seg < steps ? k0 + seg : steps, used = ((k1 - k0) * S + VW - 1) / VW, at = stored ? k0 * S : 0;
     double *X = XS + at * M, *T = AUTONOMOUS ? TS : TS + at;
     if (!stored) replay(k0, k1, ys + k0 / seg * N, C, ts, hs, X, T);
-    for (long b = 0; b < used; b++) jacobian((vd *)T + (AUTONOMOUS ? 0 : b), (vd *)(X + b * M * VW), C, (vd *)(J + b * NJ * VW));
+    for (long b = 0; b < used; b++)
+      jacobian((vd *)T + (AUTONOMOUS ? 0 : b), (vd *)(X + b * M * VW), C, (vd *)(J + b * NJ * VW));
     for (long k = k1 - 1; k >= k0; k--) multipliers(hs[k], (k - k0) * S, J, L, lam);
     for (long b = 0; b < used; b++)
       contraction((vd *)T + (AUTONOMOUS ? 0 : b), (vd *)(X + b * M * VW), C, (vd *)(L + b * M * VW), (vd *)(Z + b * NZ * VW));

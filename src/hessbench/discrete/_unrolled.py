@@ -31,7 +31,7 @@ class Weights:
     def stepping(self) -> str:
         """`stage`, `finish` and `error`."""
         cases = "".join(
-            f"  case {i}:\n    for (int v = 0; v < KV; v++) x[v] = {self._base(i, 'z->zq[v]', 'z->zv[v]')}"
+            f"  case {i}:\n    for (int v = 0; v < KV; v++)\n      x[v] = {self._base(i, 'z->zq[v]', 'z->zv[v]')}"
             f"{plus('hh', self.a[i], 'K[{}][v]')};\n    break;\n"
             for i in range(1, self.pair.stages)
         )
@@ -42,7 +42,8 @@ class Weights:
         two = len(self.pair.errors) == 2
         share = "total(s0) * total(s0) / (total(s0) + 0.01 * total(s1))" if two else "total(s0)"
         return (
-            "static __attribute__((noinline)) void stage(int i, const State *z, double h, vd (*restrict K)[KV], vd *restrict x) {\n"
+            "static __attribute__((noinline))\n"
+            "void stage(int i, const State *z, double h, vd (*restrict K)[KV], vd *restrict x) {\n"
             f"  const double hh = {self._scale};\n  switch (i) {{\n{cases}  }}\n}}\n"
             "static __attribute__((noinline)) void finish(const State *z, double h, vd (*restrict K)[KV], State *zn) {\n"
             f"  const double hh = {self._scale};\n  for (int v = 0; v < KV; v++) {{\n{finish}  }}\n"
@@ -101,7 +102,8 @@ class Weights:
         if self.second:
             advance += f"\n    P[M * NV + v] += SPREAD(0.0){plus('h', self.pair.b, 'K[{}][v]')};"
         return (
-            "static inline void tangents(int i, const vd *restrict P, double h, vd (*restrict K)[M * NV], vd *restrict V) {\n"
+            "static inline void tangents(int i, const vd *restrict P, double h, vd (*restrict K)[M * NV],\n"
+            "                            vd *restrict V) {\n"
             f"  const double hh = {self._scale};\n  switch (i) {{\n{cases}  }}\n}}\n"
             "static inline void advance(vd *restrict P, double h, vd (*restrict K)[M * NV]) {\n"
             f"  const double hh = {self._scale};\n  for (int v = 0; v < M * NV; v++) {{\n    {advance}\n  }}\n}}\n"

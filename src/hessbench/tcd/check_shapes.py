@@ -155,3 +155,10 @@ def _all_equal(check: Reporter, lengths: list[Size | None], pos: Pos, what: str)
             return None
         known = common(known, n)
     return known
+
+
+def combined(op: str, a: Size | None, b: Size | None) -> Size | None:
+    """Value of an operation on integers of which the values may be known."""
+    if a is None or b is None or op == "/":
+        return None
+    return a + b if op == "+" else a - b if op == "-" else a * b

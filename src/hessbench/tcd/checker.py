@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from hessbench.tcd.check_builtins import obp_type, ode_type
 from hessbench.tcd.check_parts import infer_einsum, infer_index, infer_integer, infer_special
-from hessbench.tcd.check_shapes import Reporter, broadcast
+from hessbench.tcd.check_shapes import Reporter, broadcast, combined
 from hessbench.tcd.check_signature import check_signature
 from hessbench.tcd.errors import Pos, did_you_mean
 from hessbench.tcd.printer import show_slot
@@ -151,7 +151,7 @@ class Checker(Reporter):
             shape = broadcast(
                 self, result.shape, value.shape, expr.pos, {"/": "quotient", "*": "product"}.get(op, "sum")
             )
-            result = None if shape is None else TensorType(shape, _combine(op, result.value, value.value))
+            result = None if shape is None else TensorType(shape, combined(op, result.value, value.value))
         return UNKNOWN if result is None else result
 
     def bind(self, binding: Binding, value: Type, scope: Scope, kind: str) -> None:
@@ -294,9 +294,3 @@ class Checker(Reporter):
         known = self.environment.get(slot.name)
         same = isinstance(known, TensorType) and slot.rank == len(known.shape)
         return known if known is not None and same else tensor_of_slot(slot)
-
-
-def _combine(op: str, a: Size | None, b: Size | None) -> Size | None:
-    if a is None or b is None or op == "/":
-        return None
-    return a + b if op == "+" else a - b if op == "-" else a * b

@@ -204,4 +204,6 @@ def einsum(node: Einsum, values: list[Value], options: Options) -> Value:
     letter = dict(zip(lengths, string.ascii_letters, strict=False))
     inputs = ",".join("".join(letter[n] for n in f.indices) for f in node.factors)
     output = "".join(letter[n] for n in node.result)
-    return jnp.einsum(f"{inputs}->{output}", *(jnp.asarray(v) for v in values), precision="highest")
+    # JAX's default looks for the best order of contraction, which takes exponential time in the number of factors.
+    arrays = (jnp.asarray(v) for v in values)
+    return jnp.einsum(f"{inputs}->{output}", *arrays, optimize="auto", precision="highest")
