@@ -25,7 +25,7 @@ OBJECTIVE = """
 class TcdProgram(Strategy):
     """One solve of N, one of 2N, and for each row one of 4N and one of 2N states, all rows in one batch or one by one.
 
-    Solves are DOP853 in JAX whatever method is asked for, at the tolerances that are asked for, and are not counted.
+    Solves are DOP853 in JAX whatever method is asked for, at the tolerances that are asked for.
     Not for dissipative problems, because the state is integrated backward; the language knows neither time nor running
     losses. Compiling takes seconds: not for a single small Hessian.
     Source: Ciceri & Fischbacher, arXiv:2301.08085, the row program of the orbit non-closure.
@@ -43,6 +43,7 @@ class TcdProgram(Strategy):
         import jax.numpy as jnp
 
         from hessbench import tcd
+        from hessbench.tcd.counting import count, logged
         from hessbench.tcd.environment import from_problem
 
         environment = from_problem(problem)
@@ -51,27 +52,30 @@ class TcdProgram(Strategy):
         row_program = tcd.derive(OBJECTIVE, "y_start", order="hessian")
 
         def ends(x):
-            return tuple(tcd.evaluate(p, environment, options)(y_start=x) for p in programs)
+            return logged(lambda o: [tcd.evaluate(p, environment, o)(y_start=x) for p in programs], options)
 
         def row(x, j):
-            return tcd.evaluate(row_program, {**environment, "j": j}, options)(y_start=x)
+            """Row j, the solves that all rows have in common (of N and 2N states), and its own (of 4N and 2N)."""
+            at_j = {**environment, "j": j}
+            value, solves = logged(lambda o: tcd.evaluate(row_program, at_j, o)(y_start=x), options)
+            return value, solves[:2], solves[2:]
+
+        def batch(x):
+            return jax.vmap(lambda j: row(x, j), out_axes=(0, None, 0))(numbers)
 
         numbers, x0 = jnp.arange(problem.dim), jnp.asarray(problem.x0)
         ends_of = jax.jit(ends).lower(x0).compile()
-        if self.batched:
-            hessian_of = jax.jit(lambda x: jax.vmap(lambda j: row(x, j))(numbers)).lower(x0).compile()
-        else:
-            one = jax.jit(row).lower(x0, numbers[0]).compile()
-
-            def hessian_of(x):
-                return jnp.stack([one(x, j) for j in numbers])
+        rows_of = (jax.jit(batch).lower(x0) if self.batched else jax.jit(row).lower(x0, numbers[0])).compile()
 
         def hessian(x):
             x = jnp.asarray(x)
-            value, grad = ends_of(x)
-            hess = np.array(hessian_of(x))
+            (value, grad), solves = ends_of(x)
+            parts = [rows_of(x)] if self.batched else [rows_of(x, j) for j in numbers]
+            hess = np.vstack([part[0] for part in parts])
+            for done in (solves, *(s for part in parts for s in part[1:])):
+                count(ivp.counters, done, problem.dim)
             if not (np.isfinite(value) and np.all(np.isfinite(hess))):
                 raise IntegrationError(f"A solve of the derived program failed within {ivp.max_steps} steps.")
-            return Result(float(value), np.array(grad), hess, note="solves by JAX, not counted")
+            return Result(float(value), np.array(grad), hess, note="DOP853 in JAX")
 
         return hessian

@@ -73,7 +73,7 @@ def resolve(strategy: str | Strategy, backend: str | None = None) -> tuple[Strat
 
 def prepare(
     problem: Problem,
-    strategy: str | Strategy = "hand-adjoint",
+    strategy: str | Strategy = "discrete-adjoint",
     *,
     backend: str | None = None,
     rtol: float = 1e-10,
@@ -99,7 +99,7 @@ def prepare(
     return Prepared(problem, chosen, backend_name, ivp, run)
 
 
-def hessian(problem: Problem, x: Any = None, strategy: str | Strategy = "hand-adjoint", **options: Any) -> Result:
+def hessian(problem: Problem, x: Any = None, strategy: str | Strategy = "discrete-adjoint", **options: Any) -> Result:
     """Value, gradient and Hessian of the problem's loss at `x` (default: the problem's own point).
 
     `options` are those of `prepare`: `backend`, `rtol`, `atol`, `method`, `max_steps`. For many points call `prepare` once.

@@ -106,12 +106,12 @@ def stages(case: Case, memory_mib: int | None, budget: float) -> Iterator[tuple[
 
 
 def steady_state(run: Prepared, x: Any, budget: float) -> list[float]:
-    """Seconds of repeated calls: at least three, then until `budget` seconds are spent, at most 1000."""
+    """Seconds of repeated calls until `budget` seconds are spent: at most 1000, at least three unless one is that long."""
     seconds: list[float] = []
     gc.collect()
     gc.disable()
     try:
-        while len(seconds) < 3 or (sum(seconds) < budget and len(seconds) < 1000):
+        while not seconds or (sum(seconds) < (3 * budget if len(seconds) < 3 else budget) and len(seconds) < 1000):
             start = time.perf_counter()
             run(x)
             seconds.append(time.perf_counter() - start)

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, fields
 
 @dataclass
 class Counters:
-    """Work done for one Hessian. Only the harness writes here: `IVP`, `Derivatives.counted` and `fixed_step`.
+    """Work done for one Hessian. Only wrappers write here, never a strategy: `IVP`, `Derivatives.counted`,
+    `count_fixed`, the stepper of `hessbench.discrete` and the solves of `hessbench.tcd`.
 
     - `solves`: ODE solves, adaptive or fixed-step
     - `steps`, `rejected`: accepted and rejected steps (rejected only for embedded Runge-Kutta methods)

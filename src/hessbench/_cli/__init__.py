@@ -23,6 +23,7 @@ def main() -> None:
     from . import check, compare, listing, reporting, tools  # noqa: F401  (each registers its commands)
 
     try:
+        tools.mount(sys.argv[1:])
         app()
     except (InvalidInput, Unavailable) as error:
         sys.exit(_complain(error, 2))

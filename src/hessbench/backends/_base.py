@@ -111,8 +111,8 @@ class Backend(ABC):
         """
         run = self.on_numpy(f)
         with np.errstate(all="ignore"):
-            run(t, *like, p)
-        return lambda t, *arrays: run(t, *arrays, p)
+            run(float(t), *like, p)
+        return lambda t, *arrays: run(float(t), *arrays, p)  # NumPy scalars would compile anew
 
     def _none(self, what: str) -> Unsupported:
         return Unsupported(f"Backend {self.name!r} has no `{what}`: it does not differentiate.")

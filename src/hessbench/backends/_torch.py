@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.fx.experimental.proxy_tensor import make_fx
-from torch.utils import _pytree as pytree
 
 from ._base import Backend, float64
+from ._torch_trace import traced
 
 
 class TorchBackend(Backend):
@@ -73,36 +72,11 @@ class TorchBackend(Backend):
         return forward_over_reverse if mode == "forward-over-reverse" else double_backward
 
     def compile(self, f: Callable[..., Any]) -> Callable[..., Any]:
-        traced: dict[Any, tuple[Callable[..., Any], Any]] = {}
-
-        def call(*args: Any) -> Any:
-            flat, form = pytree.tree_flatten(args)
-            flat = [a.contiguous() for a in flat]  # a trace holds for one memory layout
-            key = (form, *(a.shape for a in flat))
-            if key not in traced:
-                traced[key] = _trace(f, flat, form)
-            script, out_form = traced[key]
-            return pytree.tree_unflatten(list(script(*flat)), out_form)
-
-        return call
+        return traced(f)
 
 
-def _trace(f: Callable[..., Any], flat: list[torch.Tensor], form: Any) -> tuple[Callable[..., Any], Any]:
-    """A graph of elementary operations from the leaves `flat` of `f`'s arguments to the leaves of its result."""
-    out_form: Any = None
-
-    def flat_f(*flat: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        nonlocal out_form
-        out, out_form = pytree.tree_flatten(f(*pytree.tree_unflatten(list(flat), form)))
-        return tuple(out)
-
-    with torch.no_grad(), warnings.catch_warnings():
-        graph = make_fx(flat_f)(*flat)
-        warnings.simplefilter("ignore")  # of constants in the graph, and of `torch.jit` being in maintenance
-        script = torch.jit.freeze(torch.jit.trace(graph.eval(), tuple(flat), check_trace=False))
-        for _ in range(3):  # the first runs are spent on optimising the graph
-            script(*flat)
-    return script, out_form
-
+with warnings.catch_warnings():  # the first forward derivative makes torch script some functions of its own
+    warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", DeprecationWarning)
+    torch.func.jvp(torch.sin, (torch.zeros(1),), (torch.zeros(1),))
 
 BACKEND = TorchBackend()

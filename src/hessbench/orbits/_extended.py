@@ -9,12 +9,14 @@ macOS on ARM) everything here still works, to double precision.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from .._derivatives import Array
 from .._errors import IntegrationError
+from .._generated import derivatives_of
+from .._problem import Problem
 from ._flow import Flow
 
 EXTENDED = np.longdouble
@@ -29,27 +31,32 @@ def extended_tolerance() -> float:
 
 
 def integrate_extended(
-    f: Callable[[Array], Array], period: float | Array, y0: Array, tol: float, columns: int = COLUMNS
+    f: Callable[[Any, Array], Array],
+    t_span: tuple[Any, Any],
+    y0: Array,
+    tol: float,
+    columns: int = COLUMNS,
 ) -> tuple[Array, int]:
-    """`y(period)` of `y' = f(y)` and the number of evaluations, in the precision of `y0` (any shape).
+    """`y(t1)` of `y' = f(t, y)` with `t_span = (t0, t1)`, `t1 > t0`, and the number of evaluations, in the precision of `y0`.
 
     Raises `IntegrationError` if the steps become too small.
     """
     kind = y0.dtype.type
-    t, end, y, count = kind(0), kind(period), y0, 0
-    h = end / 40
+    t, end, y, count = kind(t_span[0]), kind(t_span[1]), y0, 0
+    length = end - t
+    h = length / 40
     for _ in range(MAX_STEPS):
         if t >= end:
             return y, count
         last = h >= end - t
         h = end - t if last else h
-        increment, before, used = _extrapolate(f, y, h, columns, kind)
+        increment, before, used = _extrapolate(f, t, y, h, columns, kind)
         count += used
-        error = float(np.max(np.abs(increment - before) / (1 + np.abs(y)))) / tol
+        error = float(np.max(np.abs(increment - before) / _scale(y))) / tol
         factor = GROW if error == 0 else SAFETY * error ** (-1 / (2 * columns - 1))
         if error <= 1:
             y, t = y + increment, end if last else t + h
-        if not np.isfinite(error) or h < 1e-9 * end:
+        if not np.isfinite(error) or h < 1e-9 * length:
             break
         h = h * kind(min(GROW, max(SHRINK, factor)))
     raise IntegrationError(
@@ -58,17 +65,25 @@ def integrate_extended(
     )
 
 
-def _extrapolate(f, y: Array, h, columns: int, kind) -> tuple[Array, Array, int]:
+def _scale(y: Array) -> Array:
+    """What an error is compared with: each component of a state, the largest one of all tangents (rows after the first)."""
+    scale = 1 + np.abs(y)
+    if y.ndim == 2:
+        scale[1:] = np.max(scale[1:])
+    return scale
+
+
+def _extrapolate(f, t, y: Array, h, columns: int, kind) -> tuple[Array, Array, int]:
     """Two best increments over one step `h`, and the number of evaluations."""
-    slope, count, row, before = f(y), 1, [], y
+    slope, count, row, before = f(t, y), 1, [], y
     for j in range(columns):
         m = 2 * (j + 1)
         part = h / m
         a, b = np.zeros_like(y), part * slope  # increments, so that the large part of `y` is added once
-        for _ in range(m - 1):
-            a, b = b, a + 2 * part * f(y + b)
+        for k in range(1, m):
+            a, b = b, a + 2 * part * f(t + k * part, y + b)
         count += m
-        new = [(a + b + part * f(y + b)) / 2]
+        new = [(a + b + part * f(t + h, y + b)) / 2]
         for i in range(1, j + 1):
             ratio = kind(j + 1) / kind(j + 1 - i)
             new.append(new[i - 1] + (new[i - 1] - row[i - 1]) / (ratio * ratio - 1))
@@ -81,27 +96,33 @@ def end_extended(flow: Flow, x: Array, period, tol: float | None = None) -> Arra
     """y(period) from `x` (N,) in extended precision, for any floating-point type of `x`."""
     p = {k: v.astype(EXTENDED) if np.issubdtype(v.dtype, np.floating) else v for k, v in flow.problem.params.items()}
     y1, count = integrate_extended(
-        lambda y: flow.problem.rhs(np, 0.0, y, p), period, np.asarray(x, dtype=EXTENDED), tol or extended_tolerance()
+        lambda t, y: flow.problem.rhs(np, t, y, p), (0.0, period), np.asarray(x, dtype=EXTENDED), tol or extended_tolerance()
     )
     flow.work.extended += count
     return y1
 
 
-def monodromy_extended(flow: Flow, x: Array, period, tol: float = 1e-16) -> tuple[Array, Array]:
-    """y(period) (N,) and `M` (N, N), both in extended precision, from the variational equation."""
-    p = {k: v.astype(EXTENDED) if np.issubdtype(v.dtype, np.floating) else v for k, v in flow.problem.params.items()}
-    n = x.size
+def monodromy_extended(flow: Flow, x: Array, period, tol: float = 1e-14) -> tuple[Array, Array]:
+    """y(period) (N,) and `M` (N, N), from the variational equation; `M` to about `tol` times its size, `x` of any type."""
+    y1, m, count = tangent_map(flow.problem, x, (0.0, period), tol)
+    flow.work.extended += count * (x.size + 1)
+    return y1, m
 
-    def variational(z: Array) -> Array:
+
+def tangent_map(problem: Problem, x: Array, t_span: tuple[Any, Any], tol: float = 1e-14) -> tuple[Array, Array, int]:
+    """y(t1) (N,), dy(t1)/dx (N, N) and the number of evaluations, for a right-hand side that may depend on time."""
+    derivatives = derivatives_of(problem)
+    p = {k: v.astype(EXTENDED) if np.issubdtype(v.dtype, np.floating) else v for k, v in problem.params.items()}
+
+    def variational(t, z: Array) -> Array:
         out = np.empty_like(z)
-        out[0] = flow.problem.rhs(np, 0.0, z[0], p)
-        out[1:] = z[1:] @ flow.derivatives.jac(0.0, z[0], p).T  # rows are tangents
+        out[0] = problem.rhs(np, t, z[0], p)
+        out[1:] = z[1:] @ derivatives.jac(t, z[0], p).T  # rows are tangents
         return out
 
-    start = np.vstack([np.asarray(x, dtype=EXTENDED), np.eye(n, dtype=EXTENDED)])
-    z, count = integrate_extended(variational, period, start, max(tol, extended_tolerance()))
-    flow.work.extended += count * (n + 1)
-    return z[0], z[1:].T
+    start = np.vstack([np.asarray(x, dtype=EXTENDED), np.eye(x.size, dtype=EXTENDED)])
+    z, count = integrate_extended(variational, t_span, start, max(tol, extended_tolerance()))
+    return z[0], z[1:].T, count
 
 
 def round_along(x: Array, period, m: Array, slope: Array, directions: Array, fixed: bool) -> tuple[Array, float]:
@@ -118,7 +139,7 @@ def round_along(x: Array, period, m: Array, slope: Array, directions: Array, fix
         return z[:-1].astype(float), float(z[-1])
     shifts = np.zeros((directions.shape[0], n + 1))
     shifts[:, : directions.shape[1]] = directions
-    amounts = np.random.default_rng(0).uniform(-1, 1, (4000, shifts.shape[0])) * 1e-13
+    amounts = np.random.default_rng(0).uniform(-1, 1, (20_000, shifts.shape[0])) * 1e-13
     amounts[0] = 0
     moved = z + (amounts @ shifts).astype(EXTENDED)
     if fixed:
@@ -127,8 +148,3 @@ def round_along(x: Array, period, m: Array, slope: Array, directions: Array, fix
     gaps = np.linalg.norm((rounded - moved).astype(float) @ jac.T, axis=1)
     best = rounded[int(np.argmin(gaps))]
     return best[:-1], float(best[-1])
-
-
-def with_rtol(flow: Flow, rtol: float) -> Flow:
-    """The same flow at another tolerance, sharing its counts."""
-    return replace(flow, rtol=rtol)

@@ -129,6 +129,8 @@ def _ode(args: Mapping[str, Value], pos: Pos, options: Options) -> Value:
 
     field = _field(args["ydot"], pos, "ODE")
     solution = solve(field, args["y"], args["t0"], args["t1"], options.rtol, options.atol, options.max_steps)
+    if options.observe is not None:
+        options.observe(solution.y.shape[0], solution)
     # Under a JAX transformation nobody can look at the values: a failed solve is then a state of NaNs.
     if not isinstance(solution.ok, Tracer) and not bool(solution.ok):
         t, steps = float(solution.t), int(solution.steps)

@@ -14,16 +14,20 @@ from typing import Any, NamedTuple
 Array = Any
 
 SAFETY, SHRINK, GROW, ORDER = 0.9, 0.2, 6.0, 8
+STAGES = 12
+"""Evaluations of the field for each attempted step."""
+
 SMALLEST_STEP = 1e-14
 """Relative to the span; an integration that wants to go below has failed."""
 
 
 class Solution(NamedTuple):
-    """State at `t1`, NaN where the solve failed; whether it succeeded; attempted steps; time reached."""
+    """State at `t1`, NaN where the solve failed; whether it succeeded; attempted and accepted steps; time reached."""
 
     y: Array
     ok: Array
     steps: Array
+    accepted: Array
     t: Array
 
 
@@ -54,11 +58,11 @@ def solve(
         return y_new, lax.stop_gradient(error)
 
     def going(state: tuple) -> Array:
-        t, _, h, steps, ok = state
+        t, _, h, steps, _, ok = state
         return (t != t1) & (steps < max_steps) & ok & jnp.isfinite(h)
 
     def step(state: tuple) -> tuple:
-        t, y, h, steps, _ = state
+        t, y, h, steps, accepted, _ = state
         last = jnp.abs(h) >= jnp.abs(t1 - t)
         h_now = jnp.where(last, t1 - t, h)
         y_new, error = attempt(y, h_now)
@@ -70,10 +74,10 @@ def solve(
         h_next = lax.stop_gradient(h_now) * factor
         t_new = jnp.where(last, t1, t + h_now)
         possible = good | (jnp.abs(h_next) > SMALLEST_STEP * jnp.abs(span))
-        return jnp.where(good, t_new, t), jnp.where(good, y_new, y), h_next, steps + 1, possible
+        return jnp.where(good, t_new, t), jnp.where(good, y_new, y), h_next, steps + 1, accepted + good, possible
 
     h0 = lax.stop_gradient(span / 100)
-    start = (t0, y0, h0, jnp.asarray(0), jnp.isfinite(span))
-    t, y, _, steps, ok = jax.lax.while_loop(going, step, start)
+    start = (t0, y0, h0, jnp.asarray(0), jnp.asarray(0), jnp.isfinite(span))
+    t, y, _, steps, accepted, ok = jax.lax.while_loop(going, step, start)
     ok = ok & (t == t1)
-    return Solution(jnp.where(ok, y, jnp.nan), ok, steps, t)
+    return Solution(jnp.where(ok, y, jnp.nan), ok, steps, accepted, t)

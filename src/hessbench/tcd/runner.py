@@ -39,6 +39,7 @@ def evaluate(program: Program | str, environment: Mapping[str, Value], options: 
     """The program's result: a JAX value, or a `Function` that can be called, jitted and differentiated from Python.
 
     Raises `TcdSyntaxError` or `TcdRunError`, with the place. Under `jax.jit` a failed `ODE` is a vector of NaNs.
+    Switches JAX to double precision; to call it first inside `jax.jit`, set `jax_enable_x64` before.
     """
     tree = parse(program) if isinstance(program, str) else program
     try:

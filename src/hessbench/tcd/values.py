@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from hessbench.tcd.errors import START, Pos, TcdRunError, did_you_mean
+from hessbench.tcd.ode import Solution
 from hessbench.tcd.printer import show_slot
 from hessbench.tcd.syntax import FUNCTION_RANK, Slot
 
@@ -32,13 +33,17 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How programs run: tolerances and step limit of `ODE`, and bounds on what one program may take."""
+    """How programs run: tolerances and step limit of `ODE`, and bounds on what one program may take.
+
+    `observe(length, solution)` is told of every `ODE` that is solved, with values or, under a transformation, tracers.
+    """
 
     rtol: float = 1e-10
     atol: float = 1e-10
     max_steps: int = 10_000
     max_size: int = 10_000_000
     max_evaluations: int = 1_000_000
+    observe: Callable[[int, Solution], None] | None = None
 
 
 def bind(function: Function, args: Mapping[str, Value], pos: Pos) -> Value:

@@ -1,0 +1,45 @@
+"""Tracing a torch function, derivatives included, into a graph of elementary operations that runs without Python."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.jit._trace import TracerWarning
+from torch.utils import _pytree as pytree
+
+
+def traced(f: Callable[..., Any]) -> Callable[..., Any]:
+    """`f`, traced anew for each combination of argument shapes; takes and returns nested structures of tensors."""
+    known: dict[Any, tuple[Callable[..., Any], Any]] = {}
+
+    def call(*args: Any) -> Any:
+        flat, form = pytree.tree_flatten(args)
+        flat = [a.contiguous() for a in flat]  # a trace holds for one memory layout
+        key = (form, *(a.shape for a in flat))
+        if key not in known:
+            known[key] = _trace(f, flat, form)
+        script, out_form = known[key]
+        return pytree.tree_unflatten(list(script(*flat)), out_form)
+
+    return call
+
+
+def _trace(f: Callable[..., Any], flat: list[torch.Tensor], form: Any) -> tuple[Callable[..., Any], Any]:
+    """A graph of elementary operations from the leaves `flat` of `f`'s arguments to the leaves of its result."""
+    out_form: Any = None
+
+    def flat_f(*flat: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        nonlocal out_form
+        out, out_form = pytree.tree_flatten(f(*pytree.tree_unflatten(list(flat), form)))
+        return tuple(out)
+
+    with torch.no_grad(), warnings.catch_warnings():
+        graph = make_fx(flat_f)(*flat)
+        warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)  # it is in maintenance, and nothing is as fast
+        warnings.filterwarnings("ignore", category=TracerWarning)  # of constants in the graph
+        script = torch.jit.freeze(torch.jit.trace(graph.eval(), tuple(flat), check_trace=False))
+        for _ in range(3):  # the first runs are spent on optimising the graph
+            script(*flat)
+    return script, out_form

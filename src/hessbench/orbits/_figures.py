@@ -1,0 +1,155 @@
+"""Figures of print quality: PNG and SVG, colours that colour-blind readers tell apart, units in brackets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._derivatives import Array
+from .._errors import Unavailable
+from .._problem import Problem
+from ._physics import positions, sample
+
+if TYPE_CHECKING:
+    from ._explore import Map
+    from ._families import Family
+
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#666666"
+COLOURS = (BLUE, ORANGE, GREEN)
+STYLE = {
+    "font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.7, "lines.linewidth": 1.3,
+    "legend.frameon": False, "svg.fonttype": "none", "svg.hashsalt": "hessbench", "figure.constrained_layout.use": True,
+}  # fmt: skip
+
+
+def pyplot() -> Any:
+    """`matplotlib.pyplot` without a display; raises `Unavailable` where it is not installed."""
+    try:
+        import matplotlib
+    except ImportError:
+        raise Unavailable("Figures need matplotlib: pip install 'hessbench[report]'") from None
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    plt.rcParams.update(STYLE)
+    return plt
+
+
+def save(figure: Any, folder: Path, name: str) -> list[Path]:
+    """Write `name.png` and `name.svg` (without a date, so that they can be compared) and close the figure."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}.png", folder / f"{name}.svg"]
+    figure.savefig(paths[0], dpi=160)
+    figure.savefig(paths[1], metadata={"Date": None})
+    pyplot().close(figure)
+    return paths
+
+
+def label_plane(ax: Any) -> None:
+    """Axes of a plane of positions, in the problem's own units."""
+    ax.set(xlabel="x [length unit]", ylabel="y [length unit]")
+    ax.set_aspect("equal")
+
+
+def draw_orbit(ax: Any, problem: Problem, x: Array, period: float, bodies: int, dim: int, n: int = 900) -> Array:
+    """The bodies' curves in the plane (x, y) with their starting points; returns positions (n, bodies, dim)."""
+    q = positions(sample(problem, x, period, n, 1e-10), dim)
+    for k in range(bodies):
+        closed = np.vstack([q[:, k], q[:1, k]])
+        ax.plot(closed[:, 0], closed[:, 1], color=COLOURS[k], label=f"body {k + 1}" if bodies > 1 else "orbit")
+        ax.plot(*q[0, k, :2], "o", color=COLOURS[k], ms=4)
+    label_plane(ax)
+    return q
+
+
+def overlay(eight: tuple[Problem, Array, float], simo: tuple[Problem, Array, float], eigenvalues: dict[str, Array], folder: Path) -> list[Path]:
+    """Figure-8 and distorted orbit of three bodies, the difference magnified, and both spectra."""
+    plt = pyplot()
+    figure, axes = plt.subplots(2, 2, figsize=(7.6, 5.6))
+    n = 900
+    q8, qs = (positions(sample(*orbit, n, 1e-11), 2) for orbit in (eight, simo))
+    for ax, zoom in ((axes[0, 0], False), (axes[0, 1], True)):
+        ax.plot(*np.vstack([q8[:, 0], q8[:1, 0]]).T, color=GREY, lw=2.2, alpha=0.5, label="figure-8 (one curve)")
+        for k in range(3):
+            ax.plot(*np.vstack([qs[:, k], qs[:1, k]]).T, color=COLOURS[k], lw=0.9, ls=("-", "--", "-.")[k], label=f"distorted, body {k + 1}")
+        label_plane(ax)
+        if zoom:
+            far = q8[np.argmax(q8[:, 0, 0]), 0]
+            ax.set(xlim=(far[0] - 0.28, far[0] + 0.1), ylim=(far[1] - 0.21, far[1] + 0.21))
+            ax.set_title("right end, enlarged", fontsize=9)
+        else:
+            ax.set_title("figure-8 and Simó's distorted figure-8", fontsize=9)
+            ax.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, -0.62), ncol=2)
+    t = np.arange(n) / n
+    ax = axes[1, 0]
+    for k in range(3):
+        gap = np.linalg.norm(qs[:, k] - q8[:, k], axis=1)
+        ax.plot(t, 1e3 * gap, color=COLOURS[k], ls=("-", "--", "-.")[k], label=f"body {k + 1}")
+    ax.set(xlabel="time [period]", ylabel="distance [$10^{-3}$ length units]")
+    ax.set_title("how far each body is from its place on the figure-8", fontsize=9)
+    ax.legend(fontsize=7)
+    spectrum(axes[1, 1], eigenvalues)
+    return save(figure, folder, "simo")
+
+
+def spectrum(ax: Any, eigenvalues: dict[str, Array], floor: float = 1e-12) -> None:
+    """Eigenvalues of one or more Hessians on a logarithmic axis; those below `floor` are drawn on it."""
+    markers, colours = ("o", "^", "s"), (GREY, BLUE, ORANGE)
+    for k, (name, values) in enumerate(eigenvalues.items()):
+        places = np.arange(len(values)) + 1 + 0.2 * k
+        ax.semilogy(places, np.maximum(values, floor), markers[k], color=colours[k], ms=4.5, label=name)
+    ax.axhline(floor, color=GREY, lw=0.6, ls=":")
+    ax.text(0.98, floor * 2.5, "null: below $10^{-12}$", fontsize=7, color=GREY, ha="right", transform=ax.get_yaxis_transform())
+    ax.set(xlabel="number of the eigenvalue", ylabel="eigenvalue of $H$")
+    ax.set_title("Hessian of non-closure", fontsize=9)
+    ax.legend(fontsize=7, loc="upper left")
+
+
+def explored(result: Map, folder: Path, name: str) -> list[Path]:
+    """Where each start in the soft plane ends up."""
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+
+    plt = pyplot()
+    figure, ax = plt.subplots(figsize=(5.4, 4.2))
+    colours = ["#DDDDDD", GREY, BLUE, ORANGE, GREEN, RED, PURPLE, SKY]
+    kinds = min(len(result.ends), len(colours) - 1)
+    cmap, norm = ListedColormap(colours[: kinds + 1]), BoundaryNorm(np.arange(-1.5, kinds + 0.5), kinds + 1)
+    shown = np.minimum(result.kind, kinds - 1)
+    ax.pcolormesh(result.s, result.t, shown, cmap=cmap, norm=norm, shading="nearest", edgecolors="white", lw=0.4)
+    ax.plot(0, 0, "+", color="black", ms=9)
+    ax.set(
+        xlabel=f"step along direction of eigenvalue {result.first.eigenvalue:.3g}",
+        ylabel=f"step along direction of eigenvalue {result.second.eigenvalue:.3g}",
+        title=f"{name}: where each start ends",
+    )
+    from matplotlib.patches import Patch
+
+    handles = [Patch(color=colours[0], label="does not close")] if np.any(result.kind < 0) else []
+    for e in result.ends[:kinds]:
+        defect = "" if e.defect is None else f", defect {e.defect:.2g}" if e.defect > 1e-6 else ", choreography"
+        handles.append(Patch(color=colours[e.number + 1], label=f"{e.name} ({e.count}){defect}"))
+    ax.legend(handles=handles, fontsize=7, loc="upper left", bbox_to_anchor=(0.0, -0.17), ncol=1)
+    return save(figure, folder, f"explore-{name}")
+
+
+def family(result: Family, folder: Path, name: str, energy_name: str) -> list[Path]:
+    """Period or energy, and the largest multiplier, along a family."""
+    plt = pyplot()
+    figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.0))
+    values = np.array([m.value for m in result.members])
+    other = [m.energy for m in result.members] if result.parameter != "energy" else [m.period for m in result.members]
+    axes[0].plot(values, other, "-o", color=BLUE, ms=3)
+    axes[0].set(xlabel=result.parameter, ylabel=energy_name if result.parameter != "energy" else "period [time unit]")
+    largest = np.array([m.largest for m in result.members])
+    stable = np.array([m.stable for m in result.members])
+    axes[1].plot(values, largest, "-", color=GREY, lw=0.8)
+    axes[1].plot(values[stable], largest[stable], "o", color=GREEN, ms=4, label="stable")
+    axes[1].plot(values[~stable], largest[~stable], "^", color=RED, ms=4, label="unstable")
+    if np.max(largest) > 30:
+        axes[1].set_yscale("log")
+    axes[1].set(xlabel=result.parameter, ylabel="largest |Floquet multiplier|")
+    axes[1].legend(fontsize=7)
+    figure.suptitle(f"{name} followed in {result.parameter}", fontsize=9)
+    return save(figure, folder, f"family-{name}-{result.parameter}")
