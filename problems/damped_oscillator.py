@@ -21,7 +21,7 @@ from hessbench import Derivatives, InvalidInput, Problem, non_closure
 
 def rhs(xp, t, y, p):
     grown = xp.exp(p["gamma"] * t)
-    return xp.concatenate([y[1:] / grown, -p["omega"] ** 2 * grown * y[:1]])
+    return xp.concatenate([y[1:] / grown, -(p["omega"] ** 2) * grown * y[:1]])
 
 
 def loss(xp, y0, y1, p):

@@ -86,7 +86,9 @@ def problem(mu: float | None = None, y0=None, period: float | None = None) -> Pr
     """Arenstorf's orbit, or the orbit from `y0` (6,) over `period` with the smaller primary's share `mu` of the mass."""
     given = [value is not None for value in (mu, y0, period)]
     if any(given) and not all(given):
-        raise InvalidInput("restricted-three-body: give `mu`, `y0` and `period` together, or none of them (Arenstorf's orbit).")
+        raise InvalidInput(
+            "restricted-three-body: give `mu`, `y0` and `period` together, or none of them (Arenstorf's orbit)."
+        )
     start, t1, share = (y0, period, mu) if all(given) else ARENSTORF
     if not (isinstance(share, int | float) and 0 < share <= 0.5):
         raise InvalidInput(f"restricted-three-body: `mu` is {share!r}, expected a number above 0 and at most 0.5.")
@@ -96,7 +98,9 @@ def problem(mu: float | None = None, y0=None, period: float | None = None) -> Pr
     if not (isinstance(t1, int | float) and 0 < t1 < math.inf):
         raise InvalidInput(f"restricted-three-body: `period` is {t1!r}, expected a positive number.")
     if any(np.array_equal(state[:3], [x, 0, 0]) for x in (-share, 1 - share)):
-        raise InvalidInput("restricted-three-body: `y0` starts in a primary, where the force is infinite; move it away.")
+        raise InvalidInput(
+            "restricted-three-body: `y0` starts in a primary, where the force is infinite; move it away."
+        )
     return Problem(
         name="restricted-three-body",
         rhs=rhs,

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from hessbench import Limits, Result, Strategy, Vector, count_fixed, integrate_fixed, steps_for, tableau
 
 
@@ -38,7 +40,7 @@ class Unrolled(Strategy):
     def prepare(self, problem, backend, ivp) -> Callable[[Vector], Result]:
         scheme, p, xp, f = tableau(self.scheme), backend.params(problem), backend.xp, backend.rhs(problem)
         steps = steps_for(problem, scheme, ivp)
-        n, running = problem.dim, problem.running_loss
+        n, running, times = problem.dim, problem.running_loss, np.linspace(*problem.t_span, steps + 1)
 
         def loss(x, p):
             y0, p = problem.unpack(x, p)
@@ -50,7 +52,7 @@ class Unrolled(Strategy):
                 return xp.concatenate((f(t, z[:n], p), xp.reshape(running(xp, t, z[:n], p), (1,))))
 
             z0 = y0 if running is None else xp.concatenate((y0, 0.0 * y0[:1]))
-            z1 = integrate_fixed(backend, scheme, slope, problem.t_span, z0, steps, self.stages)
+            z1 = integrate_fixed(backend, scheme, slope, times, z0, self.stages)
             return problem.loss(xp, y0, z1[:n], p) + xp.sum(z1[n:])
 
         def all_three(x, p):

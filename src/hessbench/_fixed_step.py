@@ -63,26 +63,25 @@ def integrate_fixed(
     backend: Backend,
     scheme: Tableau,
     f: Callable[[Any, Any], Any],
-    t_span: tuple[float, float],
+    times: np.ndarray,
     y0: Any,
-    n: int,
     stages: str = "loop",
 ) -> Any:
-    """`y(t1)` by `n` equal steps, in the framework of `backend`, differentiable.
+    """The state at the end of the steps between `times` (n + 1,), in the framework of `backend`, differentiable.
 
     `stages="loop"` walks through the stages of a step by `backend.iterate`, which a tracing compiler sees once, and whose
     sums are one product with the tableau. `stages="inline"` writes them out, which can run faster and compiles slower.
     """
-    t0, t1 = t_span
-    h, s = (t1 - t0) / n, len(scheme.b)
+    n, s = len(times) - 1, len(scheme.b)
+    starts, sizes = backend.asarray(times[:-1]), backend.asarray(np.diff(times))
     if stages == "inline":
-        return backend.iterate(lambda i, y: write_step(scheme, f, t0 + i * h, y, h), y0, n)
+        return backend.iterate(lambda i, y: write_step(scheme, f, starts[i], y, sizes[i]), y0, n)
     a, b, c, unit, none = map(
         backend.asarray, (scheme.matrix, scheme.b, scheme.c, np.eye(s), np.zeros((s, y0.shape[0])))
     )
 
     def looped(i: Any, y: Any) -> Any:
-        t = t0 + i * h
+        t, h = starts[i], sizes[i]
         slopes = backend.iterate(  # (s, dim); row j is zero before stage j has been evaluated
             lambda j, k: k + unit[j][:, None] * f(t + c[j] * h, y + h * (a[j] @ k)), none, s
         )
@@ -150,7 +149,9 @@ def steps_for(problem: Problem, scheme: Tableau, ivp: IVP) -> int:
     tenth of the tolerance, because second derivatives are less accurate than the tangent that `choose_steps` looks at.
     """
     points = [problem.x0] if problem.perturbed is None else [problem.x0, problem.perturbed]
-    return max(choose_steps(problem, x, scheme, max(0.1 * ivp.rtol, 1e-13), start=2, most=ivp.max_steps) for x in points)
+    return max(
+        choose_steps(problem, x, scheme, max(0.1 * ivp.rtol, 1e-13), start=2, most=ivp.max_steps) for x in points
+    )
 
 
 def _relative(a: np.ndarray, b: np.ndarray) -> float:

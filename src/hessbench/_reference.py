@@ -1,10 +1,11 @@
 """References: value, gradient and Hessian by two independent methods that agree, cached by content.
 
 - the closed form, where the problem has one at this point
-- the second-order discrete adjoint of a fixed-step Dormand-Prince 8 integration, with the problem's NumPy derivatives
-- automatic differentiation by JAX, autograd or torch through another number of steps of the same formula
+- the second-order discrete adjoint of a Dormand-Prince 8 integration, steps frozen, with the problem's NumPy derivatives
+- automatic differentiation by JAX, autograd or torch through other steps of the same formula
 
-The first two that can be had are compared; the first of them is the reference. Two integrations share neither the step
+The first two that can be had are compared; the first of them is the reference. The steps are those of an
+adaptive solve at 1e-13, subdivided until both agree. Two integrations share neither the step
 size nor the way of differentiating, and derivative code only where one framework is all there is. From `PROBED` unknowns
 on, the second one is compared through its gradient and products with random vectors instead of the whole matrix.
 """
@@ -26,12 +27,13 @@ from platformdirs import user_cache_path
 
 from ._derivatives import Array
 from ._errors import NoReference
-from ._fixed_step import Tableau, choose_steps, integrate_fixed, tableau
+from ._fixed_step import integrate_fixed, tableau
 from ._generated import derivatives_of
+from ._ivp import IVP
 from ._loss import loss_blocks
 from ._problem import Problem
 
-FORMAT = 1  # part of the cache key: raise it when what is computed changes
+FORMAT = 2  # part of the cache key: raise it when what is computed changes
 PROBED = 40
 AGREE = 1e-7
 
@@ -113,12 +115,12 @@ def content_key(problem: Problem, x: Array) -> str:
 
 def compute_reference(problem: Problem, x: Array) -> Reference:
     """The reference without the cache."""
-    n = choose_steps(problem, x, tableau("DOP853"), 1e-12)
-    first, gap, names = _compare(problem, x, n)
-    for finer in (2 * n, 4 * n):
+    times = adaptive_times(problem, x)
+    first, gap, names = _compare(problem, x, times, 1)
+    for parts in (2, 4):
         if gap <= 1e-10:
             break
-        first, gap, names = _compare(problem, x, finer)
+        first, gap, names = _compare(problem, x, times, parts)
     if not gap <= AGREE or first.hess is None:
         raise NoReference(
             f"problem {problem.name!r}: {names} differ by {gap:.1e} relative, more than {AGREE:g}. Its right-hand side or "
@@ -128,9 +130,23 @@ def compute_reference(problem: Problem, x: Array) -> Reference:
     return Reference(float(first.value), first.grad, first.hess, gap, names)
 
 
-def _compare(problem: Problem, x: Array, n: int) -> tuple[Check, float, str]:
+def adaptive_times(problem: Problem, x: Array) -> Array:
+    """The times (n + 1,) that an adaptive solve at 1e-13 steps to; 8 equal steps where it takes fewer."""
+    y0, p = problem.unpack(x)
+    ivp = IVP("DOP853", 1e-13, 1e-13, dim=problem.dim)
+    times = ivp.solve(lambda t, y: problem.rhs(np, t, y, p), problem.t_span, y0).t
+    return times if len(times) > 8 else np.linspace(*problem.t_span, 9)
+
+
+def subdivided(times: Array, parts: int) -> Array:
+    """Each step cut into `parts` equal ones."""
+    fractions = np.arange(parts) / parts
+    return np.append((times[:-1, None] + np.diff(times)[:, None] * fractions).ravel(), times[-1])
+
+
+def _compare(problem: Problem, x: Array, times: Array, parts: int) -> tuple[Check, float, str]:
     """What the first of two methods gives, the relative difference to the second, and the names of both."""
-    ways = _ways(problem, x, n)
+    ways = _ways(problem, x, times, parts)
     if len(ways) < 2:
         raise NoReference(
             f"problem {problem.name!r}: a reference needs two independent methods and only {len(ways)} can be had here. "
@@ -141,11 +157,11 @@ def _compare(problem: Problem, x: Array, n: int) -> tuple[Check, float, str]:
     return found, found.gap(second()), f"{first_name}; {second_name}"
 
 
-def _ways(problem: Problem, x: Array, n: int) -> list[tuple[str, Callable[[], Check]]]:
+def _ways(problem: Problem, x: Array, times: Array, parts: int) -> list[tuple[str, Callable[[], Check]]]:
     """The methods that can be had for this problem here, best first, each with its name."""
     from .backends import available
 
-    scheme, ways = tableau("DOP853"), []
+    ways: list[tuple[str, Callable[[], Check]]] = []
     exact = problem.exact(x) if problem.exact is not None else None
     frameworks = [name for name in ("jax", "autograd", "torch") if available(name)]
     if exact is not None:
@@ -153,13 +169,13 @@ def _ways(problem: Problem, x: Array, n: int) -> list[tuple[str, Callable[[], Ch
     if problem.wrt == ("y0",) and (problem.derivatives is not None or frameworks):
         derivatives = derivatives_of(problem)
         frameworks.sort(key=lambda name: name in derivatives.source)  # prefer one that did not make these derivatives
-        label = f"discrete adjoint, {n} steps, derivatives {derivatives.source}"
-        ways.append((label, lambda: Check(*discrete_adjoint(problem, x, scheme, n))))
+        finer = subdivided(times, parts)
+        label = f"discrete adjoint, {len(finer) - 1} steps, derivatives {derivatives.source}"
+        ways.append((label, lambda: Check(*discrete_adjoint(problem, x, finer))))
     for more, name in enumerate(frameworks):
-        m = (3 + more) * n // 2 + 1
-        ways.append(
-            (f"automatic differentiation by {name}, {m} steps", lambda m=m, name=name: automatic(problem, x, m, name))
-        )
+        other = subdivided(times, parts + 1 + more)
+        label = f"automatic differentiation by {name}, {len(other) - 1} steps"
+        ways.append((label, lambda other=other, name=name: automatic(problem, x, other, name)))
     return ways
 
 
@@ -193,18 +209,18 @@ def probes(n: int) -> Array:
     return np.random.default_rng(1).standard_normal((n, 3)) / np.sqrt(n)
 
 
-def discrete_adjoint(problem: Problem, x: Array, scheme: Tableau, n: int) -> tuple[float, Array, Array]:
-    """Exact derivatives of `n` equal Runge-Kutta steps, walking backward through the states of the forward pass.
+def discrete_adjoint(problem: Problem, x: Array, times: Array) -> tuple[float, Array, Array]:
+    """Exact derivatives of the Dormand-Prince 8 steps between `times` (n + 1,), walking backward through their states.
 
     With the step map `phi`: `lambda <- phi'^T lambda`, `S <- phi'^T S phi' + lambda_k phi_k''`, `Phi` and its products with
     the loss blocks at the end. O(N^2) memory beside the N states of each step; O(stages N^3) per step.
     """
     y0, p = problem.unpack(x)
     derivatives, (blocks, _) = derivatives_of(problem), loss_blocks(problem)
-    (t0, t1), size = problem.t_span, problem.dim
-    h, a, b, c = (t1 - t0) / n, *(np.array(_square(scheme.a)),), np.array(scheme.b), np.array(scheme.c)
+    scheme, size = tableau("DOP853"), problem.dim
+    a, b, c = scheme.matrix, np.array(scheme.b), np.array(scheme.c)
 
-    def stages(t: float, y: Array) -> tuple[Array, Array]:
+    def stages(t: float, h: float, y: Array) -> tuple[Array, Array]:
         points, slopes = np.empty((len(b), size)), np.empty((len(b), size))
         for i in range(len(b)):
             points[i] = y + h * (a[i, :i] @ slopes[:i])
@@ -212,12 +228,12 @@ def discrete_adjoint(problem: Problem, x: Array, scheme: Tableau, n: int) -> tup
         return points, y + h * (b @ slopes)
 
     states = [y0]
-    for k in range(n):
-        states.append(stages(t0 + k * h, states[-1])[1])
+    for t, h in zip(times[:-1], np.diff(times), strict=True):
+        states.append(stages(t, h, states[-1])[1])
     end = blocks(y0, states[-1], p)
     lam, second, cross = end.l1, end.l11, end.l01
-    for k in reversed(range(n)):
-        t, (points, _) = t0 + k * h, stages(t0 + k * h, states[k])
+    for t, h, y in reversed(list(zip(times[:-1], np.diff(times), states[:-1], strict=True))):
+        points, _ = stages(t, h, y)
         jacobians = derivatives.jac(t + c * h, points, p)
         tangents, slopes = np.empty_like(jacobians), np.empty_like(jacobians)
         for i in range(len(b)):
@@ -235,8 +251,8 @@ def discrete_adjoint(problem: Problem, x: Array, scheme: Tableau, n: int) -> tup
     return end.value, end.l0 + lam, end.l00 + cross + cross.T + second
 
 
-def automatic(problem: Problem, x: Array, n: int, framework: str) -> Check:
-    """Derivatives of `n` equal Dormand-Prince 8 steps by a framework; the Hessian by products from `PROBED` unknowns on."""
+def automatic(problem: Problem, x: Array, times: Array, framework: str) -> Check:
+    """Derivatives of the Dormand-Prince 8 steps between `times`; the Hessian by products from `PROBED` unknowns on."""
     from .backends import backend
 
     b, scheme = backend(framework), tableau("DOP853")
@@ -244,7 +260,7 @@ def automatic(problem: Problem, x: Array, n: int, framework: str) -> Check:
 
     def value(x: Any) -> Any:
         y0, p = problem.unpack(x, params)
-        y1 = integrate_fixed(b, scheme, lambda t, y: f(t, y, p), problem.t_span, y0, n)
+        y1 = integrate_fixed(b, scheme, lambda t, y: f(t, y, p), times, b.asarray(y0))
         return problem.loss(b.xp, y0, y1, p)
 
     z = b.asarray(x)
@@ -255,7 +271,3 @@ def automatic(problem: Problem, x: Array, n: int, framework: str) -> Check:
     products = b.compile(lambda z, m: b.jvp(gradient, z, m))
     grad, columns = (b.to_numpy(a) for a in products(z, b.asarray(probes(x.size))))
     return Check(float(b.to_numpy(b.compile(value)(z))), grad, None, columns)
-
-
-def _square(rows: tuple[tuple[float, ...], ...]) -> list[list[float]]:
-    return [[*row, *[0.0] * (len(rows) - len(row))] for row in rows]

@@ -40,7 +40,9 @@ class Curvature:
         f, r = self.flow.rhs(y1), y1 - x
         j = self.flow.derivatives.jac(0.0, y1, self.flow.problem.params)
         mixed = -2 * f + m.T @ (2 * f + 2 * j.T @ r)
-        return np.block([[self.fixed(x, period), mixed[:, None]], [mixed[None], np.array([[2 * f @ f + 2 * r @ (j @ f)]])]])
+        return np.block(
+            [[self.fixed(x, period), mixed[:, None]], [mixed[None], np.array([[2 * f @ f + 2 * r @ (j @ f)]])]]
+        )
 
     def _prepare(self, period: float):
         problem = replace(self.flow.problem, t_span=(0.0, period), exact=None)

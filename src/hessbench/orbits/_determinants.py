@@ -153,6 +153,8 @@ def _kepler() -> list[Determinant]:
     for t in (0.5, 1.7, 3.1, 5.0):
         det = float(np.linalg.det(blocks(replace(circle, t_span=(0.0, t)))[1]))
         out.append(
-            Determinant(f"circular Kepler orbit, t = {t}", "det dq(t)/dp(0)", det, 8 * (1 - math.cos(t)) - 3 * t * math.sin(t))
+            Determinant(
+                f"circular Kepler orbit, t = {t}", "det dq(t)/dp(0)", det, 8 * (1 - math.cos(t)) - 3 * t * math.sin(t)
+            )
         )
     return out

@@ -65,7 +65,9 @@ def explore(
     """
     directions = interesting(orbit)
     if not (0 <= first < len(directions) and 0 <= second < len(directions)) or first == second:
-        raise InvalidInput(f"Directions {first} and {second}: choose two different ones from 0 to {len(directions) - 1}.")
+        raise InvalidInput(
+            f"Directions {first} and {second}: choose two different ones from 0 to {len(directions) - 1}."
+        )
     if n < 2 or not reach > 0:
         raise InvalidInput(f"`n` is {n} and `reach` {reach}; expected at least 2 points and a positive width.")
     u, v = directions[first], directions[second]
@@ -90,7 +92,10 @@ def explore(
                 counts.append(0)
             counts[number] += 1
             kind[i, j] = number
-    counted = (End(e.number, e.name, e.signature, e.x, e.period, e.defect, e.largest_multiplier, c) for e, c in zip(ends, counts, strict=True))
+    counted = (
+        End(e.number, e.name, e.signature, e.x, e.period, e.defect, e.largest_multiplier, c)
+        for e, c in zip(ends, counts, strict=True)
+    )
     return Map(u, v, s, t, kind, tuple(counted), flow.work.monodromies)
 
 

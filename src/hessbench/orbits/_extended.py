@@ -96,7 +96,10 @@ def end_extended(flow: Flow, x: Array, period, tol: float | None = None) -> Arra
     """y(period) from `x` (N,) in extended precision, for any floating-point type of `x`."""
     p = {k: v.astype(EXTENDED) if np.issubdtype(v.dtype, np.floating) else v for k, v in flow.problem.params.items()}
     y1, count = integrate_extended(
-        lambda t, y: flow.problem.rhs(np, t, y, p), (0.0, period), np.asarray(x, dtype=EXTENDED), tol or extended_tolerance()
+        lambda t, y: flow.problem.rhs(np, t, y, p),
+        (0.0, period),
+        np.asarray(x, dtype=EXTENDED),
+        tol or extended_tolerance(),
     )
     flow.work.extended += count
     return y1
@@ -135,7 +138,7 @@ def round_along(x: Array, period, m: Array, slope: Array, directions: Array, fix
     n = x.size
     jac = np.column_stack([m - np.eye(n), slope])
     z = np.append(np.asarray(x, dtype=EXTENDED), EXTENDED(period))
-    if not directions.size or fixed and float(z[-1]) != z[-1]:
+    if not directions.size or (fixed and float(z[-1]) != z[-1]):
         return z[:-1].astype(float), float(z[-1])
     shifts = np.zeros((directions.shape[0], n + 1))
     shifts[:, : directions.shape[1]] = directions

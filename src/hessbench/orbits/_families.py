@@ -1,6 +1,7 @@
 """Families: one closed orbit followed through a parameter by natural continuation with a secant predictor.
 
-    parameters: "mass" (third mass of the three-body problem), "period" and "energy" (any orbit), "mu" (restricted problem)
+    parameters: "mass" (third mass of the three-body problem), "period" and "energy" (any orbit),
+    "mu" (restricted problem), "frequency-ratio" (two oscillators)
 
 Every member is a Gauss-Newton correction of the previous one at fixed period, or, for "energy", with the conserved quantity
 as one more equation. Fails with the last member that closed, in words.
@@ -20,7 +21,7 @@ from ._search import complement, symmetry_basis
 from ._systems import system_of
 
 HALVINGS = 4  # of a step that does not converge
-PARAMETERS = ("mass", "mu", "period", "energy")
+PARAMETERS = ("mass", "mu", "period", "energy", "frequency-ratio")
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +79,21 @@ def follow(problem: Problem, parameter: str, values: Array, tol: float = 1e-10) 
     return Family(parameter, tuple(members), ended)
 
 
-def _advance(at, parameter: str, last: tuple[Member, Member], value: float, tol: float, halvings: int) -> tuple[Member, Member]:
+def own_value(problem: Problem, parameter: str) -> float:
+    """The parameter's value for the orbit through `y0`. Raises `InvalidInput` where it has none."""
+    _setting(problem, parameter)
+    energy = system_of(problem).energy
+    if parameter == "energy" and energy is not None:
+        return float(energy(problem.y0))
+    if parameter == "frequency-ratio":
+        return float(problem.params["omega"][1] / problem.params["omega"][0])
+    return float({"mass": lambda: problem.params["masses"][2], "mu": lambda: problem.params["mu"],
+                  "period": lambda: problem.t_span[1] - problem.t_span[0]}[parameter]())  # fmt: skip
+
+
+def _advance(
+    at, parameter: str, last: tuple[Member, Member], value: float, tol: float, halvings: int
+) -> tuple[Member, Member]:
     """From the last two members to the one at `value`, in smaller steps if need be; the last two then."""
     a, b = last
     share = 0.0 if a.value == b.value else (value - b.value) / (b.value - a.value)
@@ -99,6 +114,9 @@ def _setting(problem: Problem, parameter: str):
         return lambda v: replace(problem, params={"masses": np.append(problem.params["masses"][:2], v)})
     if parameter == "mu" and problem.name == "restricted-three-body":
         return lambda v: replace(problem, params={"mu": float(v)})
+    if parameter == "frequency-ratio" and problem.name == "harmonic-oscillator" and problem.dim == 4:
+        first = float(problem.params["omega"][0])
+        return lambda v: replace(problem, params={"omega": np.array([first, v * first])})
     if parameter in ("period", "energy"):
         if parameter == "energy" and system_of(problem).energy is None:
             raise InvalidInput(f"problem {problem.name!r} has no known energy; use `parameter='period'`.")

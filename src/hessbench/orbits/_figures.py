@@ -15,8 +15,17 @@ from ._physics import positions, sample
 if TYPE_CHECKING:
     from ._explore import Map
     from ._families import Family
+    from ._find import ClosedOrbit
 
-BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#666666"
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#CC79A7",
+    "#56B4E9",
+    "#666666",
+)
 COLOURS = (BLUE, ORANGE, GREEN)
 STYLE = {
     "font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.7, "lines.linewidth": 1.3,
@@ -64,7 +73,33 @@ def draw_orbit(ax: Any, problem: Problem, x: Array, period: float, bodies: int, 
     return q
 
 
-def overlay(eight: tuple[Problem, Array, float], simo: tuple[Problem, Array, float], eigenvalues: dict[str, Array], folder: Path) -> list[Path]:
+def analysed(orbit: ClosedOrbit, folder: Path, name: str) -> list[Path]:
+    """The orbit in its plane, the spectrum of its Hessian, and its Floquet multipliers against the unit circle."""
+    from ._systems import system_of
+
+    plt, system = pyplot(), system_of(orbit.problem)
+    figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.1))
+    if system.bodies:
+        draw_orbit(axes[0], orbit.problem, orbit.x, orbit.period, system.bodies, system.dim)
+        axes[0].legend(fontsize=7)
+    axes[0].set_title(f"{name}: projection to (x, y)" if system.dim == 3 else name, fontsize=9)
+    spectrum(axes[1], {"eigenvalues": orbit.eigenvalues})
+    angle = np.linspace(0, 2 * np.pi, 200)
+    ax, values = axes[2], orbit.spectrum.nontrivial
+    ax.plot(np.cos(angle), np.sin(angle), color=GREY, lw=0.8, label="unit circle")
+    inside = np.abs(values) < 10
+    ax.plot(values.real[inside], values.imag[inside], "o", color=BLUE, ms=5, label="Floquet multipliers")
+    ax.set(xlabel="real part", ylabel="imaginary part")
+    left_out = int(np.sum(~inside))
+    ax.set_title("multipliers" + (f" ({left_out} beyond modulus 10)" if left_out else ""), fontsize=9)
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.legend(fontsize=7, loc="center")
+    return save(figure, folder, f"orbit-{name}")
+
+
+def overlay(
+    eight: tuple[Problem, Array, float], simo: tuple[Problem, Array, float], eigenvalues: dict[str, Array], folder: Path
+) -> list[Path]:
     """Figure-8 and distorted orbit of three bodies, the difference magnified, and both spectra."""
     plt = pyplot()
     figure, axes = plt.subplots(2, 2, figsize=(7.6, 5.6))
@@ -73,7 +108,13 @@ def overlay(eight: tuple[Problem, Array, float], simo: tuple[Problem, Array, flo
     for ax, zoom in ((axes[0, 0], False), (axes[0, 1], True)):
         ax.plot(*np.vstack([q8[:, 0], q8[:1, 0]]).T, color=GREY, lw=2.2, alpha=0.5, label="figure-8 (one curve)")
         for k in range(3):
-            ax.plot(*np.vstack([qs[:, k], qs[:1, k]]).T, color=COLOURS[k], lw=0.9, ls=("-", "--", "-.")[k], label=f"distorted, body {k + 1}")
+            ax.plot(
+                *np.vstack([qs[:, k], qs[:1, k]]).T,
+                color=COLOURS[k],
+                lw=0.9,
+                ls=("-", "--", "-.")[k],
+                label=f"distorted, body {k + 1}",
+            )
         label_plane(ax)
         if zoom:
             far = q8[np.argmax(q8[:, 0, 0]), 0]
@@ -101,7 +142,15 @@ def spectrum(ax: Any, eigenvalues: dict[str, Array], floor: float = 1e-12) -> No
         places = np.arange(len(values)) + 1 + 0.2 * k
         ax.semilogy(places, np.maximum(values, floor), markers[k], color=colours[k], ms=4.5, label=name)
     ax.axhline(floor, color=GREY, lw=0.6, ls=":")
-    ax.text(0.98, floor * 2.5, "null: below $10^{-12}$", fontsize=7, color=GREY, ha="right", transform=ax.get_yaxis_transform())
+    ax.text(
+        0.98,
+        floor * 2.5,
+        "null: below $10^{-12}$",
+        fontsize=7,
+        color=GREY,
+        ha="right",
+        transform=ax.get_yaxis_transform(),
+    )
     ax.set(xlabel="number of the eigenvalue", ylabel="eigenvalue of $H$")
     ax.set_title("Hessian of non-closure", fontsize=9)
     ax.legend(fontsize=7, loc="upper left")

@@ -22,7 +22,16 @@ from .._problem import Problem
 from ._analyse import Direction, Spectrum, analyse_spectrum
 from ._extended import end_extended, monodromy_extended, round_along
 from ._flow import Collision, Flow, Work
-from ._search import Outcome, by_bfgs, by_gauss_newton, by_newton, by_shooting, closure_jacobian, free_directions, step_of
+from ._search import (
+    Outcome,
+    by_bfgs,
+    by_gauss_newton,
+    by_newton,
+    by_shooting,
+    closure_jacobian,
+    free_directions,
+    step_of,
+)
 
 METHODS = ("gauss-newton", "bfgs", "newton")
 Method = Literal["gauss-newton", "bfgs", "newton"]
@@ -112,7 +121,9 @@ def find_closed_orbit(
     IntegrationError : if the orbit from `x0` cannot be integrated for another reason, or with `raise_on_failure`
     """
     if not isinstance(problem, Problem):
-        raise InvalidInput(f"`problem` is {type(problem).__name__}; expected a `Problem` (see `hessbench.problem(name)`).")
+        raise InvalidInput(
+            f"`problem` is {type(problem).__name__}; expected a `Problem` (see `hessbench.problem(name)`)."
+        )
     if method not in METHODS:
         raise InvalidInput(f"`method` is {method!r}; choose one of {', '.join(METHODS)}.")
     if period not in ("free", "fixed"):
@@ -121,7 +132,9 @@ def find_closed_orbit(
         raise InvalidInput(f"`tol` is {tol!r}; expected a closure between 0 and 1, such as 1e-12.")
     t0, t1 = problem.t_span
     if t1 <= t0:
-        raise InvalidInput(f"problem {problem.name!r}: `t_span` is {problem.t_span}; a closed orbit is searched forward.")
+        raise InvalidInput(
+            f"problem {problem.name!r}: `t_span` is {problem.t_span}; a closed orbit is searched forward."
+        )
     problem = replace(problem, wrt=("y0",), t_span=(0.0, t1 - t0))
     x, length, fixed = problem.check_x(x0), t1 - t0, period == "fixed"
     flow = Flow(problem, rtol=1e-13)

@@ -67,7 +67,9 @@ class Flow:
 
     def __post_init__(self) -> None:
         if not self.problem.autonomous:
-            raise InvalidInput(f"problem {self.problem.name!r} depends on time; closed orbits are those of an autonomous one.")
+            raise InvalidInput(
+                f"problem {self.problem.name!r} depends on time; closed orbits are those of an autonomous one."
+            )
         if self.problem.wrt != ("y0",):
             self.problem = replace(self.problem, wrt=("y0",))
         derivatives = derivatives_of(self.problem)
@@ -86,7 +88,11 @@ class Flow:
 
     def path(self, x: Array, period: float) -> Trajectory:
         """Steps, stages and end state from `x` (N,) over `period`; raises `Collision` or `IntegrationError`."""
-        ivp, last, p = IVP("DOP853", self.rtol, self.rtol * COARSE_ATOL, self.max_steps, dim=x.size), [x], self.problem.params
+        ivp, last, p = (
+            IVP("DOP853", self.rtol, self.rtol * COARSE_ATOL, self.max_steps, dim=x.size),
+            [x],
+            self.problem.params,
+        )
 
         def f(t: float, y: Array) -> Array:
             last[0] = y
@@ -149,7 +155,9 @@ class Flow:
         k, i, e = np.unravel_index(int(np.argmin(closest)), closest.shape)
         if closest[k, i, e] < TOO_CLOSE:
             when = path.t[k] + pair("DOP853").c[i] * path.h[k]
-            raise Collision(float(when), float(closest[k, i, e]), self.system.pairs[e], "what follows cannot be computed")
+            raise Collision(
+                float(when), float(closest[k, i, e]), self.system.pairs[e], "what follows cannot be computed"
+            )
 
     def _explain(self, error: IntegrationError, y: Array) -> None:
         """Turn a failed solve into `Collision` where two bodies are near one another."""
@@ -159,7 +167,9 @@ class Flow:
         e = int(np.argmin(distances))
         if distances[e] < 1e-2:
             when = float(str(error).partition("t = ")[2].split()[0])
-            raise Collision(when, float(distances[e]), self.system.pairs[e], "the steps became too small or too many") from error
+            raise Collision(
+                when, float(distances[e]), self.system.pairs[e], "the steps became too small or too many"
+            ) from error
 
 
 def _no_jacobian(t: Array, y: Array) -> Array:

@@ -52,14 +52,29 @@ def draw_oscillator(page: Page, folder: Path, omega: tuple[float, ...] = (1.0, 1
     plt = pyplot()
     figure, (ax, low) = plt.subplots(2, 1, figsize=(6.2, 4.8), height_ratios=(2.2, 1), sharex=True)
     fine = np.linspace(0.05, 4 * np.pi, 800)
-    curves = np.array([np.linalg.eigvalsh(build("harmonic-oscillator", d=len(omega), omega=list(omega), t=float(t)).exact(np.ones(2 * len(omega)))[2]) for t in fine])
+    curves = np.array(
+        [
+            np.linalg.eigvalsh(
+                build("harmonic-oscillator", d=len(omega), omega=list(omega), t=float(t)).exact(
+                    np.ones(2 * len(omega))
+                )[2]
+            )
+            for t in fine
+        ]
+    )
     ax.plot(fine / np.pi, curves, color=GREY, lw=0.9)
     ax.plot(page.at / np.pi, page.computed, ".", color=BLUE, ms=4)
     ax.plot([], [], color=GREY, label="closed form")
     ax.plot([], [], ".", color=BLUE, label="computed")
     for k, w in enumerate(omega):
         for j, at in enumerate(np.arange(2, 4.01 * w, 2) / w):
-            ax.axvline(at, color=(ORANGE, RED)[k % 2], lw=0.8, ls=("--", ":")[k % 2], label=f"resonance of w = {w}" if j == 0 else None)
+            ax.axvline(
+                at,
+                color=(ORANGE, RED)[k % 2],
+                lw=0.8,
+                ls=("--", ":")[k % 2],
+                label=f"resonance of w = {w}" if j == 0 else None,
+            )
     ax.set(ylabel="eigenvalues of $H$")
     ax.legend(fontsize=7, ncol=2, loc="upper right")
     low.semilogy(page.at / np.pi, np.maximum(page.error, 1e-17), ".", color=BLUE, ms=4)
@@ -73,8 +88,17 @@ def draw_kepler(page: Page, folder: Path) -> list[Path]:
     figure, ax = plt.subplots(figsize=(5.6, 3.6))
     ax.loglog(page.at, page.exact[:, -1], color=GREY, label="closed form, $\\propto n^2$")
     ax.loglog(page.at, page.computed[:, -1], "o", color=BLUE, ms=5, label="computed")
-    ax.loglog(page.at, np.maximum(page.computed[:, -2], 1e-30), "^", color=ORANGE, ms=4, label="largest of the three null ones")
-    ax.set(xlabel="number of periods n", ylabel="eigenvalue of $H$", xticks=page.at, xticklabels=[str(k) for k in page.at])
+    ax.loglog(
+        page.at,
+        np.maximum(page.computed[:, -2], 1e-30),
+        "^",
+        color=ORANGE,
+        ms=4,
+        label="largest of the three null ones",
+    )
+    ax.set(
+        xlabel="number of periods n", ylabel="eigenvalue of $H$", xticks=page.at, xticklabels=[str(k) for k in page.at]
+    )
     ax.minorticks_off()
     ax.legend(fontsize=7)
     return save(figure, folder, "kepler")

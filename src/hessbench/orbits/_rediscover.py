@@ -88,7 +88,9 @@ def walk(soft: Soft, step: float = 0.016, direction: str = "v5", method: str = "
     return _arrived(problem, outcome, closure, start, (direction, step, method), search, flow.work - search, began)
 
 
-def _arrived(problem: Problem, outcome: Outcome, closure, start, how, search: Work, polish: Work, began: float) -> Arrival:
+def _arrived(
+    problem: Problem, outcome: Outcome, closure, start, how, search: Work, polish: Work, began: float
+) -> Arrival:
     direction, step, method = how
     x, period = outcome.x, outcome.period
     orbit = ClosedOrbit(

@@ -185,7 +185,13 @@ def by_bfgs(flow: Flow, x: Array, period: float, fixed: bool, most: int, gtol: f
         return value, grad if fixed else np.append(grad, by_period)
 
     flow.path(x, period)  # a collision on the way from the start is an error, not a large value
-    out = minimize(both, x if fixed else np.append(x, period), jac=True, method="BFGS", options={"gtol": gtol, "maxiter": 20 * most})
+    out = minimize(
+        both,
+        x if fixed else np.append(x, period),
+        jac=True,
+        method="BFGS",
+        options={"gtol": gtol, "maxiter": 20 * most},
+    )
     return _ended(flow, out, x, period, fixed)
 
 
@@ -210,7 +216,12 @@ def by_newton(flow: Flow, x: Array, period: float, fixed: bool, most: int) -> Ou
     flow.path(x, period)
     options = {"initial_trust_radius": 0.05, "max_trust_radius": 0.5, "gtol": 1e-9, "maxiter": most}
     out = minimize(
-        value_and_gradient, x if fixed else np.append(x, period), jac=True, hess=hessian, method="trust-exact", options=options
+        value_and_gradient,
+        x if fixed else np.append(x, period),
+        jac=True,
+        hess=hessian,
+        method="trust-exact",
+        options=options,
     )
     return _ended(flow, out, x, period, fixed)
 

@@ -91,10 +91,15 @@ def _three_body(problem: Problem) -> System:
         return float(weights @ y[half:] ** 2) / 2
 
     def translations(y: Array) -> Named:
-        return {f"translation {a}": np.append(np.tile(e, 3), np.zeros(half)) for a, e in zip(axes(dim), np.eye(dim), strict=True)}
+        return {
+            f"translation {a}": np.append(np.tile(e, 3), np.zeros(half))
+            for a, e in zip(axes(dim), np.eye(dim), strict=True)
+        }
 
     def boosts(y: Array) -> Named:
-        return {f"boost {a}": np.append(np.zeros(half), np.tile(e, 3)) for a, e in zip(axes(dim), np.eye(dim), strict=True)}
+        return {
+            f"boost {a}": np.append(np.zeros(half), np.tile(e, 3)) for a, e in zip(axes(dim), np.eye(dim), strict=True)
+        }
 
     def symmetries(y: Array) -> Named:
         shift = problem.rhs(np, 0.0, y, problem.params)
@@ -106,7 +111,9 @@ def _three_body(problem: Problem) -> System:
 
     def angular_momentum(y: Array) -> Array:
         q, v = y.reshape(2, 3, dim)
-        return np.atleast_1d(m @ np.cross(q, v)) if dim == 3 else np.array([m @ (q[:, 0] * v[:, 1] - q[:, 1] * v[:, 0])])
+        return (
+            np.atleast_1d(m @ np.cross(q, v)) if dim == 3 else np.array([m @ (q[:, 0] * v[:, 1] - q[:, 1] * v[:, 0])])
+        )
 
     return System(
         bodies=3,
