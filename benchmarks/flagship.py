@@ -35,10 +35,16 @@ RACES = {
     "figure-8 1e-12 heyoka": Race("three-body", (), "DOP853", 1e-12, "heyoka", 1 / 8),
     "sir 1e-10 heyoka": Race("sir", (), "DOP853", 1e-10, "heyoka", 1.0),
     "random-quadratic 10 jax one-pass": Race("random-quadratic", (("n", 10),), "RK45", 3e-6, "jax-one-pass", 1.0),
-    "random-quadratic 100 hand-adjoint": Race("random-quadratic", (("n", 100),), "RK45", 3e-6, "hand-adjoint", 1 / 3, 1e-5),
-    "random-quadratic 150 hand-adjoint": Race("random-quadratic", (("n", 150),), "RK45", 3e-6, "hand-adjoint", 1 / 3, 1e-5),
+    "random-quadratic 100 hand-adjoint": Race(
+        "random-quadratic", (("n", 100),), "RK45", 3e-6, "hand-adjoint", 1 / 3, 1e-5
+    ),
+    "random-quadratic 150 hand-adjoint": Race(
+        "random-quadratic", (("n", 150),), "RK45", 3e-6, "hand-adjoint", 1 / 3, 1e-5
+    ),
     "brusselator 64 hand-adjoint": Race("brusselator", (("n", 64),), "DOP853", 1e-8, "hand-adjoint", 1 / 3),
-    "brusselator 200 dense form": Race("brusselator", (("n", 200),), "DOP853", 1e-8, "discrete-adjoint/numpy", 1 / 3, 1e-7),
+    "brusselator 200 dense form": Race(
+        "brusselator", (("n", 200),), "DOP853", 1e-8, "discrete-adjoint/numpy", 1 / 3, 1e-7
+    ),
 }
 
 
@@ -112,7 +118,9 @@ def heyoka_hessian(problem, tol):
     y = np.empty(n, dtype=object)
     y[:] = names
     field = problem.rhs(_Heyoka(hy), hy.time, y, problem.params)
-    system = [(v, f if isinstance(f, hy.expression) else hy.expression(float(f))) for v, f in zip(names, field, strict=True)]
+    system = [
+        (v, f if isinstance(f, hy.expression) else hy.expression(float(f))) for v, f in zip(names, field, strict=True)
+    ]
     variational = hy.var_ode_sys(system, hy.var_args.vars, order=2)
     stepper = hy.taylor_adaptive(variational, [0.0] * n, tol=tol, compact_mode=True)
     start, first, second = np.array(stepper.state), stepper.get_vslice(order=1), stepper.get_vslice(order=2)
@@ -175,7 +183,9 @@ def jax_one_pass(problem, rtol, method):
                 new = y + way * h * sum(w * k for w, k in zip(a[i], ks, strict=False) if w)
                 ks.append(g(t + c[i] * way * h, new))
             scale = rtol + rtol * jnp.maximum(jnp.abs(y), jnp.abs(new))
-            e = [jnp.mean((sum(w * k for w, k in zip(row, ks, strict=True) if w) / scale) ** 2) for row in scheme.errors]
+            e = [
+                jnp.mean((sum(w * k for w, k in zip(row, ks, strict=True) if w) / scale) ** 2) for row in scheme.errors
+            ]
             error = h * (jnp.sqrt(e[0]) if len(e) == 1 else e[0] / jnp.sqrt(e[0] + 0.01 * e[1] + 1e-300)) + 1e-30
             ok = error < 1
             grown = h * jnp.clip(0.9 * error**scheme.exponent, 0.2, 10.0)

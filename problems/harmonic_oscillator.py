@@ -21,7 +21,7 @@ from hessbench import Derivatives, InvalidInput, Problem, non_closure
 
 def rhs(xp, t, y, p):
     d = y.shape[0] // 2
-    return xp.concatenate([y[d:], -p["omega"] ** 2 * y[:d]])
+    return xp.concatenate([y[d:], -(p["omega"] ** 2) * y[:d]])
 
 
 def loss(xp, y0, y1, p):

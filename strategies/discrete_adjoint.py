@@ -1,7 +1,7 @@
 """Second-order discrete adjoint: the exact Hessian of what an explicit Runge-Kutta integrator computes, steps frozen.
 
-    V_i = dY_i/dy0,   q_i = the multiplier of stage i,   Phi = dy1/dy0,
-    Hessian = l_00 + l_01 Phi + (l_01 Phi)^T + Phi^T l_11 Phi + sum over steps and stages of V_i^T [q_i . F_,yy(Y_i)] V_i
+V_i = dY_i/dy0,   q_i = the multiplier of stage i,   Phi = dy1/dy0,
+Hessian = l_00 + l_01 Phi + (l_01 Phi)^T + Phi^T l_11 Phi + sum over steps and stages of V_i^T [q_i . F_,yy(Y_i)] V_i
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Every operator of every backend, against closed forms on one small function.
 
-    f(x) = (x0 x1, x0 sin x2, x1^2)        g(x) = x0^2 x1 + sin x2
+f(x) = (x0 x1, x0 sin x2, x1^2)        g(x) = x0^2 x1 + sin x2
 """
 
 import subprocess

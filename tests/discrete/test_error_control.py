@@ -35,7 +35,10 @@ def test_without_a_tangent_in_the_error_norm_the_brusselator_fails():
 @pytest.mark.parametrize("probes", [1, 2])
 def test_more_tangents_keep_the_tolerance(probes):
     problem = case("generic-cubic")
-    assert error(run(problem, problem.perturbed, 1e-8, form="numpy", probes=probes).hess, reference("generic-cubic")) < 1e-7
+    assert (
+        error(run(problem, problem.perturbed, 1e-8, form="numpy", probes=probes).hess, reference("generic-cubic"))
+        < 1e-7
+    )
 
 
 @needs_compiler
@@ -52,6 +55,8 @@ def test_without_noise_on_the_tangents_a_stiff_brusselator_loses_digits(monkeypa
 
 def test_a_solve_that_blows_up_says_where():
     problem = hessbench.problem("sir")
-    problem = hessbench.Problem("blow-up", lambda xp, t, y, p: y * y, problem.loss, (0.0, 3.0), [1.0], params={"target": 0.0})
+    problem = hessbench.Problem(
+        "blow-up", lambda xp, t, y, p: y * y, problem.loss, (0.0, 3.0), [1.0], params={"target": 0.0}
+    )
     with pytest.raises(hessbench.IntegrationError, match="step"):
         run(problem)

@@ -54,7 +54,9 @@ def by_jax(problem, x, method, path):
     return np.asarray(jax.grad(loss)(x)), np.asarray(jax.hessian(loss)(x))
 
 
-@pytest.mark.parametrize(("name", "method"), [("generic-cubic", "DOP853"), ("three-body", "RK45"), ("driven-pendulum", "RK45")])
+@pytest.mark.parametrize(
+    ("name", "method"), [("generic-cubic", "DOP853"), ("three-body", "RK45"), ("driven-pendulum", "RK45")]
+)
 def test_numpy_form_is_the_exact_hessian_of_its_own_steps(name, method):
     problem = case(name)
     path, (grad, hess) = frozen_steps(problem, problem.perturbed, method)

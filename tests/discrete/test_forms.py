@@ -87,7 +87,13 @@ def test_the_gate_works_without_derivatives_written_by_hand(monkeypatch):
     monkeypatch.setattr(_forms, "derivatives_of", lambda problem: None)
     problem = hessbench.problem("kepler")
     problem = hessbench.Problem(
-        "own-kepler", problem.rhs, problem.loss, problem.t_span, problem.y0, problem.params, loss_blocks=problem.loss_blocks
+        "own-kepler",
+        problem.rhs,
+        problem.loss,
+        problem.t_span,
+        problem.y0,
+        problem.params,
+        loss_blocks=problem.loss_blocks,
     )
     result = run(problem)
     assert "compiled form" in result.note

@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from hessbench.report import load
 
 from hessbench import InvalidInput
+from hessbench.report import load
 
 NAN = float("nan")
 PARAMS = [["'three-body(start=figure-8)'"], ["'a@numpy'", "'b@jax'"], ["1e-06", "1e-10"]]

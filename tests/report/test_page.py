@@ -5,9 +5,9 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
-from hessbench.report import build, export, load, readme_figure, write_figures
 
 from hessbench import InvalidInput
+from hessbench.report import build, export, load, readme_figure, write_figures
 
 
 class Reader(HTMLParser):

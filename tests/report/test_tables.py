@@ -1,11 +1,11 @@
 """Ranking, Pareto front, outcomes, and the words made of them."""
 
 import pytest
+
+from hessbench import InvalidInput
 from hessbench.report import latest, load, outcomes, pareto, ranking
 from hessbench.report.tables import slowdowns
 from hessbench.report.words import answer, count, error, listed, mib, seconds, verdict
-
-from hessbench import InvalidInput
 
 FIGURE_8 = "three-body(start=figure-8)"
 

@@ -12,7 +12,11 @@ from .._errors import Unavailable
 from . import app
 
 TOOLS = {
-    "tcd": ("hessbench.tcd.cli", "lark", "Check, run and derive programs in the tensor-calculus-dependencies language."),
+    "tcd": (
+        "hessbench.tcd.cli",
+        "lark",
+        "Check, run and derive programs in the tensor-calculus-dependencies language.",
+    ),
     "orbit": ("hessbench.orbits.cli", "matplotlib", "Find and analyse closed orbits; rediscover Simó's figure-8."),
 }
 

@@ -104,7 +104,9 @@ class Backend(ABC):
         compiled, asarray, to_numpy = self.compile(f), self.asarray, self.to_numpy
         return lambda *args: to_numpy(compiled(*map(asarray, args[:-1]), args[-1]))
 
-    def field(self, f: Callable[..., Any], p: Mapping[str, Any], t: float, *like: np.ndarray) -> Callable[..., np.ndarray]:
+    def field(
+        self, f: Callable[..., Any], p: Mapping[str, Any], t: float, *like: np.ndarray
+    ) -> Callable[..., np.ndarray]:
         """`f(t, *arrays, p)` as a function `field(t, *arrays)` of NumPy arrays, for `IVP.solve`, with `p` bound.
 
         Compiled at once, for arrays of the shapes of `like`; evaluated at `t` and `like` to do so.

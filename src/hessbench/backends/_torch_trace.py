@@ -37,7 +37,9 @@ def _trace(f: Callable[..., Any], flat: list[torch.Tensor], form: Any) -> tuple[
 
     with torch.no_grad(), warnings.catch_warnings():
         graph = make_fx(flat_f)(*flat)
-        warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)  # it is in maintenance, and nothing is as fast
+        warnings.filterwarnings(
+            "ignore", "`torch.jit", DeprecationWarning
+        )  # it is in maintenance, and nothing is as fast
         warnings.filterwarnings("ignore", category=TracerWarning)  # of constants in the graph
         script = torch.jit.freeze(torch.jit.trace(graph.eval(), tuple(flat), check_trace=False))
         for _ in range(3):  # the first runs are spent on optimising the graph

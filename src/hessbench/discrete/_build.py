@@ -88,7 +88,9 @@ def _compile(source: str, path: Path) -> None:
         code.write_text(source)
         said = ""
         for native in (["-march=native"], ["-mcpu=native"], []):
-            done = subprocess.run([command, *FLAGS, *native, str(code), "-o", str(out), "-lm"], capture_output=True, text=True)
+            done = subprocess.run(
+                [command, *FLAGS, *native, str(code), "-o", str(out), "-lm"], capture_output=True, text=True
+            )
             if done.returncode == 0:
                 os.replace(out, path)  # atomic: a second process sees the whole library or none
                 return

@@ -65,7 +65,11 @@ class Compiled:
         self.segment = max(1, round(CACHE_BYTES / (8 * k.stages * (entries + k.m)) / k.granule)) * k.granule
         self.padded = -(-k.n // k.width) * k.width
         self.per_step = 8 * k.stages * (k.m + (not k.autonomous))
-        self.fixed, self.info, self.work = Buffer(k.fixed), Buffer(6), Buffer((self.segment * k.stages + k.width) * entries)
+        self.fixed, self.info, self.work = (
+            Buffer(k.fixed),
+            Buffer(6),
+            Buffer((self.segment * k.stages + k.width) * entries),
+        )
         self.kicks = Buffer(KICK_ROWS * probes * k.n)
         self.kicks.array[:] = kicks(k.n, probes).ravel()
         self.state = Buffer((1 + probes) * k.n)

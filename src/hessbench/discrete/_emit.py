@@ -31,7 +31,9 @@ class Table:
         """The function `prepare(P, C)`."""
         writer = Writer(lambda node: literal(node.value), False, prepare=True)
         body = writer.body(list(self.slots), [f"C[{slot}]" for slot in self.slots.values()])
-        return f"__attribute__((optimize(\"O0\"))) void prepare(const double *restrict P, double *restrict C) {{\n{body}}}\n"
+        return (
+            f'__attribute__((optimize("O0"))) void prepare(const double *restrict P, double *restrict C) {{\n{body}}}\n'
+        )
 
 
 def literal(value: float | None) -> str:
@@ -47,7 +49,12 @@ class Writer:
     """Writes the body of one function. `fixed(node)` names what depends on parameters alone, unless it is to `prepare` it."""
 
     def __init__(self, fixed: Callable[[Node], str], vector: bool, prepare: bool = False) -> None:
-        self.prepare, self.fixed, self.type, self.prefix = prepare, fixed, "vd" if vector else "double", "v" if vector else ""
+        self.prepare, self.fixed, self.type, self.prefix = (
+            prepare,
+            fixed,
+            "vd" if vector else "double",
+            "v" if vector else "",
+        )
         self.names: dict[Node, str] = {}
         self.powers: dict[tuple[Node, float], str] = {}
         self.lines: list[str] = []
@@ -78,7 +85,9 @@ class Writer:
     def statement(self, node: Node) -> str:
         op, args = node.op, node.args
         if op == "leaf":
-            return self.define({"x": "X[{}]", "w": "X[{}]", "s": "L[{}]", "t": "t", "p": "P[{}]"}[args[0]].format(args[1]))
+            return self.define(
+                {"x": "X[{}]", "w": "X[{}]", "s": "L[{}]", "t": "t", "p": "P[{}]"}[args[0]].format(args[1])
+            )
         if op == "lin":
             return self.define(self.spread(self.sum(node)))
         if op in ("mul", "fixed_mul"):

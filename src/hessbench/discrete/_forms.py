@@ -106,10 +106,14 @@ def _compiled(problem: Problem, ivp: IVP, options: Options, scheme: Pair) -> Run
 def _numpy(problem: Problem, ivp: IVP, options: Options, scheme: Pair, notice: str) -> Run:
     derivatives = derivatives_of(problem)
     if derivatives is None:
-        raise Unavailable(f"problem {problem.name!r} has no derivatives, and no framework that is installed can derive them.")
+        raise Unavailable(
+            f"problem {problem.name!r} has no derivatives, and no framework that is installed can derive them."
+        )
     blocks, blocks_source = loss_blocks(problem)
     n, s, first = problem.dim, scheme.stages, derivatives.jac_sparsity
-    sparse = derivatives.sparse and options.form in ("auto", "sparse") and (n >= SPARSE_FROM or options.form == "sparse")
+    sparse = (
+        derivatives.sparse and options.form in ("auto", "sparse") and (n >= SPARSE_FROM or options.form == "sparse")
+    )
     name = "sparse matrix-adjoint form" if sparse else "NumPy form"
     note = f"{name}, derivatives {derivatives.source}, loss blocks {blocks_source}{notice}"
     most_kept = options.memory / (8.0 * s * (n + len(first.rows) if sparse and first else 4 * n * n))

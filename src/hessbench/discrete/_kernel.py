@@ -54,7 +54,9 @@ class Expressions:
         rows = forward(traced.outputs, {x[k]: {k: one} for k in range(m)})
         self.jacobian, self.jacobian_nodes = _entries(rows)
         bar = gradient(traced.outputs, [g.leaf("s", k) for k in range(m)], x)
-        self.contraction, self.contraction_nodes = _entries(_symmetric(forward(bar, {x[k]: {k: one} for k in range(m)})))
+        self.contraction, self.contraction_nodes = _entries(
+            _symmetric(forward(bar, {x[k]: {k: one} for k in range(m)}))
+        )
         self.slopes = [*traced.outputs, *(d for r in range(1, probes + 1) for d in self._tangent(rows, x, r))]
         everything = [*traced.outputs, *self.jacobian_nodes, *self.contraction_nodes]
         self.autonomous = not any(n.op == "leaf" and n.args[0] == "t" for n in reachable(everything))
@@ -106,7 +108,9 @@ def generate(traced: Traced, pair: Pair, probes: int, width: int, sparse: bool |
         sweep = sparse_backward(weights, n, jacobian, contraction)
     else:
         rows = -(-n // width)
-        products = matrix_times("times_jacobian", jacobian, m, rows) + matrix_times("times_contraction", contraction, m, rows)
+        products = matrix_times("times_jacobian", jacobian, m, rows) + matrix_times(
+            "times_contraction", contraction, m, rows
+        )
         sweep = weights.tangents() + products + accumulation(n, width) + BACKWARD
     source = "\n".join([
         f"#define VW {width}\n#define N {n}\n#define M {m}\n#define S {s}\n#define TANGENTS {probes}",

@@ -26,7 +26,11 @@ from .._ivp import IVP
 from ._tableau import Pair
 
 SEED = 20230125  # of the probes; any fixed number will do
-KICK, KICK_EVERY, KICK_ROWS = 1.0, 4, 16  # size in units of the tolerance, steps between kicks, number of different ones
+KICK, KICK_EVERY, KICK_ROWS = (
+    1.0,
+    4,
+    16,
+)  # size in units of the tolerance, steps between kicks, number of different ones
 SAFETY, SHRINK, GROW = 0.9, 0.2, 10.0
 
 

@@ -145,9 +145,7 @@ def matrix_times(name: str, entries: list[tuple[int, int]], m: int, vectors: int
 
 def loop(entries: list[tuple[int, int]], line: str) -> str:
     rows, cols = (", ".join(str(entry[k]) for entry in entries) for k in (0, 1))
-    return (
-        f"  static const int ROW[] = {{{rows}}}, COL[] = {{{cols}}};\n  for (int e = 0; e < {len(entries)}; e++) {line}\n"
-    )
+    return f"  static const int ROW[] = {{{rows}}}, COL[] = {{{cols}}};\n  for (int e = 0; e < {len(entries)}; e++) {line}\n"
 
 
 def accumulation(n: int, width: int) -> str:
@@ -173,7 +171,9 @@ def accumulation(n: int, width: int) -> str:
 
 def plus(factor: str, weights: Array, name: str) -> str:
     """` + factor * (w_0 name_0 + ...)` over the weights that are not zero; nothing if there is none."""
-    terms = [name.format(j) if w == 1 else f"{literal(float(w))} * {name.format(j)}" for j, w in enumerate(weights) if w]
+    terms = [
+        name.format(j) if w == 1 else f"{literal(float(w))} * {name.format(j)}" for j, w in enumerate(weights) if w
+    ]
     if not terms:
         return ""
     inner = " + ".join(terms)

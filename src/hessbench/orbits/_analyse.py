@@ -79,7 +79,7 @@ def analyse_spectrum(problem: Problem, x: Array, period: float, m: Array) -> Spe
 
 
 def symplecticity(canonical: Array, m: Array) -> float:
-    """`max |M^T W M - W| / max |M|^2` with the symplectic form `W` of the coordinates that `canonical` (N, N) makes canonical."""
+    """`max |M^T W M - W| / max |M|^2`, `W` the symplectic form of the coordinates that `canonical` (N, N) makes canonical."""
     half, zero = m.shape[0] // 2, np.zeros((m.shape[0] // 2,) * 2)
     w = canonical.T @ np.block([[zero, np.eye(half)], [-np.eye(half), zero]]) @ canonical
     return float(np.max(np.abs(m.T @ w @ m - w)) / max(1.0, np.max(np.abs(m))) ** 2)
@@ -88,10 +88,7 @@ def symplecticity(canonical: Array, m: Array) -> float:
 def reduced_multipliers(m: Array, symmetries: list[Array], gradients: list[Array]) -> Array:
     """Eigenvalues of `m` (N, N) on the quotient described above; those of symmetry are left out."""
     s, c = _orthonormal(symmetries, m.shape[0]), _orthonormal(gradients, m.shape[0])
-    if c.shape[1]:
-        inside = _intersection(s, c)
-    else:
-        inside = s
+    inside = _intersection(s, c) if c.shape[1] else s
     block = np.linalg.svd(np.hstack([inside, c]), full_matrices=True)[0]
     rank = np.linalg.matrix_rank(np.hstack([inside, c]), tol=1e-7)
     rest = block[:, rank:]

@@ -6,7 +6,7 @@ nontrivial Floquet multipliers (by trace and trace of squares) and, for equal ma
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -57,7 +57,7 @@ def interesting(orbit: ClosedOrbit) -> list[Direction]:
 
 
 def explore(
-    orbit: ClosedOrbit, reach: float = 0.08, n: int = 7, first: int = 0, second: int = 1, max_iterations: int = 15
+    orbit: ClosedOrbit, reach: float = 0.06, n: int = 7, first: int = 0, second: int = 1, max_iterations: int = 15
 ) -> Map:
     """Scan an n x n grid of half width `reach` along two of `interesting(orbit)`, counted from the softest.
 
@@ -92,10 +92,7 @@ def explore(
                 counts.append(0)
             counts[number] += 1
             kind[i, j] = number
-    counted = (
-        End(e.number, e.name, e.signature, e.x, e.period, e.defect, e.largest_multiplier, c)
-        for e, c in zip(ends, counts, strict=True)
-    )
+    counted = (replace(e, count=c) for e, c in zip(ends, counts, strict=True))
     return Map(u, v, s, t, kind, tuple(counted), flow.work.monodromies)
 
 

@@ -26,7 +26,7 @@ PARAMETERS = ("mass", "mu", "period", "energy", "frequency-ratio")
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """One orbit of a family: start (N,), period, energy (or Jacobi constant), closure, nontrivial multipliers, soft spectrum."""
+    """One orbit: start (N,), period, energy (or Jacobi constant), closure, nontrivial multipliers, spectrum of the Hessian."""
 
     value: float
     x: Array
@@ -64,10 +64,10 @@ def follow(problem: Problem, parameter: str, values: Array, tol: float = 1e-10) 
     at = _setting(problem, parameter)
     members: list[Member] = []
     start, ended = problem.t_span[1] - problem.t_span[0], ""
-    reached: tuple[Member, Member]
+    reached: tuple[Member, Member] | None = None
     for value in np.asarray(values, dtype=float):
         try:
-            if members:
+            if reached is not None:
                 reached = _advance(at, parameter, reached, float(value), tol, HALVINGS)
             else:
                 first = _correct(at(value), parameter, float(value), problem.y0, start, tol)

@@ -27,10 +27,14 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = (
     "#666666",
 )
 COLOURS = (BLUE, ORANGE, GREEN)
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.7, "lines.linewidth": 1.3,
     "legend.frameon": False, "svg.fonttype": "none", "svg.hashsalt": "hessbench", "figure.constrained_layout.use": True,
 }  # fmt: skip
+
+
+def _real(values: Array) -> tuple[Any, Any]:
+    return np.real(values), np.imag(values)
 
 
 def pyplot() -> Any:
@@ -67,8 +71,9 @@ def draw_orbit(ax: Any, problem: Problem, x: Array, period: float, bodies: int, 
     q = positions(sample(problem, x, period, n, 1e-10), dim)
     for k in range(bodies):
         closed = np.vstack([q[:, k], q[:1, k]])
-        ax.plot(closed[:, 0], closed[:, 1], color=COLOURS[k], label=f"body {k + 1}" if bodies > 1 else "orbit")
-        ax.plot(*q[0, k, :2], "o", color=COLOURS[k], ms=4)
+        name = f"body {k + 1}" if bodies > 1 else "orbit"
+        ax.plot(closed[:, 0], closed[:, 1], color=COLOURS[k], lw=(3.2, 2.0, 0.9)[k] if bodies > 1 else 1.2, label=name)
+        ax.plot(*q[0, k, :2], "o", color=COLOURS[k], ms=5, mec="black", mew=0.6, zorder=5)
     label_plane(ax)
     return q
 
@@ -81,58 +86,70 @@ def analysed(orbit: ClosedOrbit, folder: Path, name: str) -> list[Path]:
     figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.1))
     if system.bodies:
         draw_orbit(axes[0], orbit.problem, orbit.x, orbit.period, system.bodies, system.dim)
-        axes[0].legend(fontsize=7)
+        axes[0].legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncol=3)
     axes[0].set_title(f"{name}: projection to (x, y)" if system.dim == 3 else name, fontsize=9)
     spectrum(axes[1], {"eigenvalues": orbit.eigenvalues})
     angle = np.linspace(0, 2 * np.pi, 200)
     ax, values = axes[2], orbit.spectrum.nontrivial
     ax.plot(np.cos(angle), np.sin(angle), color=GREY, lw=0.8, label="unit circle")
     inside = np.abs(values) < 10
-    ax.plot(values.real[inside], values.imag[inside], "o", color=BLUE, ms=5, label="Floquet multipliers")
+    ax.plot(*_real(values[inside]), "o", color=BLUE, ms=5, label="Floquet multipliers")
     ax.set(xlabel="real part", ylabel="imaginary part")
     left_out = int(np.sum(~inside))
     ax.set_title("multipliers" + (f" ({left_out} beyond modulus 10)" if left_out else ""), fontsize=9)
     ax.set_aspect("equal", adjustable="datalim")
-    ax.legend(fontsize=7, loc="center")
+    ax.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncol=2)
     return save(figure, folder, f"orbit-{name}")
 
 
-def overlay(
-    eight: tuple[Problem, Array, float], simo: tuple[Problem, Array, float], eigenvalues: dict[str, Array], folder: Path
-) -> list[Path]:
+Triple = tuple[Problem, Array, float]
+DASHES = ("-", "--", "-.")
+
+
+def overlay(eight: Triple, simo: Triple, eigenvalues: dict[str, Array], folder: Path) -> list[Path]:
     """Figure-8 and distorted orbit of three bodies, the difference magnified, and both spectra."""
-    plt = pyplot()
-    figure, axes = plt.subplots(2, 2, figsize=(7.6, 5.6))
-    n = 900
+    plt, n, factor = pyplot(), 900, 5
+    figure, axes = plt.subplots(2, 2, figsize=(7.8, 5.2))
     q8, qs = (positions(sample(*orbit, n, 1e-11), 2) for orbit in (eight, simo))
-    for ax, zoom in ((axes[0, 0], False), (axes[0, 1], True)):
-        ax.plot(*np.vstack([q8[:, 0], q8[:1, 0]]).T, color=GREY, lw=2.2, alpha=0.5, label="figure-8 (one curve)")
+    for ax, magnified in ((axes[0, 0], 1), (axes[0, 1], factor)):
+        ax.plot(*_closed(q8[:, 0]), color=GREY, lw=2.4, alpha=0.5, label="figure-8: one curve for all")
         for k in range(3):
-            ax.plot(
-                *np.vstack([qs[:, k], qs[:1, k]]).T,
-                color=COLOURS[k],
-                lw=0.9,
-                ls=("-", "--", "-.")[k],
-                label=f"distorted, body {k + 1}",
-            )
+            base = _nearest(q8[:, k], qs[:, k])
+            shown = base + magnified * (qs[:, k] - base)
+            ax.plot(*_closed(shown), color=COLOURS[k], lw=0.9, ls=DASHES[k], label=f"distorted, body {k + 1}")
         label_plane(ax)
-        if zoom:
-            far = q8[np.argmax(q8[:, 0, 0]), 0]
-            ax.set(xlim=(far[0] - 0.28, far[0] + 0.1), ylim=(far[1] - 0.21, far[1] + 0.21))
-            ax.set_title("right end, enlarged", fontsize=9)
-        else:
-            ax.set_title("figure-8 and Simó's distorted figure-8", fontsize=9)
-            ax.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, -0.62), ncol=2)
-    t = np.arange(n) / n
-    ax = axes[1, 0]
+    axes[0, 0].set_title("figure-8 and Simó's distorted figure-8", fontsize=9)
+    axes[0, 1].set_title(f"distance from the figure-8 magnified {factor} times", fontsize=9)
+    axes[0, 0].legend(fontsize=6.5, loc="upper left", bbox_to_anchor=(-0.02, 1.04), handlelength=1.8, labelspacing=0.2)
+    axes[0, 0].set_ylim(-0.72, 1.1)
+    ax, t = axes[1, 0], np.arange(n + 1) / n
     for k in range(3):
-        gap = np.linalg.norm(qs[:, k] - q8[:, k], axis=1)
-        ax.plot(t, 1e3 * gap, color=COLOURS[k], ls=("-", "--", "-.")[k], label=f"body {k + 1}")
+        gap = np.linalg.norm(qs[:, k] - _nearest(q8[:, k], qs[:, k]), axis=1)
+        ax.plot(t, 1e3 * np.append(gap, gap[0]), color=COLOURS[k], ls=DASHES[k], label=f"body {k + 1}")
     ax.set(xlabel="time [period]", ylabel="distance [$10^{-3}$ length units]")
-    ax.set_title("how far each body is from its place on the figure-8", fontsize=9)
-    ax.legend(fontsize=7)
+    ax.set_title("distance of each body from the figure-8's curve", fontsize=9)
+    ax.set_ylim(0, 62)
+    ax.legend(fontsize=7, ncol=3, loc="upper center")
     spectrum(axes[1, 1], eigenvalues)
     return save(figure, folder, "simo")
+
+
+def _closed(curve: Array) -> Array:
+    """x and y of a closed curve (n, 2), the first point repeated."""
+    return np.vstack([curve, curve[:1]]).T
+
+
+def _nearest(curve: Array, points: Array, window: float = 0.08) -> Array:
+    """For each of `points` (n, 2) the nearest point of `curve` (n, 2) at about the same time, between samples too."""
+    n, reach = len(curve), int(window * len(curve))
+    out = np.empty_like(points)
+    for i, point in enumerate(points):
+        near = curve[np.arange(i - reach, i + reach + 1) % n]
+        a, b = near[:-1], near[1:] - near[:-1]
+        along = np.clip(np.sum((point - a) * b, axis=1) / np.sum(b * b, axis=1), 0, 1)
+        foot = a + along[:, None] * b
+        out[i] = foot[np.argmin(np.sum((foot - point) ** 2, axis=1))]
+    return out
 
 
 def spectrum(ax: Any, eigenvalues: dict[str, Array], floor: float = 1e-12) -> None:
@@ -152,6 +169,7 @@ def spectrum(ax: Any, eigenvalues: dict[str, Array], floor: float = 1e-12) -> No
         transform=ax.get_yaxis_transform(),
     )
     ax.set(xlabel="number of the eigenvalue", ylabel="eigenvalue of $H$")
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_title("Hessian of non-closure", fontsize=9)
     ax.legend(fontsize=7, loc="upper left")
 

@@ -35,6 +35,7 @@ from ._search import (
 
 METHODS = ("gauss-newton", "bfgs", "newton")
 Method = Literal["gauss-newton", "bfgs", "newton"]
+ENOUGH = 0.02  # of the tolerance: closed so far, an extended start is only rounded
 POLISH = 8  # most Gauss-Newton steps in extended precision
 
 
@@ -170,6 +171,8 @@ def _polish(flow: Flow, outcome: Outcome, fixed: bool, tol: float) -> tuple[Outc
             if best is not None and size > 0.5 * best[0]:
                 break
             best = (size, z, length)
+            if size < ENOUGH * tol:
+                break
             dx, dt = step_of(flow, x, m, slope, r.astype(float), period, fixed)
             z, length = z + dx, length + dt
         assert best is not None

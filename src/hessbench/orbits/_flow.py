@@ -172,5 +172,5 @@ class Flow:
             ) from error
 
 
-def _no_jacobian(t: Array, y: Array) -> Array:
+def _no_jacobian(t: Array, y: Array) -> list[Array]:
     raise AssertionError("no tangents are integrated here")

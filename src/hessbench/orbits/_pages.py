@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .._derivatives import Array
+from .._problem import Problem
 from .._registry import problem as build
 from ._extended import tangent_map
 from ._figures import BLUE, GREY, ORANGE, RED, pyplot, save
@@ -23,10 +24,16 @@ class Page:
     error: Array
 
 
+def _exact_hessian(problem: Problem) -> Array:
+    closed = problem.exact(problem.x0) if problem.exact is not None else None
+    assert closed is not None
+    return closed[2]
+
+
 def _compare(problems, at: Array) -> Page:
     exact, computed, error = [], [], []
     for problem in problems:
-        hess = problem.exact(problem.x0)[2]
+        hess = _exact_hessian(problem)
         off = tangent_map(problem, problem.y0, problem.t_span)[1].astype(float) - np.eye(problem.dim)
         scale = max(float(np.max(np.abs(hess))), 1e-3)  # at a resonance the Hessian vanishes
         exact.append(np.linalg.eigvalsh(hess))
@@ -52,16 +59,9 @@ def draw_oscillator(page: Page, folder: Path, omega: tuple[float, ...] = (1.0, 1
     plt = pyplot()
     figure, (ax, low) = plt.subplots(2, 1, figsize=(6.2, 4.8), height_ratios=(2.2, 1), sharex=True)
     fine = np.linspace(0.05, 4 * np.pi, 800)
-    curves = np.array(
-        [
-            np.linalg.eigvalsh(
-                build("harmonic-oscillator", d=len(omega), omega=list(omega), t=float(t)).exact(
-                    np.ones(2 * len(omega))
-                )[2]
-            )
-            for t in fine
-        ]
-    )
+    d = len(omega)
+    members = (build("harmonic-oscillator", d=d, omega=list(omega), t=float(t)) for t in fine)
+    curves = np.array([np.linalg.eigvalsh(_exact_hessian(member)) for member in members])
     ax.plot(fine / np.pi, curves, color=GREY, lw=0.9)
     ax.plot(page.at / np.pi, page.computed, ".", color=BLUE, ms=4)
     ax.plot([], [], color=GREY, label="closed form")
@@ -76,7 +76,7 @@ def draw_oscillator(page: Page, folder: Path, omega: tuple[float, ...] = (1.0, 1
                 label=f"resonance of w = {w}" if j == 0 else None,
             )
     ax.set(ylabel="eigenvalues of $H$")
-    ax.legend(fontsize=7, ncol=2, loc="upper right")
+    ax.legend(fontsize=7, ncol=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     low.semilogy(page.at / np.pi, np.maximum(page.error, 1e-17), ".", color=BLUE, ms=4)
     low.set(xlabel=r"time t [$\pi$ / unit frequency]", ylabel="relative error")
     return save(figure, folder, "oscillator")
@@ -85,20 +85,14 @@ def draw_oscillator(page: Page, folder: Path, omega: tuple[float, ...] = (1.0, 1
 def draw_kepler(page: Page, folder: Path) -> list[Path]:
     """The eigenvalue against the number of periods, and what should be null."""
     plt = pyplot()
-    figure, ax = plt.subplots(figsize=(5.6, 3.6))
+    figure, (ax, low) = plt.subplots(2, 1, figsize=(5.4, 4.2), height_ratios=(2.2, 1), sharex=True)
     ax.loglog(page.at, page.exact[:, -1], color=GREY, label="closed form, $\\propto n^2$")
     ax.loglog(page.at, page.computed[:, -1], "o", color=BLUE, ms=5, label="computed")
-    ax.loglog(
-        page.at,
-        np.maximum(page.computed[:, -2], 1e-30),
-        "^",
-        color=ORANGE,
-        ms=4,
-        label="largest of the three null ones",
-    )
-    ax.set(
-        xlabel="number of periods n", ylabel="eigenvalue of $H$", xticks=page.at, xticklabels=[str(k) for k in page.at]
-    )
-    ax.minorticks_off()
+    ax.set(ylabel="the non-zero eigenvalue of $H$", title="Kepler's problem, eccentricity 0.5")
     ax.legend(fontsize=7)
+    low.loglog(page.at, np.maximum(page.computed[:, -2], 1e-30), "^", color=ORANGE, ms=5)
+    low.set(
+        xlabel="number of periods n", ylabel="largest null one", xticks=page.at, xticklabels=[str(k) for k in page.at]
+    )
+    low.minorticks_off()
     return save(figure, folder, "kepler")

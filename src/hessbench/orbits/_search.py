@@ -84,6 +84,7 @@ def by_gauss_newton(flow: Flow, x: Array, period: float, fixed: bool, most: int)
         if size < DONE or quiet == 2:
             return Outcome(x, period, size, k, "no more progress")
         dx, dt = step_of(flow, x, m, flow.rhs(y1), r, period, fixed)
+        trial, duration, new = x, period, size
         limit, why, found = _longest(dx, x), "no step reduces the closure", False
         for _ in range(HALVINGS):
             trial, duration = x + limit * dx, period + limit * dt

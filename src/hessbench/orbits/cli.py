@@ -21,6 +21,8 @@ app = typer.Typer(
     help="Closed orbits, null directions, Simó's orbit, determinants.", no_args_is_help=True, rich_markup_mode=None
 )
 
+SIGNS = "0123456789abcdefghijklmnopqrstuvwxyz"  # of the ends on a map
+
 Name = Annotated[str, typer.Argument(help="An orbit (`hessbench orbit list`) or a file that defines `problem`.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Write figures (PNG and SVG) to this folder.")]
@@ -166,7 +168,7 @@ WORDS = {
 @app.command()
 def explore(
     name: Name,
-    reach: Annotated[float, typer.Option(help="Half width of the grid.")] = 0.08,
+    reach: Annotated[float, typer.Option(help="Half width of the grid.")] = 0.06,
     n: Annotated[int, typer.Option("-n", help="Points along each side.")] = 7,
     first: Annotated[int, typer.Option(help="First direction, counted from the softest.")] = 0,
     second: Annotated[int, typer.Option(help="Second direction.")] = 1,
@@ -178,10 +180,7 @@ def explore(
 
     result = scan(closed(name), reach, n, first, second)
     text = [f"{name}: {n} x {n} starts, {result.monodromies} Jacobians of the flow"]
-    text += [
-        " ".join("." if k < 0 else "0123456789abcdefghijklmnopqrstuvwxyz"[min(k, 35)] for k in row)
-        for row in result.kind[::-1]
-    ]
+    text += [" ".join("." if k < 0 else SIGNS[min(k, 35)] for k in row) for row in result.kind[::-1]]
     for e in result.ends:
         defect = "" if e.defect is None else f", choreography defect {e.defect:.3g}"
         text.append(f"{e.number}: {e.name}, {e.count} starts{defect}, largest multiplier {e.largest_multiplier:.6g}")
@@ -211,7 +210,8 @@ def family(
     result = follow(problem, parameter, np.linspace(first, 1.02 * first if stop is None else stop, n))
     text = [f"{parameter:>16s} {'period':>16s} {'energy':>16s} {'closure':>9s} {'largest multiplier':>18s}"]
     text += [
-        f"{m.value:16.10g} {m.period:16.12g} {m.energy:16.12g} {m.closure:9.1e} {m.largest:18.10g} {'stable' if m.stable else ''}"
+        f"{m.value:16.10g} {m.period:16.12g} {m.energy:16.12g} {m.closure:9.1e} {m.largest:18.10g}"
+        + " stable" * m.stable
         for m in result.members
     ]
     show(report.followed(result), as_json, text + ([result.ended] if result.ended else []))
