@@ -26,6 +26,11 @@ def contenders():
     return [f"{p.name}@{b}" for p in strategies().values() if Path(p.origin).is_file() for b in _backends(p)]
 
 
+def plain():
+    """The contenders that are no variant of another."""
+    return [name for name in contenders() if "/" not in name]
+
+
 def _backends(plugin):
     return plugin.target.backends if plugin.target is not None else ("numpy",)
 
@@ -35,12 +40,12 @@ def labels(problems):
     return [Case(name, "", arguments=arguments).problem_label for name, arguments in problems]
 
 
-def cases(problems, tolerances):
+def cases(problems, tolerances, names):
     """All cases of a grid by their asv parameters (problem, contender, rtol), in the order they are measured."""
     out = {}
     for label, (name, arguments) in zip(labels(problems), problems, strict=True):
         for rtol in tolerances:
-            for contender in contenders():
+            for contender in names:
                 strategy, _, backend = contender.partition("@")
                 out[label, contender, rtol] = Case(name, strategy, backend, arguments, rtol)
     return out

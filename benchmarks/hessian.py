@@ -49,7 +49,7 @@ class _Grid:
     timeout = 120.0
 
     def setup_cache(self):
-        return measure_all("hessian", cases(PROBLEMS, TOLERANCES), time_limit=30.0, budget=0.1)
+        return measure_all("hessian", cases(PROBLEMS, TOLERANCES, contenders()), time_limit=30.0, budget=0.1)
 
     setup_cache.timeout = 2 * HALF_HOUR
 
@@ -62,7 +62,7 @@ class _LargeGrid:
     def setup_cache(self):
         if not LARGE:
             return {}
-        return measure_all("hessian", cases(LARGE_PROBLEMS, TOLERANCES), time_limit=300.0, budget=0.1)
+        return measure_all("hessian", cases(LARGE_PROBLEMS, TOLERANCES, contenders()), time_limit=300.0, budget=0.1)
 
     setup_cache.timeout = 8 * HALF_HOUR
 

@@ -1,6 +1,6 @@
-"""The suite behind `make compare`: all strategies on the figure-8 and on the random quadratic, at one tolerance."""
+"""The suite behind `make compare`: each strategy in its plain form on the figure-8 and the random quadratic."""
 
-from .common import HALF_HOUR, cases, contenders, declared, labels, measure_all, stored
+from .common import HALF_HOUR, cases, declared, labels, measure_all, plain, stored
 
 PROBLEMS = (
     ("three-body", {"start": "figure-8"}),
@@ -14,12 +14,12 @@ TOLERANCES = (1e-8,)
 class Smoke:
     """One number of each record per benchmark; `null` where the record has none."""
 
-    params = (labels(PROBLEMS), contenders(), TOLERANCES)
+    params = (labels(PROBLEMS), plain(), TOLERANCES)
     param_names = ("problem", "contender", "rtol")
     timeout = 60.0
 
     def setup_cache(self):
-        return measure_all("smoke", cases(PROBLEMS, TOLERANCES), time_limit=20.0, budget=0.3)
+        return measure_all("smoke", cases(PROBLEMS, TOLERANCES, plain()), time_limit=15.0, budget=0.3)
 
     setup_cache.timeout = HALF_HOUR
 

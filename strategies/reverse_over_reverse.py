@@ -16,7 +16,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from hessbench import Accuracy, Limits, Result, Strategy, Vector, loss_blocks
+from hessbench import Limits, Result, Strategy, Vector, loss_blocks
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,6 @@ class ReverseOverReverse(Strategy):
 
     backends: ClassVar[tuple[str, ...]] = ("jax", "torch", "autograd")
     limits: ClassVar[Limits] = Limits(reversible_only=True)
-    accuracy: ClassVar[Accuracy] = Accuracy(factor=1e4)  # state and costate are integrated there and back
 
     def prepare(self, problem, backend, ivp) -> Callable[[Vector], Result]:
         n, (t0, t1), p = problem.dim, problem.t_span, backend.params(problem)

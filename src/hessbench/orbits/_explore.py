@@ -79,7 +79,7 @@ def explore(
         for j in range(n):
             start = orbit.x + s[j] * u.vector + t[i] * v.vector
             try:
-                found = by_gauss_newton(flow, start, orbit.period, True, max_iterations)
+                found = by_gauss_newton(flow, start, orbit.period, True, max_iterations, uphill=2)
             except (IntegrationError, Collision):
                 continue
             if found.closure > CLOSED:

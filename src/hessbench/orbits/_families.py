@@ -17,7 +17,7 @@ from .._derivatives import Array
 from .._errors import HessbenchError, InvalidInput
 from .._problem import Problem
 from ._flow import Flow
-from ._search import complement, symmetry_basis
+from ._search import REST, complement, symmetry_basis
 from ._systems import system_of
 
 HALVINGS = 4  # of a step that does not converge
@@ -130,7 +130,8 @@ def _correct(problem: Problem, parameter: str, value: float, x: Array, period: f
     flow, n = Flow(problem, rtol=1e-12), x.size
     system, fixed, best = flow.system, parameter != "energy", np.inf
     length = value if parameter == "period" else period
-    for _ in range(15):
+    speed, first = np.linalg.norm(flow.rhs(x)), np.inf
+    for k in range(12):
         y1, m = flow.monodromy(x, length)
         r = y1 - x
         jac = m - np.eye(n)
@@ -144,7 +145,11 @@ def _correct(problem: Problem, parameter: str, value: float, x: Array, period: f
             spectrum = analyse_spectrum(problem, x, length, m)
             energy = np.nan if system.energy is None else system.energy(x)
             return Member(value, x, length, energy, size, spectrum.nontrivial, spectrum.eigenvalues)
-        best = min(best, size)
+        if np.linalg.norm(flow.rhs(x)) < REST * speed:
+            raise HessbenchError("the orbit shrank to a point of rest")
+        if k and size > 10 * first:
+            break
+        first, best = min(first, max(size, 0.01)), min(best, size)
         basis = symmetry_basis(flow, x, length, True)
         rest = complement(basis if fixed else np.vstack([basis, np.zeros(basis.shape[1])]))
         step = rest @ np.linalg.lstsq(jac @ rest, -r, rcond=1e-9)[0]

@@ -86,8 +86,8 @@ def analysed(orbit: ClosedOrbit, folder: Path, name: str) -> list[Path]:
     figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.1))
     if system.bodies:
         draw_orbit(axes[0], orbit.problem, orbit.x, orbit.period, system.bodies, system.dim)
-        axes[0].legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncol=3)
-    axes[0].set_title(f"{name}: projection to (x, y)" if system.dim == 3 else name, fontsize=9)
+        axes[0].legend(fontsize=6.5, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=3, columnspacing=1)
+    figure.suptitle(f"{name}, projected to (x, y)" if system.dim == 3 else name, fontsize=9)
     spectrum(axes[1], {"eigenvalues": orbit.eigenvalues})
     angle = np.linspace(0, 2 * np.pi, 200)
     ax, values = axes[2], orbit.spectrum.nontrivial
@@ -208,7 +208,8 @@ def family(result: Family, folder: Path, name: str, energy_name: str) -> list[Pa
     values = np.array([m.value for m in result.members])
     other = [m.energy for m in result.members] if result.parameter != "energy" else [m.period for m in result.members]
     axes[0].plot(values, other, "-o", color=BLUE, ms=3)
-    axes[0].set(xlabel=result.parameter, ylabel=energy_name if result.parameter != "energy" else "period [time unit]")
+    label = {"energy": energy_name, "period": "period [time unit]"}.get(result.parameter, result.parameter)
+    axes[0].set(xlabel=label, ylabel=energy_name if result.parameter != "energy" else "period [time unit]")
     largest = np.array([m.largest for m in result.members])
     stable = np.array([m.stable for m in result.members])
     axes[1].plot(values, largest, "-", color=GREY, lw=0.8)
@@ -216,7 +217,7 @@ def family(result: Family, folder: Path, name: str, energy_name: str) -> list[Pa
     axes[1].plot(values[~stable], largest[~stable], "^", color=RED, ms=4, label="unstable")
     if np.max(largest) > 30:
         axes[1].set_yscale("log")
-    axes[1].set(xlabel=result.parameter, ylabel="largest |Floquet multiplier|")
+    axes[1].set(xlabel=label, ylabel="largest |Floquet multiplier|")
     axes[1].legend(fontsize=7)
     figure.suptitle(f"{name} followed in {result.parameter}", fontsize=9)
     return save(figure, folder, f"family-{name}-{result.parameter}")

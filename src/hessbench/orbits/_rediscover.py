@@ -82,7 +82,10 @@ def walk(soft: Soft, step: float = 0.016, direction: str = "v5", method: str = "
     problem, period = soft.problem, soft.problem.t_span[1]
     start = problem.y0 + step * soft.direction(direction)
     flow = Flow(problem, rtol=1e-10)
-    outcome = (by_bfgs if method == "bfgs" else by_gauss_newton)(flow, start, period, True, 40)
+    if method == "bfgs":
+        outcome = by_bfgs(flow, start, period, True, 40)
+    else:
+        outcome = by_gauss_newton(flow, start, period, True, 40, uphill=2)
     search = replace(flow.work)
     outcome, closure = _polish(flow.at(1e-13), outcome, True, 1e-12)
     return _arrived(problem, outcome, closure, start, (direction, step, method), search, flow.work - search, began)

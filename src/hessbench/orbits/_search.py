@@ -12,7 +12,7 @@ from ._flow import Collision, Flow
 
 CUTOFF = 1e-10  # of the largest singular value: what is below is a null direction
 HALVINGS = 10
-UPHILL = 2  # first steps that may increase the closure, as they do from a saddle
+REST = 0.02  # share of the speed at the start below which an orbit has shrunk to a point of rest
 SEGMENTS = (6, 16)  # numbers of pieces that multiple shooting tries
 DONE = 1e-11
 
@@ -64,18 +64,23 @@ def free_directions(flow: Flow, x: Array, m: Array, slope: Array, period: float,
     return vt[np.append(s, np.zeros(vt.shape[0] - s.size)) < CUTOFF * s[0]]
 
 
-def refusal(x: Array, period: float, start: Array, length: float) -> str | None:
+def refusal(flow: Flow, x: Array, period: float, start: Array, length: float) -> str | None:
     """Why a point is outside the region that is searched, or `None`."""
     if not 0.3 * length < period < 3 * length:
         return f"the period left the region: {period:.4g} from {length:.4g}"
     moved = float(np.linalg.norm(x - start))
     if moved > 2 * (1 + float(np.linalg.norm(start))):
         return f"the start left the region: it moved by {moved:.3g}"
+    if np.linalg.norm(flow.rhs(x)) < REST * np.linalg.norm(flow.rhs(start)):
+        return "the orbit shrank to a point of rest"
     return None
 
 
-def by_gauss_newton(flow: Flow, x: Array, period: float, fixed: bool, most: int) -> Outcome:
-    """Gauss-Newton with step halving. Cost per iteration: one monodromy, and one solve per trial."""
+def by_gauss_newton(flow: Flow, x: Array, period: float, fixed: bool, most: int, uphill: int = 0) -> Outcome:
+    """Gauss-Newton with step halving. Cost per iteration: one monodromy, and one solve per trial.
+
+    The first `uphill` steps may increase the closure: away from a known orbit, towards others.
+    """
     start, length = x, period
     y1, m = flow.monodromy(x, period)
     r = y1 - x
@@ -88,7 +93,7 @@ def by_gauss_newton(flow: Flow, x: Array, period: float, fixed: bool, most: int)
         limit, why, found = _longest(dx, x), "no step reduces the closure", False
         for _ in range(HALVINGS):
             trial, duration = x + limit * dx, period + limit * dt
-            outside = refusal(trial, duration, start, length)
+            outside = refusal(flow, trial, duration, start, length)
             if outside is not None:
                 why, limit = outside, limit / 2
                 continue
@@ -97,7 +102,7 @@ def by_gauss_newton(flow: Flow, x: Array, period: float, fixed: bool, most: int)
             except (IntegrationError, Collision) as error:
                 why, limit = str(error), limit / 2
                 continue
-            if new < (1 - 1e-3 * limit) * size or (k < UPHILL and new < 10 * size):
+            if new < (1 - 1e-3 * limit) * size or (k < uphill and new < 10 * size):
                 found = True
                 break
             if size < 1e-8:
@@ -165,7 +170,7 @@ def _shoot(flow: Flow, x: Array, period: float, fixed: bool, most: int, pieces: 
         step *= min(1.0, 0.3 * (1 + np.linalg.norm(x)) / (1e-300 + np.max(np.abs(step))))
         nodes = nodes + step[: pieces * n].reshape(pieces, n)
         period += 0.0 if fixed else float(step[-1])
-        outside = refusal(nodes[0], period, start, length)
+        outside = refusal(flow, nodes[0], period, start, length)
         if outside is not None:
             raise IntegrationError(outside)
     return nodes[0], period
@@ -231,7 +236,7 @@ def _ended(flow: Flow, out, x: Array, period: float, fixed: bool) -> Outcome:
     """Where an optimiser of SciPy ended, carried to the zero of the closure if one is near."""
     end, duration = (out.x, period) if fixed else (out.x[:-1], float(out.x[-1]))
     closure, n = float(np.sqrt(max(out.fun, 0.0))), int(out.nit)
-    outside = refusal(end, duration, x, period)
+    outside = refusal(flow, end, duration, x, period)
     if outside is not None or closure > 1e-2:
         words = f"a minimum of the non-closure that is not zero, gradient {np.linalg.norm(out.jac):.2g} ({out.message})"
         return Outcome(end, duration, closure, n, outside or words)

@@ -204,11 +204,13 @@ def family(
 ) -> None:
     """Follow an orbit through a parameter: a table, and a plot with `--out`."""
     from ._families import follow, own_value
+    from ._systems import system_of
 
     problem = closed(name).problem
     first = own_value(problem, parameter) if start is None else start
     result = follow(problem, parameter, np.linspace(first, 1.02 * first if stop is None else stop, n))
-    text = [f"{parameter:>16s} {'period':>16s} {'energy':>16s} {'closure':>9s} {'largest multiplier':>18s}"]
+    conserved = system_of(problem).energy_name
+    text = [f"{parameter:>16s} {'period':>16s} {conserved:>16s} {'closure':>9s} {'largest multiplier':>18s}"]
     text += [
         f"{m.value:16.10g} {m.period:16.12g} {m.energy:16.12g} {m.closure:9.1e} {m.largest:18.10g}"
         + " stable" * m.stable
@@ -217,9 +219,8 @@ def family(
     show(report.followed(result), as_json, text + ([result.ended] if result.ended else []))
     if out is not None and result.members:
         from ._figures import family as draw
-        from ._systems import system_of
 
-        wrote(draw(result, out, name, system_of(problem).energy_name), as_json)
+        wrote(draw(result, out, name, conserved), as_json)
 
 
 @app.command()
