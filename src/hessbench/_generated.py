@@ -19,7 +19,10 @@ FRAMEWORKS = ("jax", "torch", "autograd", "casadi")
 
 def derivatives_of(problem: Problem) -> Derivatives:
     """The problem's hand-written derivatives, or generated ones. Raises `Unavailable` as `generated_derivatives` does."""
-    return problem.derivatives or generated_derivatives(problem)
+    if problem.derivatives is not None:
+        return problem.derivatives
+    made = generated_derivatives(problem)
+    return made if problem.counters is None else made.counted(problem.counters)
 
 
 def generated_derivatives(problem: Problem, backend_name: str | None = None) -> Derivatives:

@@ -44,6 +44,7 @@ class Problem:
     overrides : per-framework replacement of `rhs`, for example `{"casadi": rhs_mx}` with `xp = casadi`
     perturbed : a second point `x` where the Hessian is checked too, away from any special one such as a closed orbit
     size : what `size` means for the family (for labels), for example `10` in `random-quadratic`, N = 10
+    counters : set by the harness, which counts the derivatives that are generated for a problem without hand-written ones
 
     Raises
     ------
@@ -67,6 +68,7 @@ class Problem:
     overrides: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     perturbed: Array | None = None
     size: int | None = None
+    counters: Counters | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", self.name):
@@ -139,8 +141,9 @@ class Problem:
         return replace(self, y0=y0, params=dict(params), perturbed=None)
 
     def counted(self, counters: Counters) -> Problem:
-        """The same problem, whose hand-written derivatives tick `counters`."""
-        return self if self.derivatives is None else replace(self, derivatives=self.derivatives.counted(counters))
+        """The same problem, whose derivatives, hand-written or generated, tick `counters`."""
+        hand_written = None if self.derivatives is None else self.derivatives.counted(counters)
+        return replace(self, derivatives=hand_written, counters=counters)
 
     def validate(self) -> None:
         """Evaluate `rhs` and `loss` once in NumPy and raise `InvalidInput` for anything that cannot work."""
