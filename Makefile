@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 
 compare: $(READY)
 	$(BIN)/hessbench run smoke
-	$(BIN)/hessbench report results --out report.html
+	$(BIN)/hessbench report results --out report.html --figures figures
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup

@@ -72,8 +72,10 @@ def test_compare_json_holds_one_flat_record_for_each_contender():
 def test_compare_writes_records_that_report_reads(tmp_path):
     out = tmp_path / "records.jsonl"
     cli("compare", "random-quadratic", "-n", "3", "-s", "hand-adjoint", "--budget", "0", "-o", str(out))
-    done = cli("report", str(out), "--out", str(tmp_path / "page.html"), "--json")
-    assert json.loads(done.stdout)["rows"] == 1, done.stderr
+    done = cli("report", str(out), "--out", "page.html", "--export", "t.csv", "--figures", "figs", "--json", cwd=tmp_path)
+    shown = json.loads(done.stdout)
+    assert (shown["rows"], shown["warnings"]) == (1, []), done.stderr
+    assert all((tmp_path / name).stat().st_size > 0 for name in ("page.html", "t.csv", "figs/overview.png"))
 
 
 def test_check_has_exit_status_1_and_names_the_broken_law(write):

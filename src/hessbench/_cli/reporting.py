@@ -36,12 +36,11 @@ def report(
 
     sources = paths or [Path("results")]
     page = reports.build(sources, out, machine)
-    table = reports.load(sources).table if export or figures else None
     written = [page.path]
     for path in export or []:
-        written.append(reports.export(table, path))
+        written.append(reports.export(reports.load(sources).table, path))
     if figures is not None:
-        written += reports.write_figures(table, figures)
+        written += reports.write_figures(sources, figures)
     for warning in page.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if as_json:
