@@ -72,7 +72,9 @@ def test_compare_json_holds_one_flat_record_for_each_contender():
 def test_compare_writes_records_that_report_reads(tmp_path):
     out = tmp_path / "records.jsonl"
     cli("compare", "random-quadratic", "-n", "3", "-s", "hand-adjoint", "--budget", "0", "-o", str(out))
-    done = cli("report", str(out), "--out", "page.html", "--export", "t.csv", "--figures", "figs", "--json", cwd=tmp_path)
+    done = cli(
+        "report", str(out), "--out", "page.html", "--export", "t.csv", "--figures", "figs", "--json", cwd=tmp_path
+    )
     shown = json.loads(done.stdout)
     assert (shown["rows"], shown["warnings"]) == (1, []), done.stderr
     assert all((tmp_path / name).stat().st_size > 0 for name in ("page.html", "t.csv", "figs/overview.png"))
