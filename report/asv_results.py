@@ -7,6 +7,7 @@ parameters, or null when nothing worked; `null` is a failure and `NaN` a skip. T
 
 import ast
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import product
@@ -69,7 +70,7 @@ def _run(data: Row, suite: str, cell: Row) -> Row:
         "cpu": params.get("cpu"),
         "cores": int(cores) if cores.isdigit() else None,
         "os": params.get("os"),
-        "python": data.get("python"),
+        "python": _python(data.get("python")),
         "commit": data["commit_hash"],
         "date": _moment(cell.get("started_at")),
         "command": f"asv run --bench {suite}",
@@ -115,3 +116,8 @@ def _moment(milliseconds: Any) -> str | None:
     if not isinstance(milliseconds, int | float):
         return None
     return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")
+
+
+def _python(named: Any) -> str | None:
+    """The version that asv built an environment for; `None` for the path of an interpreter, whose version records hold."""
+    return named if isinstance(named, str) and re.fullmatch(r"[\d.]+", named) else None

@@ -48,25 +48,27 @@ def measure(
         made = _run_child({**request, "only_reference": True}, REFERENCE_LIMIT)
         stage, record = _last(made[0], case)
         if stage != "done":
-            return _cut_short(record, "the reference", REFERENCE_LIMIT, *made[1:])
+            return _cut_short(record, "while its reference was computed", REFERENCE_LIMIT, *made[1:])
         if record.message:
             return record
     lines, returncode, timed_out = _run_child(request, time_limit)
     stage, record = _last(lines, case)
     if stage == "done":
         return record
-    return _cut_short(record, f"stage {stage!r}" if stage else "starting", time_limit, returncode, timed_out)
+    return _cut_short(
+        record, f"after the stage {stage!r}" if stage else "at its start", time_limit, returncode, timed_out
+    )
 
 
-def _cut_short(record: Record, after: str, limit: float, returncode: int, timed_out: bool) -> Record:
+def _cut_short(record: Record, when: str, limit: float, returncode: int, timed_out: bool) -> Record:
     """The record of a child that did not come to its end."""
     record = replace(record, best_s=None, median_s=None, repeats=None)
     if timed_out:
-        return replace(record, status="timeout", message=f"more than {limit:g} s; the last stage was {after}")
+        return replace(record, status="timeout", message=f"stopped at {limit:g} s, {when}")
     if returncode < 0:
         name = signal.Signals(-returncode).name
-        return replace(record, status="failed", message=f"the process was killed by {name} after {after}")
-    return replace(record, status="failed", message=f"the process ended with exit status {returncode} after {after}")
+        return replace(record, status="failed", message=f"the process was killed by {name} {when}")
+    return replace(record, status="failed", message=f"the process ended with exit status {returncode} {when}")
 
 
 def refuse_early(case: Case) -> Record | None:

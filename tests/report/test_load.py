@@ -167,3 +167,9 @@ def test_a_damaged_benchmarks_json_falls_back_to_the_usual_parameters(asv_file):
 def test_a_path_that_does_not_exist_is_an_error(tmp_path):
     with pytest.raises(InvalidInput, match="no file or folder"):
         load([tmp_path / "nowhere"])
+
+
+def test_the_path_of_an_existing_interpreter_is_no_version_of_python():
+    from hessbench.report.asv_results import _python
+
+    assert (_python("3.11"), _python("/usr/bin/python3"), _python(None)) == ("3.11", None, None)
