@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -122,3 +123,13 @@ def test_check_of_a_problem_compares_its_derivatives(write):
     assert done.returncode == 1 and "FAIL  wrong-ode: hand-written derivatives" in done.stdout, (
         done.stdout + done.stderr
     )
+
+
+def test_brackets_in_a_message_reach_the_reader(capsys):
+    from hessbench import Case
+    from hessbench._cli.compare import show
+    from hessbench._measure import blank
+
+    message = "pip install 'hessbench[jax]'"
+    show([replace(blank(Case("sir", "unrolled", "jax"), "unavailable"), message=message)])
+    assert message in capsys.readouterr().out

@@ -118,6 +118,7 @@ def with_progress(cases: list[Case], time_limit: float, memory_limit: int, budge
 def show(records: list[Record]) -> None:
     """Print the table: right ones by time, Pareto-best marked, then the others with their reasons."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     best = pareto(records)
@@ -138,7 +139,7 @@ def show(records: list[Record]) -> None:
             seconds(prepare),
             "" if r.peak_mib is None else f"{r.peak_mib:.1f} MiB",
             "" if r.status != "ok" or not r.rhs else str(r.rhs),
-            r.message,
+            escape(r.message),
         )
     console = Console()
     if not console.is_terminal:

@@ -27,6 +27,7 @@ def list_plugins(
         print(json.dumps(rows, indent=1))
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console()
@@ -35,8 +36,9 @@ def list_plugins(
         for heading in ("name", column, "what it is"):
             table.add_column(heading, no_wrap=heading == "name")
         for row in rows[kind]:
-            text = row["summary"] if row["error"] is None else f"[red]cannot be used:[/] {row['error']}"
-            table.add_row(row["name"], row[column], text)
+            error = row["error"]
+            text = escape(row["summary"]) if error is None else f"[red]cannot be used:[/] {escape(error)}"
+            table.add_row(row["name"], escape(row[column]), text)
         console.print(table, "")
 
 
