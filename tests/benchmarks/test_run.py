@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -101,5 +102,8 @@ def test_an_interruption_loses_only_the_module_in_progress(repository):
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
+    deadline = time.monotonic() + 20
+    while running(repository) and time.monotonic() < deadline:
+        time.sleep(0.2)
     assert not running(repository)
     assert {suite.name: suite.finished for suite in suites(repository)} == {"a": True, "b": False}
