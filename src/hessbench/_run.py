@@ -6,8 +6,10 @@ module is finished when all of its benchmarks have a stored result; the next cal
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
+import os
 import re
 import signal
 import subprocess
@@ -105,11 +107,11 @@ def _call(root: Path, *arguments: str) -> tuple[int, str]:
         output, _ = process.communicate()
     except BaseException:
         process.send_signal(signal.SIGINT)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.communicate(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # a helper of asv's that outlived it, or asv itself
+        process.communicate()
         raise
     return process.returncode, output
 

@@ -50,9 +50,9 @@ class Limits:
         if self.max_dim is not None and problem.dim > self.max_dim:
             return f"It is limited to {self.max_dim} states, and this problem has {problem.dim}."
         if self.autonomous_only and not problem.autonomous:
-            return "It needs an autonomous right-hand side, and this one depends on time."
+            return "It needs a right-hand side that is declared `autonomous=True`, and this one is not."
         if self.y1_loss_only and problem.loss_uses_y0:
-            return "It needs a loss of the final state alone, and this loss depends on the initial state too."
+            return "It needs a loss that is declared `loss_uses_y0=False`, one of the final state alone, and this one is not."
         if self.needs_derivatives and problem.derivatives is None:
             return "It needs hand-written derivatives, and this problem has none."
         if self.reversible_only and problem.dissipative:
