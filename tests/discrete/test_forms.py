@@ -173,4 +173,4 @@ def test_an_implicit_method_is_refused():
 
 
 def test_the_cache_key_depends_on_the_source():
-    assert _build.library_path("a") != _build.library_path("b")
+    assert _build.binary_path("a") != _build.binary_path("b")

@@ -62,7 +62,7 @@ def vector_width() -> int:
     return 8 if "avx512f" in features() else 4 if "avx" in features() else 2
 
 
-def library_path(source: str) -> Path:
+def binary_path(source: str) -> Path:
     """Where the library of `source` is, or will be."""
     key = "\0".join([source, *FLAGS, *sorted(features())])
     return cache_folder() / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.so"
@@ -73,7 +73,7 @@ def load(source: str) -> tuple[ctypes.CDLL, Path]:
 
     Raises `Unavailable` without a compiler, `CompilerError` when it fails.
     """
-    path = library_path(source)
+    path = binary_path(source)
     if not path.exists():
         _compile(source, path)
     return ctypes.CDLL(str(path)), path

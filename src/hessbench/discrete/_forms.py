@@ -16,7 +16,7 @@ from .._loss import loss_blocks
 from .._problem import Problem
 from .._strategy import Result
 from . import _dense, _sparse
-from ._build import CompilerError, compiler, library_path, vector_width
+from ._build import CompilerError, compiler, binary_path, vector_width
 from ._compiled import Compiled, flat_params
 from ._dense import Costate
 from ._gate import passes
@@ -72,7 +72,7 @@ def _compiled(problem: Problem, ivp: IVP, options: Options, scheme: Pair) -> Run
         traced = trace(problem)
         sweep = True if options.form == "sparse" and not traced.second_order else None
         kernel = generate(traced, scheme, options.probes, vector_width(), sweep)
-        if compiler() is None and not library_path(kernel.source).exists():
+        if compiler() is None and not binary_path(kernel.source).exists():
             raise _NotCompiled("no C compiler on the path (set CC to name one)")
         compiled = Compiled(kernel, options.probes, options.memory)
     except CannotTrace as reason:
