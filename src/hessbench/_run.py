@@ -106,14 +106,31 @@ def _call(root: Path, *arguments: str) -> tuple[int, str]:
     try:
         output, _ = process.communicate()
     except BaseException:
+        family = [process.pid, *_descendants(process.pid)]  # asv's fork server has a process group of its own
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.communicate(timeout=20)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # a helper of asv's that outlived it, or asv itself
+        for pid in family if process.returncode is None else family[1:]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         process.communicate()
         raise
     return process.returncode, output
+
+
+def _descendants(pid: int) -> list[int]:
+    """Processes below `pid`, as `/proc` tells; none where there is no `/proc`."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, IndexError, ValueError):  # it has ended
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(stat.parent.name))
+    found, todo = [], [pid]
+    while todo:
+        below = children.get(todo.pop(), [])
+        found += below
+        todo += below
+    return found
 
 
 def _environment(root: Path, isolated: bool) -> list[str]:

@@ -1,9 +1,9 @@
-"""A cache of kernels of its own for the session, so that tests neither find nor leave any on the machine."""
+"""A cache of kernels of its own for this folder, so that tests neither find nor leave any on the machine."""
 
 import pytest
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def kernel_cache(tmp_path_factory):
     folder = tmp_path_factory.mktemp("kernels")
     with pytest.MonkeyPatch.context() as patch:
