@@ -16,7 +16,7 @@ from .._loss import loss_blocks
 from .._problem import Problem
 from .._strategy import Result
 from . import _dense, _sparse
-from ._build import CompilerError, compiler, binary_path, vector_width
+from ._build import CompilerError, binary_path, compiler, vector_width
 from ._compiled import Compiled, flat_params
 from ._dense import Costate
 from ._gate import passes
