@@ -106,11 +106,13 @@ def _call(root: Path, *arguments: str) -> tuple[int, str]:
     try:
         output, _ = process.communicate()
     except BaseException:
-        family = [process.pid, *_descendants(process.pid)]  # asv's fork server has a process group of its own
+        family = _descendants(process.pid)  # asv's fork server has a process group of its own
         process.send_signal(signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        try:
             process.communicate(timeout=20)
-        for pid in family if process.returncode is None else family[1:]:
+        except subprocess.TimeoutExpired:
+            family += [*_descendants(process.pid), process.pid]
+        for pid in family:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.communicate()
