@@ -1,11 +1,10 @@
 """The interpreter: what each construct means, checked against NumPy and JAX, and what cannot run."""
 
-import time
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tcd_work import calls_of
 
 from hessbench import tcd
 
@@ -237,6 +236,6 @@ def test_long_chain_of_calls_is_an_error():
 
 def test_einstein_sum_of_many_factors_is_quick():
     text = f"&es({'; '.join(['v @ i'] * 40)} ->)"
-    start = time.process_time()
-    np.testing.assert_allclose(tcd.run(text, settings=VALUES), (V**40).sum())
-    assert time.process_time() - start < 5.0
+    found = []
+    calls_of(lambda: found.append(tcd.run(text, settings=VALUES)), 10_000_000)
+    np.testing.assert_allclose(found[0], (V**40).sum())
