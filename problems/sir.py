@@ -5,13 +5,18 @@
 `beta = 5`, `gamma = 1.25` (basic reproduction number 4), one percent infected at the start, `target = 0.8`.
 Source: Kermack & McKendrick, Proc. R. Soc. A 115 (1927) 700, with constant rates.
 
+The Hessian is taken with respect to the initial state, or to any of `y0`, `beta`, `gamma`, `target`, `t0` and `t1` (`wrt`).
+
     F_S,S = -beta I    F_S,I = -beta S    F_I,S = beta I    F_I,I = beta S - gamma    F_R,I = gamma
     s_k F_k,SI = s_k F_k,IS = beta (s_I - s_S)
+    F_,beta = (-S I, S I, 0)    F_,gamma = (0, -I, I)
 """
+
+from dataclasses import replace
 
 import numpy as np
 
-from hessbench import Derivatives, InvalidInput, LossBlocks, Problem
+from hessbench import Derivatives, InvalidInput, JointDerivatives, LossBlocks, Problem
 
 
 def rhs(xp, t, y, p):
@@ -52,12 +57,31 @@ def vhp(t, y, s, p):
     return out
 
 
-def problem(beta: float = 5.0, gamma: float = 1.25, target: float = 0.8) -> Problem:
-    """Infection rate `beta` and recovery rate `gamma`, both per unit of time."""
+def joint_jac(t, y, p):
+    """By (y, beta, gamma, target, t): (..., 3, 7)."""
+    out = np.zeros((*np.broadcast_shapes(np.shape(t), y.shape[:-1]), 3, 7))
+    out[..., :3] = jac(t, y, p)
+    out[..., 1, 3] = y[..., 0] * y[..., 1]
+    out[..., 2, 4] = y[..., 1]
+    out[..., 0, 3], out[..., 1, 4] = -out[..., 1, 3], -out[..., 2, 4]
+    return out
+
+
+def joint_vhp(t, y, s, p):
+    half = np.zeros((*np.broadcast_shapes(np.shape(t), y.shape[:-1], s.shape[:-1]), 7, 7))  # above the diagonal
+    d = s[..., 1] - s[..., 0]
+    half[..., 0, 1], half[..., 0, 3], half[..., 1, 3] = p["beta"] * d, d * y[..., 1], d * y[..., 0]
+    half[..., 1, 4] = s[..., 2] - s[..., 1]
+    return half + np.swapaxes(half, -1, -2)
+
+
+def problem(beta: float = 5.0, gamma: float = 1.25, target: float = 0.8, wrt=("y0",)) -> Problem:
+    """Infection rate `beta` and recovery rate `gamma`, both per unit of time; derivatives with respect to `wrt`."""
     for what, value in (("beta", beta), ("gamma", gamma)):
         if not (isinstance(value, int | float) and 0 <= value < np.inf):
             raise InvalidInput(f"sir: `{what}` is {value!r}, expected a rate: a finite number that is not negative.")
-    return Problem(
+    joint = JointDerivatives(("beta", "gamma", "target"), joint_jac, joint_vhp)
+    made = Problem(
         name="sir",
         rhs=rhs,
         loss=loss,
@@ -66,7 +90,8 @@ def problem(beta: float = 5.0, gamma: float = 1.25, target: float = 0.8) -> Prob
         params={"beta": float(beta), "gamma": float(gamma), "target": float(target)},
         autonomous=True,
         loss_uses_y0=False,
-        derivatives=Derivatives(vjp=vjp, jac=jac, vhp=vhp),
+        wrt=wrt,
+        derivatives=Derivatives(vjp=vjp, jac=jac, vhp=vhp, joint=joint),
         loss_blocks=loss_blocks,
-        perturbed=np.array([0.9, 0.07, 0.04]),
     )
+    return replace(made, perturbed=[0.9, 0.07, 0.04]) if made.wrt == ("y0",) else made.perturbed_by(0.005)

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from hessbench import Accuracy, Limits, Result, Strategy, Vector, adjoint_gradient
+from hessbench import Accuracy, Limits, Result, Strategy, Vector, adjoint_gradient, bolza_slope, bolza_start
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,15 @@ class FiniteDifference(Strategy):
     """
 
     of: str = "gradient"
+    limits: ClassVar[Limits] = Limits(parameters=True, running_loss=True, times=True)
     accuracy: ClassVar[Accuracy] = Accuracy(factor=1e3, floor=1e-3)
     variants: ClassVar = {"": {}, "loss": {"of": "loss"}}
 
     def why_not(self, problem):
-        by_loss = self.of == "loss"
-        return Limits(max_dim=40 if by_loss else 200, parameters=by_loss).refusal(problem)
+        most = 40 if self.of == "loss" else 200
+        if problem.x0.size > most:
+            return f"It is limited to {most} unknowns, and this problem has {problem.x0.size}."
+        return self.limits.refusal(problem)
 
     def prepare(self, problem, backend, ivp) -> Callable[[Vector], Result]:
         return self._of_loss(problem, ivp) if self.of == "loss" else self._of_gradient(problem, ivp)
@@ -56,8 +59,9 @@ class FiniteDifference(Strategy):
 
         def loss(x):
             y0, p = problem.unpack(x)
-            y1 = ivp.solve(lambda t, y: problem.rhs(np, t, y, p), problem.t_span, y0).y1
-            return float(problem.loss(np, y0, y1, p))
+            t0, t1 = map(float, problem.times(x))
+            z1 = ivp.solve(bolza_slope(problem, p), (t0, t1), bolza_start(problem, y0)).y1
+            return float(problem.loss(np, y0, z1[: problem.dim], p) + z1[problem.dim :].sum())
 
         def hessian(x):
             n, h = x.size, increments(x, 1e-3 * ivp.rtol, 4)

@@ -5,15 +5,36 @@ dP_ij/dt = -(P_ik F_k,j + P_jk F_k,i + s_k F_k,ij)           P(T) = l_11
 dW_ij/dt = -W_ik F_k,j                                       W(T) = l_01    (only if the loss depends on y0)
 
 gradient = l_0 + s(t0),   Hessian = l_00 + W + W^T + P  at t0
+
+With parameters `a`, a running loss `g` and free end times `t0, T`, the costates get columns for `a`. With u = (y, a) and
+h = s_k F_k + g, and E_y, S_y for the first N columns,
+
+rows E        (s, m), (W, X), (w, x), (v, r)      dE/dt = -E_y F_,u,  and -h_,u for the first row
+symmetric S   ((P, Q), (Q^T, R))                  dS/dt = -(S_y F_,u + (S_y F_,u)^T + h_,uu)
+
+`a` does not move, so that products run over the N states only. W, w and v are the derivatives of `l_0`, `l_t0` and `L_T` by
+y1, carried to t0; the columns for `a` beside them add up to those by `a`. `assembled` makes gradient and Hessian of it all.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from hessbench import Limits, Result, Strategy, Vector, derivatives_of, loss_blocks
+from hessbench import (
+    Limits,
+    Result,
+    Strategy,
+    Vector,
+    bolza_slope,
+    bolza_start,
+    canonical_order,
+    derivatives_of,
+    joint_derivatives_of,
+    joint_loss,
+    loss_blocks,
+)
 
 
 @dataclass(frozen=True)
@@ -22,17 +43,31 @@ class HandAdjoint(Strategy):
 
     Each backward evaluation is one Jacobian, one contraction and one matrix product of cost 2 N^3 (4 N^3).
     With `state="dense"` the state comes from the forward solve's dense output; with `state="backward"` it is integrated
-    backward along with the costate, as in the paper, which diverges on dissipative problems.
+    backward along with the costate, as in the paper, which diverges on dissipative problems: it refuses them, except
+    without `guarded`, which is kept to show the error.
+    P parameters make it a product of cost 2 N (N + P)^2 and a costate of (N + P)^2 numbers: not for very many of them. (Half
+    of S would do, but packing and unpacking it costs more than the shorter vectors save, at N + P = 104 and 304 alike.)
     Not for large sparse systems: `P` is dense. Source: arXiv:2301.08085, section 2; `W` extends it to losses of `y0`.
     """
 
+    limits: ClassVar[Limits] = Limits(parameters=True, running_loss=True, times=True)
     state: str = "dense"
-    variants: ClassVar = {"": {}, "backward": {"state": "backward"}}
+    guarded: bool = True
+    variants: ClassVar = {
+        "": {},
+        "backward": {"state": "backward"},
+        "backward-unguarded": {"state": "backward", "guarded": False},
+    }
 
     def why_not(self, problem):
-        return Limits(reversible_only=self.state == "backward").refusal(problem)
+        return replace(self.limits, reversible_only=self.guarded and self.state == "backward").refusal(problem)
 
     def prepare(self, problem, backend, ivp) -> Callable[[Vector], Result]:
+        if problem.wrt == ("y0",) and problem.running_loss is None:
+            return self._of_state(problem, ivp)
+        return self._of_everything(problem, ivp)
+
+    def _of_state(self, problem, ivp):
         n, (t0, t1) = problem.dim, problem.t_span
         derivatives, (blocks, blocks_source) = derivatives_of(problem), loss_blocks(problem)
         rows = 2 * n + 1 if problem.loss_uses_y0 else n + 1  # s, P and, where needed, W
@@ -71,3 +106,111 @@ class HandAdjoint(Strategy):
             return Result(end.value, end.l0 + m[0], end.l00 + w + w.T + m[1 : n + 1], note=note)
 
         return hessian
+
+    def _of_everything(self, problem, ivp):
+        n, running, order = problem.dim, problem.running_loss is not None, canonical_order(problem)
+        width = n + sum(problem.params[key].size for key in problem.varied)
+        joint, (blocks, blocks_source) = joint_derivatives_of(problem), joint_loss(problem)
+        names = [key for key in ("y0", "t0", "t1") if key in problem.wrt and (key != "y0" or problem.loss_uses_y0)]
+        rows = 1 + sum(n if key == "y0" else 1 for key in names)
+        reintegrate, note = self.state == "backward", f"derivatives {joint.source}, loss blocks {blocks_source}"
+
+        def with_g(s):
+            return np.append(s, 1.0) if running else s
+
+        def hessian(x):
+            y0, p = problem.unpack(x)
+            t0, t1 = map(float, problem.times(x))
+            slope = bolza_slope(problem, p)
+            forward = ivp.solve(slope, (t0, t1), bolza_start(problem, y0), dense=not reintegrate)
+            y1 = forward.y1[:n]
+
+            def edge(t, y, s):
+                return Edge(slope(t, y), with_g(s) @ joint.jac(t, y, p))
+
+            def costate(t, y, z):
+                jac = joint.jac(t, y, p)[:, :width]
+                out = z[:, :n] @ jac[:n]
+                if running:
+                    out[0] += jac[n]
+                s = out[rows:]
+                s += s.T + joint.vhp(t, y, with_g(z[0, :n]), p)[:width, :width]
+                return -out
+
+            def with_state(t, z):
+                y = z[:n]
+                return np.concatenate([problem.rhs(np, t, y, p), costate(t, y, z[n:].reshape(-1, width)).ravel()])
+
+            def along(t, z):
+                return costate(t, forward.y(t)[:n], z.reshape(-1, width)).ravel()
+
+            loss = blocks(y0, y1, p)
+            end = edge(t1, y1, loss.first("y1"))
+            at_end = costates_at_end(names, loss, end, width).ravel()
+            if reintegrate:
+                z = ivp.solve(with_state, (t1, t0), np.concatenate([y1, at_end])).y1[n:].reshape(-1, width)
+            else:
+                z = ivp.solve(along, (t1, t0), at_end).y1.reshape(-1, width)
+            grad, hess = assembled(names, loss, edge(t0, y0, z[0, :n]), end, z)
+            value = loss.value + forward.y1[n:].sum()
+            return Result(value, grad[order], hess[np.ix_(order, order)], note=note)
+
+        return hessian
+
+
+class Edge(NamedTuple):
+    """At one of the end times: `slope` (F, g), and `h` = (h_,y, h_,a, h_,t) of h = s_k F_k + g."""
+
+    slope: Vector
+    h: Vector
+
+
+def costates_at_end(names, loss, end, width):
+    """E and S at T, one below the other: the row (s, m), the rows for each of `names`, and S."""
+    n = width - loss.first("a").size
+    u = slice(n, n + width)  # (y1, a)
+    out = [loss.grad[None, u], *(loss.hess[loss.at[key], u] for key in names), loss.hess[u, u]]
+    if "t1" in names:  # L_T = l_T + l_1 F + g, differentiated by (y1, a)
+        out[1 + names.index("t1")] = (
+            loss.hess[loss.at["t1"], u] + end.slope[:n] @ loss.hess[loss.at["y1"], u] + end.h[:width]
+        )
+    return np.vstack(out)
+
+
+def assembled(names, loss, start, end, z):
+    """Gradient and Hessian by (y0, a, t0, T), from E and S at t0; what belongs to none of `names` is left incomplete."""
+    width, n = z.shape[1], loss.first("y0").size
+    sizes = [n if key == "y0" else 1 for key in names]
+    parts = np.split(z, np.cumsum([1, *sizes]))
+    (first,), s, e = parts[0], parts[-1], dict(zip(names, parts[1:-1], strict=True))
+    f0, f1, h0, h1 = start.slope[:n], end.slope[:n], start.h, end.h
+    grad, hess = np.empty(width + 2), np.zeros((width + 2, width + 2))
+    t0, t1 = width, width + 1
+
+    grad[:width] = first
+    grad[:n] += loss.first("y0")
+    grad[t0] = loss.first("t0")[0] - first[:n] @ f0 - start.slope[n:].sum()
+    grad[t1] = loss.first("t1")[0] + loss.first("y1") @ f1 + end.slope[n:].sum()
+
+    hess[:width, :width] = s
+    hess[:n, :n] += loss.second("y0", "y0")
+    if "y0" in e:
+        hess[:n, :width] += e["y0"]
+        hess[:width, :n] += e["y0"].T
+    if "t1" in e:
+        (v,) = e["t1"]
+        hess[t1, :width] = v
+        hess[t1, :n] += loss.second("t1", "y0")[0] + loss.second("y0", "y1") @ f1
+        twice = 2 * loss.second("t1", "y1")[0] + f1 @ loss.second("y1", "y1")
+        hess[t1, t1] = loss.second("t1", "t1")[0, 0] + twice @ f1 + h1[:n] @ f1 + h1[-1]
+        hess[:width, t1] = hess[t1, :width]
+    if "t0" in e:
+        (w,) = e["t0"]
+        hess[t0, :width] = w - f0 @ s[:n] - h0[:width]
+        hess[t0, :n] += loss.second("t0", "y0")[0] - (e["y0"][:, :n] @ f0 if "y0" in e else 0.0)
+        hess[t0, t0] = loss.second("t0", "t0")[0, 0] + (f0 @ s[:n, :n] - 2 * w[:n] + h0[:n]) @ f0 - h0[-1]
+        hess[:width, t0] = hess[t0, :width]
+    if "t0" in e and "t1" in e:
+        mixed = loss.second("t0", "t1")[0, 0] + loss.second("t0", "y1")[0] @ f1 - e["t1"][0, :n] @ f0
+        hess[t0, t1] = hess[t1, t0] = mixed
+    return grad, hess

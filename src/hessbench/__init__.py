@@ -5,17 +5,19 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ._adjoint import adjoint_gradient
+from ._adjoint import adjoint_gradient, bolza_slope, bolza_start, canonical_order
 from ._api import Prepared, hessian, prepare
+from ._augment import Augmented, augmented
 from ._counters import Counters
-from ._derivatives import Derivatives, Sparsity
+from ._derivatives import Derivatives, JointDerivatives, Sparsity
 from ._errors import HessbenchError, IntegrationError, InvalidInput, NoReference, Unavailable, Unsupported
 from ._fixed_step import choose_steps, count_fixed, integrate_fixed, steps_for, tableau, write_step
-from ._generated import derivatives_of, generated_derivatives
+from ._generated import derivatives_of, generated_derivatives, generated_joint_derivatives, joint_derivatives_of
 from ._ivp import IVP
-from ._loss import LossBlocks, loss_blocks, non_closure
+from ._loss import JointLoss, LossBlocks, joint_loss, loss_blocks, non_closure
 from ._measure import measure
 from ._problem import Problem
+from ._products import HessianProducts, PreparedProducts, prepare_products, products
 from ._record import STATUSES, Case, Record
 from ._reference import Reference, reference
 from ._registry import problem, problems, strategies
@@ -30,16 +32,21 @@ __all__ = [
     "IVP",
     "STATUSES",
     "Accuracy",
+    "Augmented",
     "Case",
     "Counters",
     "Derivatives",
     "HessbenchError",
+    "HessianProducts",
     "IntegrationError",
     "InvalidInput",
+    "JointDerivatives",
+    "JointLoss",
     "Limits",
     "LossBlocks",
     "NoReference",
     "Prepared",
+    "PreparedProducts",
     "Problem",
     "Record",
     "Reference",
@@ -50,18 +57,27 @@ __all__ = [
     "Unsupported",
     "Vector",
     "adjoint_gradient",
+    "augmented",
+    "bolza_slope",
+    "bolza_start",
+    "canonical_order",
     "choose_steps",
     "count_fixed",
     "derivatives_of",
     "generated_derivatives",
+    "generated_joint_derivatives",
     "hessian",
     "integrate_fixed",
+    "joint_derivatives_of",
+    "joint_loss",
     "loss_blocks",
     "measure",
     "non_closure",
     "prepare",
+    "prepare_products",
     "problem",
     "problems",
+    "products",
     "reference",
     "steps_for",
     "strategies",

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import backends
+from ._augment import Augmented, augmented
 from ._derivatives import Array
 from ._errors import HessbenchError, InvalidInput, Unavailable, Unsupported
 from ._ivp import IVP
@@ -27,6 +28,7 @@ class Prepared:
     backend: str
     ivp: IVP
     run: Callable[[Array], Result]
+    augmentation: Augmented | None = None
 
     def __call__(self, x: Any = None) -> Result:
         """Value, gradient and Hessian at `x`, with counters.
@@ -40,13 +42,32 @@ class Prepared:
         """The same for an `x` (n,) of float64 that is handed to the strategy as it is."""
         counters = self.ivp.counters
         counters.reset()
-        result = self.run(x)
+        if self.augmentation is None:
+            result = self.run(x)
+        else:
+            result = self.augmentation.pulled_back(self.run(self.augmentation.start(x)))
         grad, hess = (np.asarray(a, dtype=np.float64) for a in (result.grad, result.hess))
         n = x.size
         if grad.shape != (n,) or hess.shape != (n, n):
             got = f"gradient {grad.shape} and Hessian {hess.shape}"
             raise HessbenchError(f"The strategy returned {got}, expected ({n},) and ({n}, {n}).")
-        return replace(result, value=float(result.value), grad=grad, hess=hess, counters=counters.snapshot())
+        blocks = self.problem.blocks
+        ignored = tuple(name for name, at in blocks.items() if not (grad[at].any() or hess[at].any()))
+        note = result.note
+        if ignored:
+            said = f"the loss does not depend on {' and '.join(ignored)}: gradient and Hessian there are zero"
+            note = f"{note}; {said}" if note else said
+        return replace(
+            result,
+            value=float(result.value),
+            grad=grad,
+            hess=hess,
+            counters=counters.snapshot(),
+            note=note,
+            blocks=blocks,
+            shapes=self.problem.shapes,
+            zero_blocks=ignored,
+        )
 
 
 def resolve(strategy: str | Strategy, backend: str | None = None) -> tuple[Strategy, str]:
@@ -83,7 +104,9 @@ def prepare(
 ) -> Prepared:
     """Trace and compile `strategy` for `problem`, so that calls cost only the Hessian.
 
-    `atol` is `rtol` unless given. Raises `Unsupported` with the strategy's reason when it refuses the problem.
+    `atol` is `rtol` unless given. Parameters, times and a running loss that the strategy does not handle by itself are
+    carried as states (`augmented`), which the result's note says.
+    Raises `Unsupported` with the strategy's reason when it refuses the problem.
     """
     if not isinstance(problem, Problem):
         raise InvalidInput(
@@ -92,11 +115,15 @@ def prepare(
     chosen, backend_name = resolve(strategy, backend)
     problem.validate()
     ivp = IVP(method, rtol, rtol if atol is None else atol, max_steps, dim=problem.dim)
-    reason = chosen.why_not(problem)
+    reason, counted, augmentation = chosen.why_not(problem), problem.counted(ivp.counters), None
+    if reason is None and chosen.limits.lacking(problem) is not None:
+        augmentation = augmented(counted)
+        counted = augmentation.problem
+        reason = chosen.why_not(counted)
     if reason is not None:
         raise Unsupported(reason)
-    run = chosen.prepare(problem.counted(ivp.counters), backends.backend(backend_name), ivp)
-    return Prepared(problem, chosen, backend_name, ivp, run)
+    run = chosen.prepare(counted, backends.backend(backend_name), ivp)
+    return Prepared(problem, chosen, backend_name, ivp, run, augmentation)
 
 
 def hessian(problem: Problem, x: Any = None, strategy: str | Strategy = "discrete-adjoint", **options: Any) -> Result:

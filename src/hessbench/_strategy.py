@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ._counters import Counters
 from ._derivatives import Array
+from ._errors import InvalidInput, Unsupported
+from ._problem import TIMES
 
 if TYPE_CHECKING:
     from ._ivp import IVP
@@ -23,7 +25,8 @@ class Result:
     """`value`, `grad` (n,) and `hess` (n, n) at one point `x`; `hess` as computed, not symmetrised.
 
     `note` says in words what the strategy decided by itself (generated derivatives, number of fixed steps).
-    `counters` are filled in by the harness.
+    The harness fills in `counters`; `blocks` and `shapes`, where each name of the problem's `wrt` stands and what shape it
+    has; and `zero_blocks`, the names that the loss ignores: gradient and Hessian by them are exactly zero.
     """
 
     value: float
@@ -31,11 +34,38 @@ class Result:
     hess: Array
     counters: Counters = field(default_factory=Counters)
     note: str = ""
+    blocks: Mapping[str, slice] = field(default_factory=dict)
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    zero_blocks: tuple[str, ...] = ()
+
+    def block(self, row: str, column: str) -> Array:
+        """The Hessian by two names of `wrt`, for example `block("y0", "theta")`: (size of row, size of column).
+
+        Raises `InvalidInput` for a name that is not in `wrt`.
+        """
+        return self.hess[self._at(row), self._at(column)]
+
+    def gradient(self, name: str) -> Array:
+        """The gradient by one name of `wrt`, in the shape of that parameter. Raises `InvalidInput` as `block` does."""
+        return self.grad[self._at(name)].reshape(self.shapes[name])
+
+    def _at(self, name: str) -> slice:
+        if name not in self.blocks:
+            known = ", ".join(self.blocks) or "no blocks, because it did not come from `hessbench.prepare`"
+            raise InvalidInput(
+                f"There is no block {name!r} in this result; it has {known}. Name it in the problem's `wrt`."
+            )
+        return self.blocks[name]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a strategy can not do, as data; `refusal` turns it into the sentence that is shown everywhere."""
+    """What a strategy can not do, as data; `refusal` turns it into the sentence that is shown everywhere.
+
+    `parameters`, `running_loss` and `times` say which parts of the generic form the strategy computes by itself. The others
+    the harness carries as states of an augmented problem (`hessbench.augmented`), to which the other limits then apply,
+    unless `augmentation` is False.
+    """
 
     max_dim: int | None = None
     autonomous_only: bool = False
@@ -44,11 +74,32 @@ class Limits:
     reversible_only: bool = False
     parameters: bool = False
     running_loss: bool = False
+    times: bool = False
+    augmentation: bool = True
+
+    def lacking(self, problem: Problem) -> str | None:
+        """What the strategy can not do by itself of the problem's generic form, one sentence; `None` if it does all."""
+        beyond = [key for key in problem.varied if not self.parameters]
+        beyond += [key for key in problem.wrt if key in TIMES and not self.times]
+        if beyond:
+            return (
+                f"It does not differentiate by {', '.join(beyond)}, and this problem asks for {', '.join(problem.wrt)}."
+            )
+        if not self.running_loss and problem.running_loss is not None:
+            return "It has no running loss, and this problem has one."
+        return None
 
     def refusal(self, problem: Problem) -> str | None:
         """The first reason against `problem`, one sentence; `None` if there is none."""
+        lacking, carried = self.lacking(problem), ""
+        if lacking is not None:
+            if not self.augmentation:
+                return lacking
+            from ._augment import augmented
+
+            problem, carried = augmented(problem).problem, " with what is carried"
         if self.max_dim is not None and problem.dim > self.max_dim:
-            return f"It is limited to {self.max_dim} states, and this problem has {problem.dim}."
+            return f"It is limited to {self.max_dim} states, and this problem has {problem.dim}{carried}."
         if self.autonomous_only and not problem.autonomous:
             return "It needs a right-hand side that is declared `autonomous=True`, and this one is not."
         if self.y1_loss_only and problem.loss_uses_y0:
@@ -57,10 +108,6 @@ class Limits:
             return "It needs hand-written derivatives, and this problem has none."
         if self.reversible_only and problem.dissipative:
             return "It integrates the state backward in time, which diverges on this dissipative problem."
-        if not self.parameters and problem.wrt != ("y0",):
-            return f"It differentiates by the initial state only, and this problem asks for {', '.join(problem.wrt)}."
-        if not self.running_loss and problem.running_loss is not None:
-            return "It has no running loss yet, and this problem has one."
         return None
 
 
@@ -102,9 +149,21 @@ class Strategy(ABC):
     def prepare(self, problem: Problem, backend: Backend, ivp: IVP) -> Callable[[Vector], Result]:
         """Trace and compile here; what this returns is what is timed.
 
-        `ivp.solve` integrates and counts; `backend` differentiates; `problem.derivatives` are the hand-written ones.
+        `ivp.solve` integrates and counts; `backend` differentiates; `problem.derivatives` are the hand-written ones. What
+        `limits` does not cover of the generic form does not arrive here: `problem` is then the augmented one.
         """
 
+    def prepare_products(
+        self, problem: Problem, backend: Backend, ivp: IVP
+    ) -> Callable[[Vector, Array], tuple[float, Array, Array]]:
+        """Optional: `run(x, directions)` -> value, gradient (n,) and the Hessian's products (n, k) with directions (n, k)."""
+        raise Unsupported(
+            f"{type(self).__name__} gives no products of the Hessian without the Hessian; `discrete-adjoint` does."
+        )
+
     def why_not(self, problem: Problem) -> str | None:
-        """One sentence that says why this strategy refuses `problem`, or `None`."""
+        """One sentence that says why this strategy refuses `problem`, or `None`.
+
+        An override may narrow `limits`, not what they say about the generic form: the harness asks `limits` for that.
+        """
         return self.limits.refusal(problem)

@@ -22,7 +22,7 @@ def test_autonomous_exactly_when_the_right_hand_side_ignores_time(problem):
 def test_loss_uses_y0_exactly_when_its_derivative_at_fixed_y1_is_not_zero(problem):
     b = backend("autograd")
     y1 = problem.y0 + 0.1
-    slope = b.grad(lambda y0: problem.loss(b.xp, y0, y1, problem.params))(problem.y0)
+    slope = b.grad(lambda y0: problem.loss(b.xp, y0, y1, problem.constants))(problem.y0)
     assert problem.loss_uses_y0 == bool(np.any(slope))
 
 
@@ -79,7 +79,8 @@ def test_perturbed_point_moves_away_from_the_special_one(problem):
 
 def test_perturbed_point_stays_integrable(problem):
     ivp = IVP("DOP853", rtol=1e-6, atol=1e-6)
-    y1 = ivp.solve(lambda t, y: problem.rhs(np, t, y, problem.params), problem.t_span, problem.perturbed).y1
+    y0, p = problem.unpack(problem.perturbed)
+    y1 = ivp.solve(lambda t, y: problem.rhs(np, t, y, p), problem.times(problem.perturbed), y0).y1
     assert np.all(np.isfinite(y1))
 
 

@@ -1,0 +1,103 @@
+"""Products of the Hessian with directions, for as many unknowns as there may be: the Hessian itself is never formed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from . import backends
+from ._api import resolve
+from ._counters import Counters
+from ._derivatives import Array
+from ._errors import HessbenchError, InvalidInput, Unsupported
+from ._ivp import IVP
+from ._problem import Problem
+from ._strategy import Strategy
+
+
+@dataclass(frozen=True, eq=False)
+class HessianProducts:
+    """`value`, `grad` (n,) and `products` (n, k): the Hessian times each column of the directions."""
+
+    value: float
+    grad: Array
+    products: Array
+    counters: Counters = field(default_factory=Counters)
+
+
+@dataclass(frozen=True)
+class PreparedProducts:
+    """A strategy ready to multiply the Hessian of one problem. Call it with `x` (n,) or `None`, and directions (n, k)."""
+
+    problem: Problem
+    strategy: Strategy
+    ivp: IVP
+    run: Callable[[Array, Array], tuple[float, Array, Array]]
+
+    def __call__(self, x: Any, directions: Any) -> HessianProducts:
+        """Value, gradient and products at `x`, with counters; `k = 0` directions give the gradient alone.
+
+        Raises `InvalidInput` for a bad `x` or directions of the wrong shape, `IntegrationError` for a failed solve.
+        """
+        x = self.problem.check_x(x)
+        try:
+            d = np.array(directions, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise InvalidInput(f"`directions` must be numbers, got {directions!r}.") from None
+        if d.ndim != 2 or d.shape[0] != x.size or not np.all(np.isfinite(d)):
+            raise InvalidInput(
+                f"`directions` has shape {d.shape}; expected ({x.size}, k), finite, one direction in each column. "
+                f"Write a single vector v as v[:, None]."
+            )
+        counters = self.ivp.counters
+        counters.reset()
+        value, grad, products = self.run(x, d)
+        if grad.shape != x.shape or products.shape != d.shape:
+            raise HessbenchError(f"The strategy returned products of shape {products.shape}, expected {d.shape}.")
+        return HessianProducts(float(value), grad, products, counters.snapshot())
+
+
+def prepare_products(
+    problem: Problem,
+    strategy: str | Strategy = "discrete-adjoint",
+    *,
+    rtol: float = 1e-10,
+    atol: float | None = None,
+    method: str = "DOP853",
+    max_steps: int = 100_000,
+) -> PreparedProducts:
+    """Trace and compile `strategy` for products of the Hessian of `problem` with directions.
+
+    Raises `Unsupported` where the strategy offers none, or with its reason when it refuses the problem.
+    """
+    if not isinstance(problem, Problem):
+        raise InvalidInput(
+            f"`problem` is {type(problem).__name__}; expected a `Problem` (see `hessbench.problem(name)`)."
+        )
+    chosen, backend = resolve(strategy)
+    problem.validate()
+    reason = chosen.why_not(problem) or chosen.limits.lacking(problem)
+    if reason is not None:
+        raise Unsupported(reason)
+    ivp = IVP(method, rtol, rtol if atol is None else atol, max_steps, dim=problem.dim)
+    run = chosen.prepare_products(problem.counted(ivp.counters), backends.backend(backend), ivp)
+    return PreparedProducts(problem, chosen, ivp, run)
+
+
+def products(
+    problem: Problem, x: Any, directions: Any, strategy: str | Strategy = "discrete-adjoint", **options: Any
+) -> HessianProducts:
+    """Value, gradient and the Hessian's products with `directions` (n, k) at `x` (default, if `None`: the problem's own point).
+
+    The cost of a product is a small multiple of that of the gradient, however many unknowns there are. `options` are those
+    of `prepare_products`; for many points call that once.
+
+    >>> import hessbench, numpy as np
+    >>> problem = hessbench.problem("harmonic-oscillator")
+    >>> hessbench.products(problem, None, np.eye(4)[:, :1]).products.shape
+    (4, 1)
+    """
+    return prepare_products(problem, strategy, **options)(x, directions)
