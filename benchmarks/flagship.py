@@ -34,6 +34,10 @@ class Race:
 RACES = {
     "figure-8 1e-9 heyoka": Race("three-body", (), "DOP853", 1e-9, "heyoka", 1 / 20),
     "figure-8 1e-9 hand-adjoint": Race("three-body", (), "DOP853", 1e-9, "hand-adjoint", 1 / 10),
+    **{
+        f"figure-8 1e-9 {peer}": Race("three-body", (), "DOP853", 1e-9, peer, 1 / 10)
+        for peer in ("jax-adjoint", "diffrax-adjoint", "unrolled@jax", "casadi-symbolic")
+    },
     "figure-8 1e-12 heyoka": Race("three-body", (), "DOP853", 1e-12, "heyoka", 1 / 8),
     "sir 1e-10 heyoka": Race("sir", (), "DOP853", 1e-10, "heyoka", 1.0),
     "random-quadratic 10 jax one-pass": Race("random-quadratic", (("n", 10),), "RK45", 3e-6, "jax-one-pass", 1.0),
@@ -47,6 +51,10 @@ RACES = {
     "brusselator 200 dense form": Race(
         "brusselator", (("n", 200),), "DOP853", 1e-8, "discrete-adjoint/numpy", 1 / 3, 1e-7
     ),
+    **{
+        f"neural-ode 102 {peer}": Race("neural-ode", (), "DOP853", 1e-8, peer, 1 / 3)
+        for peer in ("unrolled@jax", "jax-adjoint", "diffrax-adjoint", "casadi-symbolic")
+    },
 }
 
 
@@ -88,6 +96,8 @@ def run_race(race, seconds=6.0):
 
 def independent(problem, race):
     """A Hessian by another method than ours: Taylor series, the continuous adjoint, or (N = 200) at least the other pair."""
+    if race.problem == "neural-ode":
+        return lambda x: hessbench.hessian(problem, x, "unrolled@jax", rtol=1e-12).hess
     if race.peer == "heyoka":
         return heyoka_hessian(problem, 1e-16)
     if race.peer == "discrete-adjoint/numpy":
@@ -130,6 +140,17 @@ def checkpointing(periods=100):
     plain, tight = (hessbench.prepare(problem, kind, rtol=1e-9) for kind in kinds)
     times = by_turns([plain, tight], 6.0)
     return min(times[1]) / min(times[0])
+
+
+def products(h=200, directions=100):
+    """CPU times in ms for a neural ODE of 5 h + 2 parameters: a gradient, a product with the gradient, `directions` products
+    at once with the gradient, and the whole Hessian.
+    """
+    problem = hessbench.problem("neural-ode", h=h)
+    multiply, run = hessbench.prepare_products(problem, rtol=1e-8), hessbench.prepare(problem, rtol=1e-8)
+    d = np.random.default_rng(0).standard_normal((problem.x0.size, directions))
+    contenders = [lambda k=k: multiply(None, d[:, :k]) for k in (0, 1, directions)]
+    return [1e3 * min(taken) for taken in by_turns([*contenders, run], 10.0)]
 
 
 def _error(hess, reference):
@@ -179,12 +200,18 @@ class Once:
     def track_checkpointing(self):
         return checkpointing()
 
-    track_fresh_process.version = track_checkpointing.version = "1"
+    def track_product(self):
+        gradient, one, *_ = products(h=20)
+        return one / gradient
+
+    track_fresh_process.version = track_checkpointing.version = track_product.version = "1"
     track_fresh_process.unit, track_checkpointing.unit = "s", "tight / plain"
+    track_product.unit = "gradients"
 
 
 if __name__ == "__main__":
-    for label in sys.argv[1:] or [*RACES, "fresh process", "checkpointing"]:
+    others = {"fresh process": fresh_process, "checkpointing": checkpointing, "products": products}
+    for label in sys.argv[1:] or [*RACES, *others]:
         if label in RACES:
             r = run_race(RACES[label])
             print(
@@ -194,4 +221,4 @@ if __name__ == "__main__":
                 flush=True,
             )
         else:
-            print(f"{label:36s} {fresh_process() if label.startswith('fresh') else checkpointing():.3f}", flush=True)
+            print(f"{label:36s} {np.array2string(np.array(others[label]()), precision=3)}", flush=True)

@@ -152,7 +152,7 @@ def test_a_hundred_periods_of_the_figure_eight_need_little_memory():
     from hessbench.discrete._dense import Costate
 
     ivp = hessbench.IVP("DOP853", 1e-10, 1e-10, dim=12)
-    path = compiled.forward(problem.y0, flat_params(kernel, problem.params), problem.t_span, ivp)
+    path = compiled.forward(problem.y0, flat_params(kernel.params, problem.params), problem.t_span, ivp)
     end = hessbench.loss_blocks(problem)[0](problem.y0, path.y1, problem.params)
     carried = compiled.backward(path, Costate.at_end(end, True))
     buffers = [b.array.nbytes for b in vars(compiled).values() if hasattr(b, "array")]

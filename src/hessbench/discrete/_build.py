@@ -18,8 +18,10 @@ from pathlib import Path
 
 from .._errors import HessbenchError, Unavailable
 
-# -O3 is avoided on purpose: gcc 12 at -O3 -march=native has been seen to miscompile a correct adjoint
-FLAGS = ("-O2", "-fno-tree-slp-vectorize", "-fno-math-errno", "-shared", "-fPIC", "-Wno-psabi")
+# -O3 is avoided on purpose: gcc 12 at -O3 -march=native has been seen to miscompile a correct adjoint.
+# -O1 compiles large code twice as fast, and runs up to a third slower
+LEVELS = ("-O2", "-O1")
+FLAGS = ("-fno-tree-slp-vectorize", "-fno-math-errno", "-shared", "-fPIC", "-Wno-psabi")
 
 
 class CompilerError(HessbenchError):
@@ -62,24 +64,24 @@ def vector_width() -> int:
     return 8 if "avx512f" in features() else 4 if "avx" in features() else 2
 
 
-def binary_path(source: str) -> Path:
+def binary_path(source: str, level: str = LEVELS[0]) -> Path:
     """Where the library of `source` is, or will be."""
-    key = "\0".join([source, *FLAGS, *sorted(features())])
+    key = "\0".join([source, level, *FLAGS, *sorted(features())])
     return cache_folder() / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.so"
 
 
-def load(source: str) -> tuple[ctypes.CDLL, Path]:
+def load(source: str, level: str = LEVELS[0]) -> tuple[ctypes.CDLL, Path]:
     """The library of `source`, compiled unless it is on disk already.
 
     Raises `Unavailable` without a compiler, `CompilerError` when it fails.
     """
-    path = binary_path(source)
+    path = binary_path(source, level)
     if not path.exists():
-        _compile(source, path)
+        _compile(source, level, path)
     return ctypes.CDLL(str(path)), path
 
 
-def _compile(source: str, path: Path) -> None:
+def _compile(source: str, level: str, path: Path) -> None:
     command = compiler()
     if command is None:
         raise Unavailable("There is no C compiler (cc, gcc or clang) on the path; install one, or set `CC`.")
@@ -89,7 +91,7 @@ def _compile(source: str, path: Path) -> None:
         said = ""
         for native in (["-march=native"], ["-mcpu=native"], []):
             done = subprocess.run(
-                [command, *FLAGS, *native, str(code), "-o", str(out), "-lm"], capture_output=True, text=True
+                [command, level, *FLAGS, *native, str(code), "-o", str(out), "-lm"], capture_output=True, text=True
             )
             if done.returncode == 0:
                 os.replace(out, path)  # atomic: a second process sees the whole library or none

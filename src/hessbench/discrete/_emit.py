@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from ._differentiate import reachable
 from ._graph import Node
-from ._trace import reachable
 
+LONGEST, PART = 2000, 300  # statements of one C function, and of each part of a longer one
 C_NAMES = {"arctan": "atan", "arcsin": "asin", "arccos": "acos"}
 
 
@@ -46,9 +47,13 @@ def literal(value: float | None) -> str:
 
 
 class Writer:
-    """Writes the body of one function. `fixed(node)` names what depends on parameters alone, unless it is to `prepare` it."""
+    """Writes the body of one function. `fixed(node)` names what depends on parameters alone, unless it is to `prepare` it.
 
-    def __init__(self, fixed: Callable[[Node], str], vector: bool, prepare: bool = False) -> None:
+    `time` is how the function reads the time.
+    """
+
+    def __init__(self, fixed: Callable[[Node], str], vector: bool, prepare: bool = False, time: str = "t") -> None:
+        self.time = time
         self.prepare, self.fixed, self.type, self.prefix = (
             prepare,
             fixed,
@@ -59,13 +64,13 @@ class Writer:
         self.powers: dict[tuple[Node, float], str] = {}
         self.lines: list[str] = []
 
-    def body(self, outputs: list[Node], targets: list[str]) -> str:
-        """Statements that assign `outputs` to the lvalues `targets`."""
+    def body(self, outputs: list[Node], targets: list[str], added: int = 0) -> str:
+        """Statements that assign `outputs` to the lvalues `targets`, or add the last `added` of them."""
         for node in reachable(outputs):
             if node.op != "const" and (self.prepare or not node.fixed):
                 self.names[node] = self.statement(node)
-        for node, target in zip(outputs, targets, strict=True):
-            self.lines.append(f"{target} = {self.spread(self.name(node))};")
+        for k, (node, target) in enumerate(zip(outputs, targets, strict=True), added - len(outputs)):
+            self.lines.append(f"{target} {'=' if k < 0 else '+='} {self.spread(self.name(node))};")
         return "".join(f"  {line}\n" for line in self.lines)
 
     def name(self, node: Node) -> str:
@@ -84,9 +89,11 @@ class Writer:
 
     def statement(self, node: Node) -> str:
         op, args = node.op, node.args
+        if op == "leaf" and args[0] == "u":
+            return self.define(self.spread(self.fixed(node.graph.leaf("p", args[1]))))
         if op == "leaf":
             return self.define(
-                {"x": "X[{}]", "w": "X[{}]", "s": "L[{}]", "t": "t", "p": "P[{}]"}[args[0]].format(args[1])
+                {"x": "X[{}]", "w": "X[{}]", "s": "L[{}]", "t": self.time, "p": "P[{}]"}[args[0]].format(args[1])
             )
         if op == "lin":
             return self.define(self.spread(self.sum(node)))
@@ -134,6 +141,37 @@ class Writer:
             out = self.define(f"{self.power(base, half)} * {rest}")
         self.powers[base, e] = out
         return out
+
+
+def function(name: str, heads: list[str], body: str, kind: str) -> str:
+    """A C function of parameters `heads`; a long body becomes several functions, whose compile time grows with length only.
+
+    Values of type `kind` that a later part reads go through an array.
+    """
+    head, arguments = ", ".join(heads), ", ".join(re.split(r"[ *]", h)[-1] for h in heads)
+    lines = body.splitlines(keepends=True)
+    if len(lines) <= LONGEST:
+        return f"static __attribute__((noinline)) void {name}({head}) {{\n{body}}}\n"
+    parts = [lines[k : k + PART] for k in range(0, len(lines), PART)]
+    defined = {
+        m[1]: k for k, part in enumerate(parts) for line in part if (m := re.match(rf"  const {kind} (\w+) =", line))
+    }
+    slots, sources = dict[str, int](), []
+    read = [{word for line in part for word in re.findall(r"\br\d+\b", line)} for part in parts]
+    for k, words in enumerate(read):
+        for word in sorted(words):
+            if defined[word] < k:
+                slots.setdefault(word, len(slots))
+    for k, part in enumerate(parts):
+        before = "".join(f"  const {kind} {w} = W[{slots[w]}];\n" for w in sorted(read[k]) if defined[w] < k)
+        after = "".join(f"  W[{slots[w]}] = {w};\n" for w in slots if defined[w] == k)
+        start = f"static __attribute__((noinline)) void {name}_{k}({head}, {kind} *restrict W) {{\n"
+        sources.append(f"{start}{before}{''.join(part)}{after}}}\n")
+    calls = "".join(f"  {name}_{k}({arguments}, W);\n" for k in range(len(parts)))
+    sources.append(
+        f"static void {name}({head}) {{\n  static _Thread_local {kind} W[{max(1, len(slots))}];\n{calls}}}\n"
+    )
+    return "".join(sources)
 
 
 def operations(outputs: list[Node]) -> int:

@@ -20,6 +20,7 @@ from ._build import CompilerError, binary_path, compiler, vector_width
 from ._compiled import Compiled, flat_params
 from ._dense import Costate
 from ._gate import passes
+from ._generic import NotCompiled, linearised
 from ._graph import CannotTrace
 from ._kernel import generate
 from ._stepper import integrate
@@ -49,22 +50,45 @@ class Options:
 
 
 def prepare(problem: Problem, ivp: IVP, options: Options) -> Run:
-    """The discrete adjoint of `problem`: a function of `x` (N,) that returns a `Result`.
+    """The discrete adjoint of `problem`: a function of `x` (n,) that returns a `Result`.
 
     Raises `InvalidInput` for a method that is not an explicit pair, `Unavailable` if there are no derivatives at all.
     """
+    if problem.wrt != ("y0",) or problem.running_loss is not None:
+        at = linearised(problem, ivp, options.form, options.probes, options.memory)
+
+        def generic(x: Array) -> Result:
+            point = at(x)
+            return Result(point.value, point.grad, point.hessian(), note=point.note)
+
+        return generic
     scheme = pair(ivp.method)
     notice = ""
     if options.form in ("auto", "compiled", "sparse"):
         try:
             return _compiled(problem, ivp, options, scheme)
-        except _NotCompiled as reason:
+        except NotCompiled as reason:
             notice = f"; not compiled: {reason}"
     return _numpy(problem, ivp, options, scheme, notice)
 
 
-class _NotCompiled(Exception):
-    """Why there is no compiled form, in one clause."""
+Products = Callable[[Array, Array], tuple[float, Array, Array]]
+
+
+def prepare_products(problem: Problem, ivp: IVP, options: Options) -> Products:
+    """Value, gradient (n,) and the Hessian's products (n, k) with `directions` (n, k), as a function of `x` and these.
+
+    The Hessian is not formed: one tangent of the solution and one of its costate for each direction, over the same steps.
+    Raises as `prepare` does.
+    """
+    at = linearised(problem, ivp, options.form, options.probes, options.memory, products=True)
+
+    def products(x: Array, directions: Array) -> tuple[float, Array, Array]:
+        point = at(x)
+        products = point.products(directions) if directions.size else np.zeros(directions.shape)
+        return point.value, point.grad, products
+
+    return products
 
 
 def _compiled(problem: Problem, ivp: IVP, options: Options, scheme: Pair) -> Run:
@@ -73,28 +97,28 @@ def _compiled(problem: Problem, ivp: IVP, options: Options, scheme: Pair) -> Run
         sweep = True if options.form == "sparse" and not traced.second_order else None
         kernel = generate(traced, scheme, options.probes, vector_width(), sweep)
         if compiler() is None and not binary_path(kernel.source).exists():
-            raise _NotCompiled("no C compiler on the path (set CC to name one)")
+            raise NotCompiled("no C compiler on the path (set CC to name one)")
         compiled = Compiled(kernel, options.probes, options.memory)
     except CannotTrace as reason:
-        raise _NotCompiled(f"the right-hand side cannot be recorded as scalar code, {reason}") from None
+        raise NotCompiled(f"the right-hand side cannot be recorded as scalar code, {reason}") from None
     except (CompilerError, Unavailable, OSError) as reason:
-        raise _NotCompiled(str(reason)) from None
+        raise NotCompiled(str(reason)) from None
     try:
         reference = None if compiled.checked else derivatives_of(problem)
     except HessbenchError:
         reference = None
     complaint = passes(compiled, problem, reference, scheme, ivp)
     if complaint is not None:
-        raise _NotCompiled(complaint)
+        raise NotCompiled(complaint)
     blocks, blocks_source = loss_blocks(problem)
     sweep = "sparse sweep" if kernel.sparse else "dense sweep"
     structure = "q' = v structure, " if kernel.second_order else ""
     note = f"compiled form ({structure}{sweep}), derivatives generated as C, loss blocks {blocks_source}"
-    fixed = flat_params(kernel, problem.params) if problem.wrt == ("y0",) else None
+    fixed = flat_params(kernel.params, problem.params)
 
     def hessian(x: Array) -> Result:
         y0, p = problem.unpack(x)
-        path = compiled.forward(y0, fixed or flat_params(kernel, p), problem.t_span, ivp)
+        path = compiled.forward(y0, fixed, problem.t_span, ivp)
         end = blocks(y0, path.y1, p)
         carried = compiled.backward(path, Costate.at_end(end, problem.loss_uses_y0))
         memory = "" if path.stored else f", checkpoints every {compiled.segment} steps"

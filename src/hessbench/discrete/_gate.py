@@ -40,7 +40,7 @@ def passes(compiled: Compiled, problem: Problem, derivatives: Derivatives | None
 def disagreement(compiled: Compiled, problem: Problem, derivatives: Derivatives | None, pair: Pair, ivp: IVP) -> float:
     """Largest relative difference of end state, tangents, gradient and Hessian from the NumPy form over the same steps."""
     rng, n, p = np.random.default_rng(4), problem.dim, problem.params
-    quiet, values = replace(ivp, counters=Counters()), flat_params(compiled.kernel, p)
+    quiet, values = replace(ivp, counters=Counters()), flat_params(compiled.kernel.params, p)
     shift = 1e-3 * (1 + np.abs(problem.y0)) * rng.standard_normal(n)
     for y0 in (problem.y0 + shift, problem.y0):
         try:

@@ -3,7 +3,7 @@
 A node is created once for each distinct operation. Sums are linear combinations `c_0 + c_i n_i`, products with a constant
 are terms of such, quotients are products with powers, and powers of one base are merged, so that few forms remain:
 
-    leaf (state x, time t, tangent w, multiplier s, parameter p), const, lin, mul, pow, function, less, select
+    leaf (state x, time t, tangent w, multiplier s, parameter u or p), const, lin, mul, pow, function, less, select
 
 Expressions of constants and parameters alone are marked `fixed`; generated code evaluates them once for each call.
 """
@@ -19,7 +19,7 @@ FUNCTIONS = {
     "exp": np.exp, "log": np.log, "sin": np.sin, "cos": np.cos, "tan": np.tan, "tanh": np.tanh, "sinh": np.sinh,
     "cosh": np.cosh, "arctan": np.arctan, "arcsin": np.arcsin, "arccos": np.arccos,
 }  # fmt: skip
-MOST_NODES = 40_000
+MOST_NODES = 100_000
 
 
 class CannotTrace(Exception):
@@ -152,7 +152,7 @@ class Graph:
         return self.node("const", (float(value) + 0.0,), True)
 
     def leaf(self, kind: str, k: int) -> Node:
-        """Entry `k` of an input: kind x, t, w, s or p (the only one that is fixed)."""
+        """Entry `k` of an input: kind x, t, w, s, u, or p (the only one that is fixed)."""
         return self.node("leaf", (kind, k), kind == "p")
 
     def function(self, name: str, a: Node) -> Node:

@@ -9,13 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import gcd
 
+from ._build import LEVELS
+from ._differentiate import Rows, Sum, forward, gradient, reachable
 from ._emit import Table, Writer, operations
 from ._graph import Node
 from ._kernel_sparse import sparse_backward
 from ._stepper import KICK_EVERY, KICK_ROWS
 from ._tableau import Pair
 from ._template import BACKWARD, FORWARD, SYMMETRISE, VECTORS
-from ._trace import Rows, Sum, Traced, forward, gradient, reachable
+from ._trace import Traced
 from ._unrolled import Weights, accumulation, matrix_times
 
 Entries = list[tuple[int, int]]
@@ -37,6 +39,7 @@ class Kernel:
     second_order: bool
     sparse: bool
     params: tuple[str, ...]
+    level: str = LEVELS[0]
 
     @property
     def granule(self) -> int:
@@ -113,7 +116,7 @@ def generate(traced: Traced, pair: Pair, probes: int, width: int, sparse: bool |
         )
         sweep = weights.tangents() + products + accumulation(n, width) + BACKWARD
     source = "\n".join([
-        f"#define VW {width}\n#define N {n}\n#define M {m}\n#define S {s}\n#define TANGENTS {probes}",
+        f"#define VW {width}\n#define N {n}\n#define COLUMNS N\n#define M {m}\n#define S {s}\n#define TANGENTS {probes}",
         f"#define KICK_EVERY {KICK_EVERY}\n#define KICK_ROWS {KICK_ROWS}",
         f"#define Q ((1 + TANGENTS) * M)\n#define SECOND {int(traced.second_order)}",
         f"#define AUTONOMOUS {int(expressions.autonomous)}\n#define EXPONENT ({pair.exponent!r})",

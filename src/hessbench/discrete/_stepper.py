@@ -73,7 +73,8 @@ def integrate(
 ) -> Trajectory:
     """Integrate `y' = f(t, y)` in either direction at the tolerances of `ivp`, which also counts.
 
-    `jac(t, y)`, with (s,) and (s, N), gives s matrices (N, N), dense or sparse. One call of it for each accepted step (none
+    `jac(t, y)`, with (s,) and (s, N), gives s matrices (N, N), dense or sparse, or anything else that gives the slopes
+    (N, probes) of tangents (N, probes) by `@`. One call of it for each accepted step (none
     without probes), s evaluations of `f` for each attempted one. Stages and Jacobians are kept if there are no more than
     `most_kept` steps. Raises `IntegrationError` when the end is not reached.
     """
@@ -129,10 +130,10 @@ def integrate(
             grow = GROW if error == 0 else min(GROW, SAFETY * error**pair.exponent)
             size *= min(1.0, grow) if rejected else grow
             t, y = end, new.copy()
-            if probes and len(out) % KICK_EVERY == 0:
-                kick = kicks(n, probes)[len(out) // KICK_EVERY % KICK_ROWS] * (ivp.atol + ivp.rtol * np.abs(y[1:]))
-                y[1:] += kick
-                slopes[s, 1:] += (first @ kick.T).T
+            if first is not None and len(out) % KICK_EVERY == 0:
+                noise = kicks(n, probes)[len(out) // KICK_EVERY % KICK_ROWS]
+                y[1:] += noise * (ivp.atol + ivp.rtol * np.abs(y[1:]))
+                slopes[s, 1:] = (first @ y[1:].T).T
             slopes[0] = slopes[s]
     _count(counters, calls, len(out), before, ivp, n)
     ts, hs, ys = (np.array(column) for column in zip(*out, strict=True))

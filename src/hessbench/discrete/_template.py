@@ -1,7 +1,7 @@
 """The fixed parts of the generated C: vectors, integration with error control, and the choice of the first step.
 
-The generated part defines, before it: `VW` (doubles per vector), `N` states, `M` inputs of the traced function, `S` stages,
-`TANGENTS` probes, `Q` rows `(1 + TANGENTS) M`, `SECOND` (1 for `q' = v, v' = g(t, q)`), `AUTONOMOUS`, `ERRORS` (1 or 2),
+The generated part defines, before it: `VW` (doubles per vector), `N` states, `COLUMNS` of tangents, `M` inputs of the traced
+function, `S` stages, `TANGENTS` probes, `Q` rows `(1 + TANGENTS) M`, `SECOND` (1 for `q' = v, v' = g(t, q)`), `AUTONOMOUS`,
 `EXPONENT`, and the functions `prepare`, `slope`, `slopes`, `stage`, `finish`, `error`.
 """
 
@@ -31,7 +31,7 @@ LANES(atan) LANES(asin) LANES(acos)
 static inline double total(vd a) { double s = 0; for (int l = 0; l < VW; l++) s += a[l]; return s; }
 #define UP(n) (((n) + VW - 1) / VW)
 #define KV UP(Q)
-#define NV UP(N)
+#define NV UP(COLUMNS)
 #define MV UP(M)
 #define HALF (N - M)
 /* The state is kept as the rows that enter `slopes` (zq: q, or all of y, then their tangents) and, where SECOND, zv. */

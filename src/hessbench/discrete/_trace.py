@@ -1,7 +1,8 @@
-"""Recording a right-hand side, and its derivatives as expressions.
+"""Recording a right-hand side as expressions.
 
 The right-hand side runs once with a namespace that is NumPy's but for `where`, `maximum` and the like, on object arrays of
-nodes. Parameters of floating type are symbols too, so that one kernel serves every value of them.
+nodes. Parameters of floating type are symbols too, so that one kernel serves every value of them; those that the problem
+differentiates by (leaf u) are variables of the expressions, all others (leaf p) are fixed for a call.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from .._derivatives import Params
 from .._problem import Problem
+from ._differentiate import Sum, reachable
 from ._graph import CannotTrace, Graph, Node
-
-Rows = list[dict[int, Node]]
 
 
 class Symbols(np.ndarray):
@@ -90,12 +91,18 @@ def _nodes(graph: Graph, *values: Any) -> list[Node]:
 
 @dataclass(eq=False)
 class Traced:
-    """`outputs` (m,) of `inputs` leaves x_0 .. x_{m-1}: the slopes, or the accelerations if `second_order`."""
+    """`outputs` (m,) of `inputs` leaves x_0 .. x_{m-1}: the slopes, or the accelerations if `second_order`.
+
+    `params` are the names of the parameters that are symbols, flattened one behind the other to `inputs` numbers; `active`
+    are the places there of those that are differentiated by, in the order of `varied`.
+    """
 
     graph: Graph
     outputs: list[Node]
     second_order: bool
     params: tuple[str, ...]
+    inputs: int = 0
+    active: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
@@ -105,17 +112,27 @@ class Traced:
 
 def trace(problem: Problem) -> Traced:
     """Record `problem.rhs`. Raises `CannotTrace` with the reason."""
-    graph, n = Graph(), problem.dim
-    names = tuple(k for k, v in problem.params.items() if np.issubdtype(v.dtype, np.floating))
-    p, at = dict(problem.params), 0
+    return record(problem.rhs, problem.dim, problem.params)
+
+
+def record(rhs: Any, n: int, params: Params, varied: tuple[str, ...] = (), mechanical: bool = True) -> Traced:
+    """Record `rhs(xp, t, y, p)` of `n` states; the parameters `varied` are variables. Raises `CannotTrace` with the reason.
+
+    Only if `mechanical` is a structure `q' = v, v' = g(t, q)` made use of.
+    """
+    graph = Graph()
+    names = tuple(k for k, v in params.items() if np.issubdtype(v.dtype, np.floating))
+    p, at, places = dict(params), 0, dict[str, range]()
     for key in names:
         shape, size = p[key].shape, p[key].size
-        leaves = [graph.leaf("p", at + k) for k in range(size)]
+        places[key], kind = range(at, at + size), "u" if key in varied else "p"
+        leaves = [graph.leaf(kind, k) for k in places[key]]
         p[key], at = (symbols(leaves, shape) if shape else leaves[0]), at + size
+    active = tuple(k for key in varied for k in places[key])
     states = [graph.leaf("x", k) for k in range(n)]
     y = symbols(states, (n,))
     try:
-        slope = np.asarray(problem.rhs(Namespace(), graph.leaf("t", 0), y, p), dtype=object)
+        slope = np.asarray(rhs(Namespace(), graph.leaf("t", 0), y, p), dtype=object)
     except CannotTrace:
         raise
     except Exception as error:
@@ -124,9 +141,10 @@ def trace(problem: Problem) -> Traced:
         raise CannotTrace(f"it returned shape {slope.shape} on symbols")
     outputs = merged(_nodes(graph, *slope))
     half = n // 2
-    if n % 2 == 0 and all(outputs[k] is states[half + k] for k in range(half)) and not depends(outputs[half:], half):
-        return Traced(graph, outputs[half:], True, names)
-    return Traced(graph, outputs, False, names)
+    moves = mechanical and n % 2 == 0 and all(outputs[k] is states[half + k] for k in range(half))
+    if moves and not depends(outputs[half:], half):
+        return Traced(graph, outputs[half:], True, names, at)
+    return Traced(graph, outputs, False, names, at, active)
 
 
 def merged(outputs: list[Node]) -> list[Node]:
@@ -160,128 +178,3 @@ def merged(outputs: list[Node]) -> list[Node]:
 def depends(outputs: list[Node], start: int) -> bool:
     """Whether any of `outputs` reads a state from number `start` on."""
     return any(n.op == "leaf" and n.args[0] == "x" and n.args[1] >= start for n in reachable(outputs))
-
-
-def reachable(outputs: list[Node]) -> list[Node]:
-    """All nodes that `outputs` are computed from, operands first."""
-    seen: dict[Node, None] = {}
-    stack = list(outputs)
-    while stack:
-        node = stack.pop()
-        if node not in seen:
-            seen[node] = None
-            stack.extend(node.operands())
-    return sorted(seen, key=lambda n: n.index)
-
-
-def partials(node: Node) -> list[tuple[Node, Node]]:
-    """(operand, d node / d operand) for the operands that are not fixed."""
-    g, op = node.graph, node.op
-    if op == "lin":
-        return [(n, c) for n, c in node.args[1]]
-    if op == "mul":
-        a, b = node.args
-        return [(a, b), (b, a)]
-    if op == "pow":
-        base, e = node.args
-        return [(base, g.scale(g.const(e), g.power(base, e - 1.0)))]
-    if op == "select":
-        c, a, b = node.args
-        one, zero = g.const(1.0), g.const(0.0)
-        return [(n, g.select(c, *w)) for n, w in ((a, (one, zero)), (b, (zero, one))) if not n.fixed]
-    if op == "call":
-        name, a = node.args
-        return [(a, _slope(g, name, a, node))]
-    return []
-
-
-def _slope(g: Graph, name: str, a: Node, value: Node) -> Any:
-    f = g.function
-    one = g.const(1.0)
-    return {
-        "exp": lambda: value,
-        "log": lambda: g.power(a, -1.0),
-        "sin": lambda: f("cos", a),
-        "cos": lambda: -f("sin", a),
-        "tan": lambda: one + value * value,
-        "tanh": lambda: one - value * value,
-        "sinh": lambda: f("cosh", a),
-        "cosh": lambda: f("sinh", a),
-        "arctan": lambda: g.power(one + a * a, -1.0),
-        "arcsin": lambda: g.power(one - a * a, -0.5),
-        "arccos": lambda: -g.power(one - a * a, -0.5),
-    }[name]()
-
-
-class Sum:
-    """A linear combination being built; sums over the same symbols are merged into it term by term."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph, self.constant, self.terms = graph, graph.const(0.0), dict[Node, Node]()
-
-    def add(self, node: Node, factor: Node, single: bool = False) -> None:
-        """Add `factor node` with a fixed `factor`; a `node` used only here (`single`) may be taken apart."""
-        g = self.graph
-        constant, terms = g.terms(node, deep=single)
-        if len(terms) == 1 and not single:
-            inner_constant, inner = g.terms(next(iter(terms)), deep=True)
-            if inner and all(n.op == "leaf" and n in self.terms for n in inner):
-                factor = g.mul(factor, next(iter(terms.values())))
-                constant, terms = inner_constant, inner
-        self.constant = g.add(self.constant, g.mul(factor, constant))
-        for n, c in terms.items():
-            c = g.mul(factor, c)
-            self.terms[n] = g.add(self.terms[n], c) if n in self.terms else c
-
-    def node(self) -> Node:
-        """The finished sum."""
-        return self.graph.lin(self.constant, self.terms)
-
-
-def forward(outputs: list[Node], seeds: dict[Node, dict[int, Node]]) -> Rows:
-    """Directional derivatives of each output: row k is {direction: d output_k}, zeros left out.
-
-    `seeds` gives the derivatives {direction: node} of leaves. Forward mode with sparse rows.
-    """
-    if not outputs:
-        return []
-    g = outputs[0].graph
-    nodes = [n for n in reachable(outputs) if not n.fixed]
-    rows: dict[Node, dict[int, Node]] = dict(seeds)
-    for node in nodes:
-        if node in rows:
-            continue
-        sums: dict[int, Sum] = {}
-        pairs = [(rows[a], d) for a, d in partials(node) if rows.get(a)]
-        # terms that are products come first, so that a later sum over the same symbols can be merged into them
-        pairs.sort(key=lambda pair: not pair[1].fixed and pair[1].op == "lin")
-        for row, d in pairs:
-            for direction, tangent in row.items():
-                total = sums.setdefault(direction, Sum(g))
-                if d.fixed:
-                    total.add(tangent, d, single=True)
-                elif tangent.fixed:
-                    total.add(d, tangent)
-                else:
-                    total.add(g.mul(d, tangent), g.const(1.0))
-        rows[node] = {k: v for k, total in sums.items() if (v := total.node()).value != 0.0}
-    return [rows.get(n, {}) if not n.fixed else {} for n in outputs]
-
-
-def gradient(outputs: list[Node], weights: list[Node], inputs: list[Node]) -> list[Node]:
-    """Reverse mode: the derivatives of `sum weights_k outputs_k` by each of `inputs`."""
-    g = weights[0].graph
-    bars: dict[Node, Sum] = {}
-    for node, w in zip(outputs, weights, strict=True):
-        bars.setdefault(node, Sum(g)).add(w, g.const(1.0))
-    for node in reversed([n for n in reachable(outputs) if not n.fixed]):
-        if node.op == "leaf" or node not in bars:
-            continue
-        bar = bars[node].node()
-        for operand, d in partials(node):
-            total = bars.setdefault(operand, Sum(g))
-            if d.fixed:
-                total.add(bar, d)
-            else:
-                total.add(g.mul(bar, d), g.const(1.0))
-    return [bars[x].node() if x in bars else g.const(0.0) for x in inputs]

@@ -1,0 +1,216 @@
+"""Running loss and end times folded into the right-hand side, so that initial state and parameters are all that is left.
+
+    z = (y, integral of g),   dz/dtau = sigma (F, g)(t, y, a),   t = t0 + tau sigma,   sigma = t1 - t0,   tau in [0, 1]
+
+Only a free end time makes time run from 0 to 1; otherwise `tau = t` and `sigma = 1`. Active parameters are `u = (a, t0, t1)`:
+the parameters in `wrt`, and the end times that are free. With `h = q . (F, g)`, `t = (1 - tau) t0 + tau t1` and `e` the
+gradient of `sigma`, the derivatives follow from those by `(y, a, t)`, whose linear map from `(y, u)` is `B`:
+
+    first   sigma (F, g)_,. B + (F, g) e^T          second   sigma B^T h_,.. B + e (B^T h_,.)^T + (B^T h_,.) e^T
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .._derivatives import Array, JointDerivatives, Params
+from .._loss import joint_loss
+from .._problem import TIMES, Problem
+from ._columns import Columns, EndBlocks
+
+
+class Watched(Mapping[str, Any]):
+    """Parameters that remember which of them were read."""
+
+    def __init__(self, values: Params) -> None:
+        self.values_of, self.read = values, dict[str, None]()
+
+    def __getitem__(self, key: str) -> Any:
+        self.read[key] = None
+        return self.values_of[key]
+
+    def __iter__(self) -> Iterator[str]:
+        self.read.update(dict.fromkeys(self.values_of))
+        return iter(self.values_of)
+
+    def __len__(self) -> int:
+        return len(self.values_of)
+
+
+@dataclass(frozen=True, eq=False)
+class Folded:
+    """A problem whose `wrt` is more than the initial state, or that has a running loss, as the sweeps take it.
+
+    M states (N, and one with a running loss), P active parameters.
+    """
+
+    problem: Problem
+
+    @cached_property
+    def free(self) -> tuple[str, ...]:
+        """The end times in `wrt`, first `t0`."""
+        return tuple(key for key in TIMES if key in self.problem.wrt)
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """Names of the active parameters."""
+        return (*self.problem.varied, *self.free)
+
+    @property
+    def states(self) -> int:
+        """M."""
+        return self.problem.dim + (self.problem.running_loss is not None)
+
+    @property
+    def params(self) -> dict[str, Array]:
+        """The parameters of the problem and the free end times."""
+        own = {key: np.asarray(self.problem.constants[key]) for key in self.free}
+        return {**self.problem.params, **own}
+
+    @property
+    def t_span(self) -> tuple[float, float]:
+        """Of the integration."""
+        return (0.0, 1.0) if self.free else self.problem.t_span
+
+    @cached_property
+    def columns(self) -> Columns:
+        """Where the states and active parameters stand in the decision vector."""
+        at = self.problem.blocks
+        places = [np.arange(at[key].start, at[key].stop) for key in self.varied]
+        return Columns(self.problem.x0.size, at.get("y0"), np.concatenate(places or [np.zeros(0, dtype=int)]))
+
+    def values(self, p: Params) -> Array:
+        """The active parameters (P,)."""
+        return np.concatenate([np.ravel(p[key]) for key in self.varied] or [np.zeros(0)])
+
+    def start(self, y0: Array) -> Array:
+        """The state at the start (M,)."""
+        return y0 if self.problem.running_loss is None else np.append(y0, 0.0)
+
+    def rhs(self, xp: Any, tau: Any, z: Any, p: Any) -> Any:
+        """The slope (M,) for any namespace."""
+        problem, n = self.problem, self.problem.dim
+        t0, t1 = (p[key] if key in self.free else problem.constants[key] for key in TIMES)
+        t, sigma = (t0 + tau * (t1 - t0), t1 - t0) if self.free else (tau, 1.0)
+        slope = problem.rhs(xp, t, z[:n], p)
+        if problem.running_loss is not None:
+            slope = xp.concatenate([slope, xp.reshape(problem.running_loss(xp, t, z[:n], p), (1,))])
+        return sigma * slope if self.free else slope
+
+    def end(self) -> tuple[Callable[[Array, Array, Params], EndBlocks], str]:
+        """`blocks(y0 (N,), z1 (M,), p)` and where they come from."""
+        problem, n, m = self.problem, self.problem.dim, self.states
+        seen = Watched(problem.constants)
+        problem.loss(np, problem.y0.copy(), problem.y0 + 0.1, seen)
+        read = tuple(key for key in problem.varied if key in seen.read)
+        blocks, source = joint_loss(replace(problem, wrt=(*read, *self.free) or ("y0",), perturbed=None))
+        places = [np.arange(at.start, at.stop) for key in (*read, *self.free) for at in (problem.blocks[key],)]
+        params = np.concatenate([np.zeros(0, dtype=int), *places])
+
+        def at_end(y0: Array, z1: Array, p: Params) -> EndBlocks:
+            made = blocks(y0, z1[:n], {key: p[key] for key in (*seen.read, *TIMES)})
+            u = np.arange(made.grad.size)
+            u = np.concatenate([u[made.at[key]] for key in ("a", *self.free)])
+            wide = [np.zeros((n, m)), np.zeros((m, m)), np.zeros((m, u.size))]
+            wide[0][:, :n], wide[1][:n, :n] = made.second("y0", "y1"), made.second("y1", "y1")
+            wide[2][:n] = made.hess[made.at["y1"]][:, u]
+            return EndBlocks(
+                value=made.value + float(z1[n:].sum()),
+                params=params,
+                l0=made.first("y0"),
+                l1=np.append(made.first("y1"), np.ones(m - n)),
+                lp=made.grad[u],
+                l00=made.second("y0", "y0"),
+                l01=wide[0],
+                l11=wide[1],
+                l0p=made.hess[made.at["y0"]][:, u],
+                l1p=wide[2],
+                lpp=made.hess[u[:, None], u],
+            )
+
+        return at_end, source
+
+
+@dataclass(frozen=True, eq=False)
+class FoldedDerivatives:
+    """Derivatives of the folded right-hand side by `(z, u)`, from those of the problem by `(y, a, t)`; batched over stages.
+
+    `tau` is (m,), `z` and multipliers `q` are (m, M).
+    """
+
+    folded: Folded
+    joint: JointDerivatives
+
+    def first(self, tau: Array, z: Array, p: Params) -> tuple[Array, Array]:
+        """`J` (m, M, M) and `A` (m, M, P)."""
+        f, n, m = self.folded, self.folded.problem.dim, self.folded.states
+        t, sigma = self._time(tau, p)
+        wide = self._inner(sigma * self.joint.jac(t, z[:, :n], p), tau)
+        if f.free:
+            wide[..., self._clock] += self._slope(t, z, p)[..., None] * self._ends
+        jac = np.zeros((*wide.shape[:-1], m))
+        jac[..., :n] = wide[..., :n]
+        return jac, wide[..., n:]
+
+    def second(self, tau: Array, z: Array, q: Array, p: Params) -> Array:
+        """`q . F_,vv` for v = (y, u), of shape (m, N + P, N + P)."""
+        f, n = self.folded, self.folded.problem.dim
+        t, sigma = self._time(tau, p)
+        h = sigma * self.joint.vhp(t, z[:, :n], q, p)
+        wide = self._inner(np.swapaxes(self._inner(h, tau), 1, 2), tau)
+        if f.free:
+            pulled = self._inner(self.joint.vjp(t, z[:, :n], q, p)[:, None], tau)[:, 0]
+            wide[:, :, self._clock] += pulled[:, :, None] * self._ends
+            wide[:, self._clock, :] += self._ends[:, None] * pulled[:, None, :]
+        return wide
+
+    def along(self, tau: Array, z: Array, q: Array, v: Array, p: Params) -> Array:
+        """The same times `v` (m, N + P), of its shape, without the matrix."""
+        f, n = self.folded, self.folded.problem.dim
+        t, sigma = self._time(tau, p)
+        if not f.free:
+            return self.joint.hvp(t, z[:, :n], q, np.column_stack([v, 0 * tau]), p)[:, :-1]
+        part, ends = {"t0": 1 - tau, "t1": tau}, v[:, self._clock]
+        clock = sum(part[key] * ends[:, k] for k, key in enumerate(f.free))
+        inner = np.column_stack([v[:, : -len(f.free)], clock])
+        out = self._inner((sigma * self.joint.hvp(t, z[:, :n], q, inner, p))[:, None], tau)[:, 0]
+        pulled = self.joint.vjp(t, z[:, :n], q, p)
+        out += self._inner(pulled[:, None], tau)[:, 0] * (ends @ self._ends)[:, None]
+        out[:, self._clock] += np.sum(pulled * inner, axis=1)[:, None] * self._ends
+        return out
+
+    @property
+    def _clock(self) -> slice:
+        """Where the free end times stand in (y, u)."""
+        return slice(-len(self.folded.free), None)
+
+    @property
+    def _ends(self) -> Array:
+        """The gradient of `t1 - t0` by the free end times."""
+        return np.array([{"t0": -1.0, "t1": 1.0}[key] for key in self.folded.free])
+
+    def _time(self, tau: Array, p: Params) -> tuple[Array, float]:
+        if not self.folded.free:
+            return tau, 1.0
+        t0, t1 = float(p["t0"]), float(p["t1"])
+        return t0 + tau * (t1 - t0), t1 - t0
+
+    def _slope(self, t: Array, z: Array, p: Params) -> Array:
+        """`(F, g)` (m, M)."""
+        problem, n = self.folded.problem, self.folded.problem.dim
+        rows = [problem.rhs(np, float(s), y[:n], p) for s, y in zip(t, z, strict=True)]
+        if problem.running_loss is None:
+            return np.array(rows)
+        more = [problem.running_loss(np, float(s), y[:n], p) for s, y in zip(t, z, strict=True)]
+        return np.column_stack([rows, more])
+
+    def _inner(self, a: Array, tau: Array) -> Array:
+        """`a B`: columns (y, a, t) as columns (y, a, free end times)."""
+        part = {"t0": 1 - tau, "t1": tau}
+        clock = [a[..., -1:] * part[key][:, None, None] for key in self.folded.free]
+        return np.concatenate([a[..., :-1], *clock], axis=-1)
