@@ -29,7 +29,7 @@ class CasadiSymbolic(Strategy):
     expand_below: int = 4000  # operations of one step
     backends: ClassVar[tuple[str, ...]] = ("casadi",)
     limits: ClassVar[Limits] = Limits(max_dim=64, parameters=True, running_loss=True)
-    variants: ClassVar = {"": {}, "rk4": {"scheme": "RK4"}}
+    variants: ClassVar = {"": {}, "rk4": {"scheme": "RK4"}, "mx": {"expand_below": 0}}
 
     def prepare(self, problem, backend: Any, ivp) -> Callable[[Vector], Result]:
         import casadi as ca

@@ -6,8 +6,10 @@ The number of steps is chosen once, in preparation, for the tolerance at the pro
 integrated as one more state.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -23,37 +25,57 @@ class Unrolled(Strategy):
     Not for long runs: memory grows with steps x stages x operations of `F`. Not far from the point it was prepared at,
     because the steps do not adapt. In torch and autograd nothing is compiled, and every operation of every stage costs
     its overhead n times. `stages="inline"` compiles about 8 times slower in jax and then runs faster in reverse mode.
-    Source: Griewank & Walther, Evaluating Derivatives, sections 3.2 and 5.1.
+    With `checkpoints`, the loop is cut into segments of about sqrt(steps) steps, rounded up; only the state between segments
+    is kept, and a segment is computed again when it is differentiated: memory grows with sqrt(steps).
+    Source: Griewank & Walther, Evaluating Derivatives, sections 3.2, 5.1 and 12.2.
     """
 
     scheme: str = "DOP853"
     mode: str | None = None
     stages: str = "loop"
+    checkpoints: bool = False
     backends: ClassVar[tuple[str, ...]] = ("jax", "torch", "autograd")
     limits: ClassVar[Limits] = Limits(parameters=True, running_loss=True)
     variants: ClassVar = {
         "": {},
         "rk4": {"scheme": "RK4"},
         "reverse-over-reverse": {"mode": "reverse-over-reverse", "stages": "inline"},
+        "checkpointed": {"checkpoints": True},
     }
 
     def prepare(self, problem, backend, ivp) -> Callable[[Vector], Result]:
         scheme, p, xp, f = tableau(self.scheme), backend.params(problem), backend.xp, backend.rhs(problem)
         steps = steps_for(problem, scheme, ivp)
-        n, running, times = problem.dim, problem.running_loss, np.linspace(*problem.t_span, steps + 1)
+        segments = math.isqrt(steps) if self.checkpoints else 1
+        length = -(-steps // segments)  # of a segment, in steps
+        steps = segments * length
+        cut = f", in {segments} segments" if self.checkpoints else ""
+        n, running, (t0, t1) = problem.dim, problem.running_loss, problem.t_span
+        starts = t0 + (t1 - t0) / segments * np.arange(segments)
+        times = np.linspace(0.0, (t1 - t0) / segments, length + 1)  # within a segment
 
         def loss(x, p):
-            y0, p = problem.unpack(x, p)
+            def segment(z, x, start):
+                own = problem.unpack(x, p)[1]
+
+                def slope(t, z):
+                    t = start + t
+                    if running is None:
+                        return f(t, z, own)
+                    return xp.concatenate((f(t, z[:n], own), xp.reshape(running(xp, t, z[:n], own), (1,))))
+
+                return integrate_fixed(backend, scheme, slope, times, z, self.stages)
+
+            y0, own = problem.unpack(x, p)
             y0 = backend.asarray(y0)
-
-            def slope(t, z):
-                if running is None:
-                    return f(t, z, p)
-                return xp.concatenate((f(t, z[:n], p), xp.reshape(running(xp, t, z[:n], p), (1,))))
-
-            z0 = y0 if running is None else xp.concatenate((y0, 0.0 * y0[:1]))
-            z1 = integrate_fixed(backend, scheme, slope, times, z0, self.stages)
-            return problem.loss(xp, y0, z1[:n], p) + xp.sum(z1[n:])
+            z = y0 if running is None else xp.concatenate((y0, 0.0 * y0[:1]))
+            if self.checkpoints:
+                again, at = checkpointing(backend.name)(segment), backend.asarray(starts)
+                varied = x if problem.varied else None  # autograd warns of an argument without influence
+                z = backend.iterate(lambda i, z: again(z, varied, at[i]), z, segments)
+            else:
+                z = segment(z, x, t0)
+            return problem.loss(xp, y0, z[:n], own) + xp.sum(z[n:])
 
         def all_three(x, p):
             return backend.value_grad_hessian(lambda x: loss(x, p), self.mode)(x)
@@ -63,8 +85,23 @@ class Unrolled(Strategy):
         def hessian(x):
             count_fixed(ivp.counters, scheme, steps)
             value, grad, hess = (backend.to_numpy(a) for a in run(backend.asarray(x), p))
-            return Result(float(value), grad, hess, note=f"{steps} steps of {scheme.name}")
+            return Result(float(value), grad, hess, note=f"{steps} steps of {scheme.name}{cut}")
 
         if backend.compiles_loops:
             hessian(problem.x0)
         return hessian
+
+
+def checkpointing(framework):
+    """What makes a function forget its intermediate values and compute them again when it is differentiated."""
+    if framework == "jax":
+        import jax
+
+        return jax.checkpoint
+    if framework == "torch":
+        from torch.utils.checkpoint import checkpoint
+
+        return lambda f: partial(checkpoint, f, use_reentrant=False, preserve_rng_state=False)
+    from autograd.differential_operators import checkpoint
+
+    return checkpoint

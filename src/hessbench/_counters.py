@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, fields
 @dataclass
 class Counters:
     """Work done for one Hessian. Only wrappers write here, never a strategy: `IVP`, `Derivatives.counted`,
-    `count_fixed`, the stepper of `hessbench.discrete` and the solves of `hessbench.tcd`.
+    `count_fixed`, the stepper of `hessbench.discrete` and the solves of `hessbench.tcd`. A strategy that calls the
+    integrator of another library counts its right-hand sides in a wrapper of its own and hands the numbers to `add`.
 
     - `solves`: ODE solves, adaptive or fixed-step
     - `steps`, `rejected`: accepted and rejected steps (rejected only for embedded Runge-Kutta methods)
@@ -27,6 +28,14 @@ class Counters:
     vjps: int = 0
     jacobians: int = 0
     contractions: int = 0
+
+    def add(self, *, steps: int, rhs: int, rejected: int = 0, solves: int = 1, size: float = 1.0) -> None:
+        """Add the work of solves by an integrator of another library, of a system `size` times as large as the problem's."""
+        self.solves += solves
+        self.steps += steps
+        self.rejected += rejected
+        self.rhs += rhs
+        self.rhs_weighted += rhs * size
 
     def reset(self) -> None:
         """Set every count to zero, in place."""

@@ -1,4 +1,4 @@
-"""Hessians of the hand-written strategies against closed forms and the spectrum of the figure-8 from the literature."""
+"""Hessians against closed forms and against the spectrum of the figure-8 from the literature."""
 
 import numpy as np
 import pytest
@@ -57,3 +57,12 @@ def test_the_hand_adjoint_has_the_same_spectrum_on_the_scale_of_the_largest_eige
         hessbench.hessian(hessbench.problem("three-body"), strategy="hand-adjoint", rtol=1e-12).hess
     )
     np.testing.assert_allclose(found, [0, 0, 0, 0, *FIGURE_8], rtol=0, atol=1e-10 * FIGURE_8[-1])
+
+
+@pytest.mark.parametrize("strategy", ["forward-over-reverse@jax", "unrolled@torch", "casadi-symbolic@casadi"])
+def test_a_framework_gives_the_closed_form_of_the_oscillator(strategy):
+    if not available(strategy.partition("@")[2]):
+        pytest.skip("the framework is not installed")
+    problem = hessbench.problem("harmonic-oscillator")
+    found, true = hessbench.hessian(problem, problem.perturbed, strategy, rtol=1e-11), problem.exact(problem.perturbed)
+    assert np.max(np.abs(found.hess - true[2])) < 1e-9 * np.max(np.abs(true[2]))

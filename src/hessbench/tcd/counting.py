@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from hessbench.tcd.ode import STAGES, Solution
+from hessbench.tcd.ode import Solution
 from hessbench.tcd.values import Options
 
 if TYPE_CHECKING:
@@ -14,25 +14,26 @@ if TYPE_CHECKING:
 
 
 def logged(compute: Callable[[Options], Any], options: Options) -> tuple[Any, list[Any]]:
-    """`compute(options)`, and for each solve an integer array (3,): length of the state, attempted, accepted steps."""
+    """`compute(options)`, and for each solve an integer array (4,): length of the state, attempted and accepted
+    steps, evaluations of the field."""
     import jax.numpy as jnp
 
     log: list[Any] = []
 
     def observe(length: int, solution: Solution) -> None:
-        log.append(jnp.stack([jnp.asarray(length), solution.steps, solution.accepted]))
+        log.append(jnp.stack([jnp.asarray(length), solution.steps, solution.accepted, solution.rhs]))
 
     result = compute(replace(options, observe=observe))
     return result, log
 
 
 def count(counters: Counters, solves: Any, dim: int) -> None:
-    """Adds logged solves, arrays (..., 3), to the counters of a problem with `dim` states."""
+    """Adds logged solves, arrays (..., 4), to the counters of a problem with `dim` states."""
     import numpy as np
 
-    length, attempted, accepted = np.concatenate([np.reshape(s, (-1, 3)) for s in solves]).T
+    length, attempted, accepted, rhs = np.concatenate([np.reshape(s, (-1, 4)) for s in solves]).T
     counters.solves += length.size
     counters.steps += int(accepted.sum())
     counters.rejected += int((attempted - accepted).sum())
-    counters.rhs += STAGES * int(attempted.sum())
-    counters.rhs_weighted += STAGES * float((attempted * length).sum()) / dim
+    counters.rhs += int(rhs.sum())
+    counters.rhs_weighted += float((rhs * length).sum()) / dim
