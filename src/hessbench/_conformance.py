@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -9,42 +11,14 @@ from typing import Any
 import numpy as np
 
 from . import backends
-from ._api import Prepared, prepare, resolve
-from ._compare import contenders
-from ._derivatives import Array
-from ._errors import HessbenchError, Unavailable
+from ._api import prepare
+from ._errors import Unavailable
 from ._gate import errors
+from ._outcomes import CLASSES, RTOL, Kind, Observed, expected, observe, usable, words
 from ._problem import Problem
-from ._record import Case
 from ._reference import points, reference
-from ._registry import Plugin, build_problem, load_file, problem, problems
-from ._strategy import Result, Strategy
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A way of being difficult, and the problem that stands for it."""
-
-    what: str
-    name: str
-    arguments: dict[str, Any]
-
-    @property
-    def label(self) -> str:
-        """For example `brusselator(n=8) [dissipative]`."""
-        return f"{Case(self.name, '', arguments=self.arguments).problem_label} [{self.what}]"
-
-
-CLASSES = (
-    Kind("loss of the final state", "random-quadratic", {"n": 5}),
-    Kind("closed form", "harmonic-oscillator", {"d": 2}),
-    Kind("loss of both ends, t0 = 5", "generic-cubic", {}),
-    Kind("explicit time", "driven-pendulum", {}),
-    Kind("dissipative", "brusselator", {"n": 24}),
-    Kind("critical point, long and unstable beside it", "three-body", {"start": "figure-8"}),
-    Kind("one state", "random-quadratic", {"n": 1}),
-)
-RTOL = 1e-8
+from ._registry import build_problem, load_file, problem, problems
+from ._strategy import Strategy
 
 
 @dataclass(frozen=True)
@@ -62,7 +36,7 @@ class Finding:
         try:
             detail = test()
         except Exception as error:
-            detail = _text(error)
+            detail = words(error)
         return cls(subject, law, not detail, detail)
 
     @property
@@ -83,72 +57,70 @@ def findings_of(name: str) -> Iterator[Finding]:
     if name.endswith(".py"):
         own_strategies, own_problems = load_file(name)
         for plugin in own_strategies.values():
-            yield from _check_plugin(plugin)
+            strategy: Strategy = plugin.load()
+            yield check_listing(plugin.name, strategy, name)
+            for backend in strategy.backends:
+                if backends.available(backend):
+                    yield from check_strategy(strategy, backend, f"{plugin.name}@{backend}")
         for plugin in own_problems.values():
             yield from check_problem(build_problem(plugin.name, plugin.load(), {}))
     elif name in problems():
         yield from check_problem(problem(name))
     else:
-        pairs = contenders([name])
-        usable = [(s, b) for s, b in pairs if b is None or backends.available(b)]
-        if not usable:
-            raise Unavailable(f"None of the backends of {name!r} is installed.")
-        for full, backend in usable:
-            yield from check_strategy(resolve(full, backend)[0], backend, f"{full}@{backend}")
+        found = list(usable([name]))
+        if not found:
+            raise Unavailable(f"None of the backends of {name!r} is installed, or a package that it needs is not.")
+        yield check_listing(name, found[0][1])
+        for contender, strategy, backend in found:
+            yield from check_strategy(strategy, backend, contender)
 
 
-def _check_plugin(plugin: Plugin) -> Iterator[Finding]:
-    strategy: Strategy = plugin.load()
-    for backend in strategy.backends:
-        if backends.available(backend):
-            yield from check_strategy(strategy, backend, f"{plugin.name}@{backend}")
+def check_listing(subject: str, strategy: Strategy, path: str | None = None) -> Finding:
+    """The law that listing, and reading the file at `path`, imports no framework; tried in a process of its own."""
+    frameworks = [name for name in (*backends.PACKAGES.values(), *strategy.packages) if name != "numpy"]
+    listing = "hessbench.strategies()" if path is None else f"hessbench._registry.load_file({path!r})"
+    code = f"import sys, hessbench; {listing}; print(*(name for name in {frameworks} if name in sys.modules))"
+
+    def lazily() -> str:
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        imported = ", ".join(done.stdout.split())
+        return f"{imported}: import inside `prepare`" if imported else ""
+
+    return Finding.of(subject, "is listed without importing a framework", lazily)
 
 
-def check_strategy(strategy: Strategy, backend: str | None, label: str) -> Iterator[Finding]:
+def check_strategy(strategy: Strategy, backend: str | None, contender: str) -> Iterator[Finding]:
     """All laws of a strategy, on one problem of each class; a failure of one law hides no other."""
-    accepted = 0
+    wanted = []
     for kind in CLASSES:
-        target = problem(kind.name, **kind.arguments)
-        accepted += strategy.why_not(target) is None
-        yield from check_on(strategy, backend, f"{label} on {kind.label}", target)
-    yield Finding(label, "accepts at least one problem", accepted > 0)
-    if accepted:
-        yield Finding.of(label, "error falls with the tolerance", lambda: _error_follows_tolerance(strategy, backend))
+        wanted.append(expected(contender, kind, strategy))
+        yield from check_on(strategy, backend, contender, kind)
+    yield Finding(contender, "accepts at least one problem", any(outcome != "refuses" for outcome in wanted))
+    if "ok" in wanted:
+        yield check_tolerance(strategy, backend, contender)
 
 
-def check_on(strategy: Strategy, backend: str | None, subject: str, target: Problem) -> list[Finding]:
-    """The laws of a strategy on one problem: it refuses in a sentence, or it gives the right numbers the right way."""
-    reason = strategy.why_not(target)
-    if reason is not None:
-        sentence = len(reason.split()) >= 4 and reason.rstrip().endswith(".")
-        return [Finding(subject, "refuses with a sentence", sentence, reason)]
-    try:
-        seen = _observe(prepare(target, strategy, backend=backend, rtol=RTOL))
-    except Exception as error:
-        return [Finding(subject, "runs", False, _text(error))]
-    return [Finding.of(subject, law, lambda test=test: test(seen)) for law, test in _LAWS.items()]
+def check_on(strategy: Strategy, backend: str | None, contender: str, kind: Kind) -> list[Finding]:
+    """The laws of a strategy on one class: it refuses in a sentence, or it gives the right numbers the right way.
 
-
-@dataclass(frozen=True, eq=False)
-class Observed:
-    """What a strategy returned at each of `points`, at the first of them again, and the inputs after the calls."""
-
-    run: Prepared
-    at: list[Array]
-    results: list[Result]
-    again: Result
-    inputs_after: list[Array]
-
-
-def _observe(run: Prepared) -> Observed:
-    at = points(run.problem)
-    inputs = [x.copy() for x in at]
-    results = [run.direct(x) for x in inputs]
-    return Observed(run, at, results, run.direct(at[0].copy()), inputs)
+    Where the table of outcomes expects something else than `ok`, that is what has to come out.
+    """
+    subject, wanted, target = f"{contender} on {kind.label}", expected(contender, kind, strategy), kind.build()
+    seen = observe(strategy, backend, target)
+    if wanted == "ok" and seen.run is not None:
+        return [Finding.of(subject, law, lambda test=test: test(seen)) for law, test in _LAWS.items()]
+    if seen.outcome == wanted == "refuses":
+        sentence = len(seen.detail.split()) >= 4 and seen.detail.rstrip().endswith(".")
+        return [Finding(subject, "refuses with a sentence", sentence, seen.detail)]
+    if wanted == "ok" and seen.outcome != "refuses":
+        return [Finding(subject, "runs", False, seen.detail)]
+    law = f"the outcome is the expected one, {wanted}"
+    return [Finding(subject, law, seen.outcome == wanted, f"{seen.outcome}: {seen.detail}")]
 
 
 def _agrees(part: str) -> Callable[[Observed], str]:
     def law(seen: Observed) -> str:
+        assert seen.run is not None
         for x, result in zip(seen.at, seen.results, strict=True):
             against = reference(seen.run.problem, x)
             allowed = max(seen.run.strategy.accuracy.threshold(RTOL), 10 * against.agreement)
@@ -164,6 +136,7 @@ def _agrees(part: str) -> Callable[[Observed], str]:
 
 def _deterministic(seen: Observed) -> str:
     first, again = seen.results[0], seen.again
+    assert again is not None
     same = (
         first.value == again.value and np.array_equal(first.grad, again.grad) and np.array_equal(first.hess, again.hess)
     )
@@ -177,17 +150,18 @@ def _input_unchanged(seen: Observed) -> str:
 
 def _counters_plausible(seen: Observed) -> str:
     counters, run = seen.results[0].counters, seen.run
+    assert run is not None
     if counters.solves < 1 or counters.rhs < counters.steps or counters.steps < 1:
-        return f"{counters}: integrate with `ivp.solve` or count with `count_fixed`"
-    if run.backend != "numpy":
+        return f"{counters}: integrate with `ivp.solve`, or count with `count_fixed` or `counters.add`"
+    if run.backend != "numpy" or run.problem.wrt != ("y0",):  # derivatives by parameters evaluate it for themselves
         return ""
     calls = 0
     rhs = run.problem.rhs
 
-    def counting(*args: Any) -> Any:
+    def counting(xp: Any, *args: Any) -> Any:
         nonlocal calls
-        calls += 1
-        return rhs(*args)
+        calls += xp is np  # a framework that traces it does not evaluate it
+        return rhs(xp, *args)
 
     again = prepare(replace(run.problem, rhs=counting), run.strategy, backend="numpy", rtol=RTOL)
     calls = 0
@@ -206,15 +180,20 @@ _LAWS: dict[str, Callable[[Observed], str]] = {
 }
 
 
-def _error_follows_tolerance(strategy: Strategy, backend: str | None) -> str:
-    candidates = (problem(kind.name, **kind.arguments) for kind in CLASSES)
-    target = next(p for p in candidates if strategy.why_not(p) is None and p.dim > 1)
-    against, x = reference(target), target.x0
-    loose, tight = (
-        errors(prepare(target, strategy, backend=backend, rtol=rtol)(x), against, x).hess for rtol in (1e-4, 1e-9)
-    )
-    floor = max(strategy.accuracy.floor, 1e-11)
-    return "" if tight <= max(0.1 * loose, floor) else f"{loose:.1e} at 1e-4, {tight:.1e} at 1e-9, on {target.name}"
+def check_tolerance(strategy: Strategy, backend: str | None, contender: str) -> Finding:
+    """The law that the error falls with the tolerance, on the first class of at least two states where `ok` is expected."""
+
+    def follows() -> str:
+        target = next(p for p, outcome in candidates if outcome == "ok" and p.dim > 1)
+        against, x = reference(target), target.x0
+        loose, tight = (
+            errors(prepare(target, strategy, backend=backend, rtol=rtol)(x), against, x).hess for rtol in (1e-4, 1e-9)
+        )
+        floor = max(strategy.accuracy.floor, 1e-11)
+        return "" if tight <= max(0.1 * loose, floor) else f"{loose:.1e} at 1e-4, {tight:.1e} at 1e-9, on {target.name}"
+
+    candidates = ((kind.build(), expected(contender, kind, strategy)) for kind in CLASSES)
+    return Finding.of(contender, "error falls with the tolerance", follows)
 
 
 def check_problem(target: Problem) -> Iterator[Finding]:
@@ -237,9 +216,3 @@ def check_problem(target: Problem) -> Iterator[Finding]:
     if target.derivatives is not None:
         yield Finding.of(target.name, "hand-written derivatives are right to second order", derivatives_right)
     yield Finding.of(target.name, "has a reference from two independent methods", has_reference)
-
-
-def _text(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    kind = "" if isinstance(error, HessbenchError) else f"{type(error).__name__}: "
-    return kind + (lines[0] if lines else "no message")

@@ -6,6 +6,7 @@ Listing reads plugin files, which import no framework. A plugin that cannot be l
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from typing import Any
 from ._errors import HessbenchError, InvalidInput, Unavailable
 from ._problem import Problem
 from ._strategy import Strategy
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]*(/[a-z0-9-]+)?")  # name or name/variant
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,11 @@ def load_file(path: str | Path) -> tuple[dict[str, Plugin], dict[str, Plugin]]:
 def _listing(kind: str) -> tuple[tuple[str, Plugin], ...]:
     out: dict[str, Plugin] = {}
     for plugin in [*_from_folder(kind), *_from_entry_points(kind)]:
+        if not NAME.fullmatch(plugin.name):
+            bad = (
+                f"{plugin.name!r} is no name for a plugin; use lower-case letters, digits and dashes, such as 'my-way'"
+            )
+            plugin = Plugin(plugin.name, plugin.origin, error=bad)
         if plugin.name in out:
             clash = f"the name {plugin.name!r} is already taken by {out[plugin.name].origin}; rename this plugin"
             plugin = Plugin(f"{plugin.name} ({plugin.origin})", plugin.origin, error=clash)

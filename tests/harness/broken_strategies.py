@@ -1,10 +1,10 @@
 """Hand adjoints with one planted error each; the gate and the conformance kit have to find all of them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from hessbench import Derivatives, Result, Strategy, loss_blocks, strategies
+from hessbench import Counters, Derivatives, Result, Strategy, loss_blocks, strategies
 
 HAND_ADJOINT = strategies()["hand-adjoint"].target
 
@@ -80,4 +80,115 @@ class MissingCrossTerm(Strategy):
         return HAND_ADJOINT.prepare(replace(problem, loss_blocks=without), backend, ivp)
 
 
-ALL = (TransposedTerm, DroppedSecondDerivative, MissingSymmetricPart, ZeroMatrix, WrongGradient, MissingCrossTerm)
+@dataclass(frozen=True)
+class WrongValue(Planted):
+    """The loss is wrong, its derivatives are not."""
+
+    def after(self, result):
+        return replace(result, value=1.01 * result.value + 0.1)
+
+
+@dataclass(frozen=True)
+class Lopsided(Planted):
+    """Above and below the diagonal differ by more than the accuracy."""
+
+    def after(self, result):
+        return replace(
+            result, hess=result.hess + 1e-4 * np.max(np.abs(result.hess)) * np.triu(np.ones_like(result.hess), 1)
+        )
+
+
+@dataclass(frozen=True)
+class Drifting(Planted):
+    """Each call adds a little."""
+
+    calls: list = field(default_factory=list)
+
+    def after(self, result):
+        self.calls.append(1)
+        return replace(result, hess=result.hess * (1 + 1e-12 * len(self.calls)))
+
+
+@dataclass(frozen=True)
+class OverwritesInput(Planted):
+    """The decision vector is used as work space."""
+
+    def prepare(self, problem, backend, ivp):
+        run = HAND_ADJOINT.prepare(problem, backend, ivp)
+
+        def hessian(x):
+            result = run(x.copy())
+            x += 1.0
+            return result
+
+        return hessian
+
+
+@dataclass(frozen=True)
+class CountsNothing(Planted):
+    """It integrates with a solver that nobody counts."""
+
+    def prepare(self, problem, backend, ivp):
+        return HAND_ADJOINT.prepare(problem, backend, replace(ivp, counters=Counters()))
+
+
+@dataclass(frozen=True)
+class CountsHalf(Planted):
+    """It evaluates the right-hand side beside the solver."""
+
+    def prepare(self, problem, backend, ivp):
+        run = HAND_ADJOINT.prepare(problem, backend, ivp)
+
+        def hessian(x):
+            result = run(x)
+            for _ in range(ivp.counters.rhs):
+                problem.rhs(np, problem.t_span[0], x, problem.params)
+            return result
+
+        return hessian
+
+
+@dataclass(frozen=True)
+class IgnoresTolerance(Planted):
+    """It always solves to three digits."""
+
+    def prepare(self, problem, backend, ivp):
+        return HAND_ADJOINT.prepare(problem, backend, replace(ivp, rtol=1e-3, atol=1e-3))
+
+
+@dataclass(frozen=True)
+class NeedsTwoStates(Planted):
+    """A squeezed axis."""
+
+    def after(self, result):
+        return replace(result, grad=np.squeeze(result.grad), hess=np.squeeze(result.hess))
+
+
+@dataclass(frozen=True)
+class TerseRefusal(Planted):
+    """The reason is not a sentence."""
+
+    def why_not(self, problem):
+        return "no"
+
+
+@dataclass(frozen=True)
+class RefusesEverything(Planted):
+    """The reason is a sentence, and it is always given."""
+
+    def why_not(self, problem):
+        return "It has no time for this problem."
+
+
+WRONG = (TransposedTerm, DroppedSecondDerivative, MissingSymmetricPart, ZeroMatrix, WrongGradient, MissingCrossTerm)
+LAWS = {  # the law that each one breaks, and a class of problems on which it does
+    "Hessian agrees with the reference": (DroppedSecondDerivative, "y0-loss"),
+    "gradient agrees with the reference": (WrongGradient, "y0-loss"),
+    "value agrees with the reference": (WrongValue, "y0-loss"),
+    "Hessian is symmetric": (Lopsided, "y0-loss"),
+    "gives the same again": (Drifting, "y0-loss"),
+    "leaves its input unchanged": (OverwritesInput, "y0-loss"),
+    "counts its work": (CountsNothing, "y0-loss"),
+    "runs": (NeedsTwoStates, "one-state"),
+    "refuses with a sentence": (TerseRefusal, "y0-loss"),
+}

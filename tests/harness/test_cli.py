@@ -29,6 +29,9 @@ def cli(*arguments, cwd=None):
         (["compare", "sir", "--time-limit", "0"], "positive"),
         (["compare", "no_such_file.py"], "no file"),
         (["check", "no-such-thing"], "There is no strategy"),
+        (["check"], "needs a name or a file"),
+        (["check", "sir", "--write"], "needs a name or a file"),
+        (["check", "--outcomes", "no-such-thing"], "There is no strategy"),
         (["report", "no_such_folder"], "no file or folder"),
     ],
 )
@@ -55,6 +58,19 @@ def test_a_file_without_a_usable_problem_is_told_what_to_write(tmp_path, source,
 def test_list_prints_json():
     rows = json.loads(cli("list", "--json").stdout)
     assert {"hand-adjoint", "finite-difference/loss"} <= {row["name"] for row in rows["strategies"]}
+
+
+def test_list_prints_the_table_of_outcomes_with_a_word_on_each_class():
+    done = cli("list", "--outcomes")
+    assert "hand-adjoint/backward-unguarded@numpy" in done.stdout and "dissipative: brusselator" in done.stdout, (
+        done.stderr
+    )
+
+
+def test_check_compares_outcomes_with_the_table():
+    done = cli("check", "--outcomes", "hand-adjoint/backward-unguarded", "--json")
+    found = {row["kind"]: (row["observed"], row["expected"]) for row in json.loads(done.stdout)}
+    assert done.returncode == 0 and found["dissipative"] == ("wrong", "wrong"), done.stdout + done.stderr
 
 
 def test_compare_prints_a_table_and_marks_the_best():

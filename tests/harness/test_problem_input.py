@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import hessbench
-from hessbench import IVP, IntegrationError, InvalidInput, Problem, Unsupported
+from hessbench import IVP, IntegrationError, InvalidInput, Limits, Problem, Strategy, Unsupported
 
 
 def make(**changes):
@@ -100,9 +100,16 @@ def test_something_else_than_a_problem_is_refused():
         hessbench.hessian("sir")
 
 
+class StateOnly(Strategy):
+    limits = Limits(augmentation=False)
+
+    def prepare(self, problem, backend, ivp):
+        raise AssertionError("it refuses before")
+
+
 def test_parameters_are_refused_in_a_sentence_where_they_are_not_supported():
     with pytest.raises(Unsupported, match="this problem asks for k"):
-        hessbench.hessian(make(wrt=("k",)), strategy="hand-adjoint")
+        hessbench.hessian(make(wrt=("k",)), strategy=StateOnly())
 
 
 def test_a_solve_that_runs_into_a_singularity_says_where():

@@ -101,6 +101,28 @@ def test_a_new_file_is_found_under_its_own_name(folder):
     assert list(hessbench.strategies()) == ["my-new-way"]
 
 
+@pytest.mark.parametrize("name", ["My_Way", "my_way", "a@b", "file.py", "-x"])
+def test_an_entry_point_with_a_bad_name_is_named(monkeypatch, folder, name):
+    cls = type("Theirs", (hessbench.Strategy,), {"prepare": lambda *a: None})
+    point = SimpleNamespace(name=name, value="pkg:Theirs", dist=SimpleNamespace(name="pkg"), load=lambda: cls)
+    monkeypatch.setattr(_registry, "entry_points", lambda group: [point])
+    plugin = hessbench.strategies()[name]
+    assert plugin.target is None and "lower-case letters, digits and dashes" in plugin.error
+
+
+def test_a_file_with_a_bad_name_is_named_and_hides_no_other(folder):
+    (folder / "good.py").write_text(GOOD)
+    (folder / "MyWay.py").write_text(GOOD)
+    found = hessbench.strategies()
+    assert found["good"].error is None and "'MyWay' is no name" in found["MyWay"].error
+
+
+def test_an_entry_point_to_something_else_is_listed_with_its_reason(monkeypatch, folder):
+    point = SimpleNamespace(name="theirs", value="pkg:x", dist=SimpleNamespace(name="pkg"), load=lambda: 3)
+    monkeypatch.setattr(_registry, "entry_points", lambda group: [point])
+    assert "3 is not a subclass of `Strategy`" in hessbench.strategies()["theirs"].error
+
+
 def test_an_entry_point_is_found(monkeypatch, folder):
     cls = type("Theirs", (hessbench.Strategy,), {"prepare": lambda *a: None})
     point = SimpleNamespace(name="theirs", value="pkg:Theirs", dist=SimpleNamespace(name="pkg"), load=lambda: cls)

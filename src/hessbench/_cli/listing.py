@@ -16,9 +16,15 @@ from . import app
 
 @app.command("list")
 def list_plugins(
+    outcomes: Annotated[
+        bool, typer.Option("--outcomes", help="What is expected of each strategy on each class of problem instead.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List strategies and problems; a plugin that cannot be used is shown with its reason."""
+    if outcomes:
+        list_outcomes(as_json)
+        return
     rows = {
         "strategies": [strategy_row(plugin) for plugin in strategies().values()],
         "problems": [problem_row(plugin) for plugin in problems().values()],
@@ -40,6 +46,39 @@ def list_plugins(
             text = escape(row["summary"]) if error is None else f"[red]cannot be used:[/] {escape(error)}"
             table.add_row(row["name"], escape(row[column]), text)
         console.print(table, "")
+
+
+COLOURS = {"ok": "green", "inaccurate": "yellow", "wrong": "red", "raises": "magenta", "refuses": "dim"}
+
+
+def list_outcomes(as_json: bool) -> None:
+    """Print the table of expected outcomes: strategies down, classes of problems across."""
+    from .._outcomes import CLASSES, RTOL, outcome_rows, to_json
+
+    rows = outcome_rows()
+    if as_json:
+        print(to_json(rows))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("strategy", *(kind.name for kind in CLASSES), "observed with"):
+        table.add_column(heading, no_wrap=heading != "observed with")
+    by_contender: dict[str, list[Any]] = {}
+    for row in rows:
+        by_contender.setdefault(row.contender, []).append(row)
+    for contender, cells in by_contender.items():
+        shown = [Text(c.expected or "?", style=COLOURS.get(c.expected.split(" ")[0], "")) for c in cells]
+        table.add_row(contender, *shown, cells[0].versions)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 240
+    console.print(table)
+    for kind in CLASSES:
+        console.print(f"{kind.name}: {kind.label.partition(' [')[0]}", highlight=False, markup=False)
+    print(f"at rtol {RTOL:g}; ?: not observed, expected to be ok; `hessbench check --outcomes NAME` compares")
 
 
 def strategy_row(plugin: Plugin) -> dict[str, Any]:
