@@ -1,4 +1,4 @@
-"""What the suites compare, and how a suite turns cases into records. Nothing here depends on what is installed.
+"""What the suites compare, and how a suite turns cases into records. What is installed can add to it and never removes.
 
 A suite measures in one `setup_cache`: every case in a child process of its own, behind the correctness gate. Its
 `track_` benchmarks only read. asv stores numbers alone, so the full records, with the message that says why a case has
@@ -12,23 +12,44 @@ import signal
 import sys
 from pathlib import Path
 
-from hessbench import STATUSES, Case, measure, strategies
-from hessbench._provenance import now, provenance
+from hessbench import STATUSES, Case, strategies
+from hessbench._grid import Store, measure_grid
+from hessbench._provenance import provenance
 
 ROOT = Path(__file__).resolve().parents[1]
 LARGE = bool(os.environ.get("HESSBENCH_LARGE"))
 HALF_HOUR = 1800
-UNITS = {"status": "code", "peak_mib": "MiB", "rhs": "evaluations"}
+LIMITS = {"time_limit": 15.0, "budget": 0.2}  # seconds, of a process and of repeated calls
+LARGE_LIMITS = {"time_limit": 300.0, "budget": 0.2}
+UNITS = {
+    **{"status": "code", "peak_mib": "MiB", "rhs": "evaluations", "steps": "steps"},
+    **{
+        "ratio": "rows / one pass",
+        "ratio_by_n": "rows / one pass / N",
+        "framework": "framework / NumPy",
+        "share": "of 1",
+    },
+}
 
 
 def contenders():
-    """`strategy@backend` for every file of the strategies folder, whether its backend is installed or not."""
-    return [f"{p.name}@{b}" for p in strategies().values() if Path(p.origin).is_file() for b in _backends(p)]
+    """`strategy@backend` for every file of the strategies folder, whether its backend is installed or not.
+
+    Behind them those that other installed packages add by entry points, unless they cannot be loaded.
+    """
+    own = [p for p in strategies().values() if Path(p.origin).is_file()]
+    added = [p for p in strategies().values() if not Path(p.origin).is_file() and p.target is not None]
+    return [f"{p.name}@{b}" for p in own + added for b in _backends(p)]
 
 
 def plain():
     """The contenders that are no variant of another."""
     return [name for name in contenders() if "/" not in name]
+
+
+def variants():
+    """The contenders that are a variant of another."""
+    return [name for name in contenders() if "/" in name]
 
 
 def _backends(plugin):
@@ -40,15 +61,25 @@ def labels(problems):
     return [Case(name, "", arguments=arguments).problem_label for name, arguments in problems]
 
 
-def cases(problems, tolerances, names):
-    """All cases of a grid by their asv parameters (problem, contender, rtol), in the order they are measured."""
+def cases(problems, tolerances, names, method=None):
+    """All cases of a grid by their asv parameters (problem, contender, rtol[, method]), in the order they are measured."""
     out = {}
     for label, (name, arguments) in zip(labels(problems), problems, strict=True):
         for rtol in tolerances:
             for contender in names:
                 strategy, _, backend = contender.partition("@")
-                out[label, contender, rtol] = Case(name, strategy, backend, arguments, rtol)
+                case = Case(name, strategy, backend, arguments, rtol, method=method or "DOP853")
+                out[(label, contender, rtol, *([method] if method else []))] = case
     return out
+
+
+def store(suite):
+    """Where the records of a suite are kept: `results/records/`, or below `HESSBENCH_RESULTS`.
+
+    Records younger than `HESSBENCH_SINCE` (a moment in UTC; by default 24 hours ago) are used and not measured again.
+    """
+    folder = Path(os.environ.get("HESSBENCH_RESULTS") or ROOT / "results") / "records"
+    return Store(folder, provenance(suite, f"asv run --bench {suite}", ROOT), os.environ.get("HESSBENCH_SINCE"))
 
 
 def measure_all(suite, grid, **limits):
@@ -56,22 +87,27 @@ def measure_all(suite, grid, **limits):
 
     `HESSBENCH_ONLY`, a regular expression, limits it to some cases: `HESSBENCH_ONLY=mine asv run -b "smoke.*mine"`.
     """
+    stoppable()
     only = re.compile(os.environ.get("HESSBENCH_ONLY", ""))
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # how asv stops it: the case in progress is to be stopped too
-    run = provenance(suite, f"asv run --bench {suite}", ROOT)
-    folder = Path(os.environ.get("HESSBENCH_RESULTS", ROOT / "results")) / "records"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{run['machine']}-{run['commit'][:8]}-{suite}.jsonl"
+    asked = {key: case for key, case in grid.items() if only.search(" ".join(map(str, key)))}
     records = {}
-    with path.open("a", encoding="utf-8") as file:
-        for key, case in grid.items():
-            if not only.search(" ".join(map(str, key))):
-                continue
-            record = measure(case, **limits)
-            records[key] = record
-            file.write(json.dumps({"run": {**run, "date": now()}, "record": record.to_json()}) + "\n")
-            file.flush()
+    progress(0, len(asked))
+    for key, (_, record) in zip(asked, measure_grid(asked.values(), store(suite), **limits), strict=True):
+        records[key] = record
+        progress(len(records), len(asked))
     return records
+
+
+def stoppable():
+    """Turn the signal by which asv stops a `setup_cache` into an exit, so that the case in progress is stopped too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+
+def progress(done, total):
+    """Tell `hessbench run` how far a suite is."""
+    path = os.environ.get("HESSBENCH_PROGRESS")
+    if path:
+        Path(path).write_text(json.dumps({"done": done, "total": total}))
 
 
 def stored(records, key, field):
@@ -85,6 +121,11 @@ def stored(records, key, field):
     if value is None:
         raise SkipNotImplemented(records[key].message if key in records else "not asked for")
     return STATUSES.index(value) if field == "status" else value
+
+
+def ratio(records, key, other):
+    """Ratio of the median times of two cases; skipped where one of them has none."""
+    return stored(records, key, "median_s") / stored(records, other, "median_s")
 
 
 def declared(suite):

@@ -1,6 +1,6 @@
 """The suite behind `make compare`: each strategy in its plain form on the figure-8 and the random quadratic."""
 
-from .common import HALF_HOUR, cases, declared, labels, measure_all, plain, stored
+from .common import HALF_HOUR, LIMITS, cases, declared, labels, measure_all, plain, stored
 
 PROBLEMS = (
     ("three-body", {"start": "figure-8"}),
@@ -19,7 +19,7 @@ class Smoke:
     timeout = 60.0
 
     def setup_cache(self):
-        return measure_all("smoke", cases(PROBLEMS, TOLERANCES, plain()), time_limit=15.0, budget=0.3)
+        return measure_all("smoke", cases(PROBLEMS, TOLERANCES, plain()), **LIMITS)
 
     setup_cache.timeout = HALF_HOUR
 

@@ -11,11 +11,12 @@ import gc
 import json
 import os
 import resource
+import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
+from math import comb
 from statistics import median
 from typing import Any
 
@@ -23,14 +24,14 @@ from ._api import Prepared, prepare, resolve
 from ._errors import HessbenchError, InvalidInput, Unavailable, Unsupported
 from ._gate import errors, judge
 from ._measure import blank, problem_of, strategy_of
+from ._provenance import versions
 from ._record import Case, Record
 from ._reference import points, reference
-
-PACKAGES = {"numpy": ("numpy", "scipy"), "jax": ("jax", "jaxlib"), "torch": ("torch",)}
 
 
 def main() -> None:
     """Measure the case on standard input. The exit status is 0 whenever a record was written."""
+    die_with_parent()
     out = os.fdopen(int(sys.argv[1]), "w", buffering=1)
     request = json.load(sys.stdin)
     case, memory_mib, budget = Case(**request["case"]), request["memory_limit_mib"], request["budget"]
@@ -61,7 +62,13 @@ def main() -> None:
         )
         text = f"more than the limit of {memory_mib} MiB" if out_of_memory else first_line(error)
         record = replace(record, status="failed", message=f"{type(error).__name__}: {text}")
-    report("done", replace(record, median_s=None, best_s=None) if record.status != "ok" else record)
+    report("done", record if record.status == "ok" else record.without_times())
+
+
+def die_with_parent() -> None:
+    """Do not outlive the process that asked, even one that was killed; where the system cannot tell (not Linux), nothing."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1: PR_SET_PDEATHSIG
 
 
 def stages(case: Case, memory_mib: int | None, budget: float) -> Iterator[tuple[str, Record]]:
@@ -75,8 +82,9 @@ def stages(case: Case, memory_mib: int | None, budget: float) -> Iterator[tuple[
     limit_memory(memory_mib)
 
     start = time.perf_counter()
-    importing(backend_name)
-    record = replace(record, import_s=time.perf_counter() - start, versions=versions(backend_name, chosen.packages))
+    calls = counting_calls(backend_name)
+    used = versions(backend_name, ("hessbench", *chosen.packages))
+    record = replace(record, import_s=time.perf_counter() - start, versions=used)
     yield "imported", record
 
     start = time.perf_counter()
@@ -84,10 +92,11 @@ def stages(case: Case, memory_mib: int | None, budget: float) -> Iterator[tuple[
     record = replace(record, prepare_s=time.perf_counter() - start)
     yield "prepared", record
 
+    calls()
     start = time.perf_counter()
     result = run(problem.x0)
     first_s = time.perf_counter() - start
-    record = replace(record.with_counters(result.counters), note=result.note)
+    record = replace(record.with_counters(result.counters), note=result.note, framework_calls=calls())
     yield "called", record
 
     found = [errors(result, targets[0][1], problem.x0)]
@@ -100,7 +109,9 @@ def stages(case: Case, memory_mib: int | None, budget: float) -> Iterator[tuple[
     if record.status != "ok":
         return
     seconds = steady_state(run, problem.x0, budget)
+    low, high = median_interval(seconds)
     record = replace(record, first_s=first_s, best_s=min(seconds), median_s=median(seconds), repeats=len(seconds))
+    record = replace(record, ci_low_s=low, ci_high_s=high)
     yield "timed", record
     yield "weighed", replace(record, peak_mib=peak_mib(run, problem.x0))
 
@@ -118,6 +129,19 @@ def steady_state(run: Prepared, x: Any, budget: float) -> list[float]:
     finally:
         gc.enable()
     return seconds
+
+
+def median_interval(seconds: Sequence[float]) -> tuple[float | None, float | None]:
+    """The narrowest pair of order statistics that holds the median with 99 %, whatever the distribution; none below 8.
+
+    The median lies below the k-th smallest of n with probability `sum_{i<k} C(n, i) / 2^n`.
+    """
+    n, k, tail = len(seconds), 0, 0
+    while 200 * (tail + comb(n, k)) <= 2**n:
+        tail += comb(n, k)
+        k += 1
+    ordered = sorted(seconds)
+    return (ordered[k - 1], ordered[n - k]) if k else (None, None)
 
 
 def peak_mib(run: Prepared, x: Any) -> float | None:
@@ -148,21 +172,35 @@ def limit_memory(memory_mib: int | None) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (held + memory_mib * 2**20, hard))
 
 
-def importing(backend_name: str) -> None:
-    """Import a framework, which is what `import_s` times."""
+def counting_calls(backend_name: str) -> Callable[[], int | None]:
+    """Import a framework and count the calls into it from NumPy; returns a function: how many since it was last asked.
+
+    The count adds 0.1 microseconds to calls that take at least 5. NumPy itself is not counted (`None`).
+    """
     from . import backends
 
-    backends.backend(backend_name)
+    chosen, count = backends.backend(backend_name), 0
+    if backend_name == "numpy":
+        return lambda: None
+    on_numpy = chosen.on_numpy
 
+    def counted(f: Callable[..., Any]) -> Callable[..., Any]:
+        run = on_numpy(f)
 
-def versions(backend_name: str, packages: tuple[str, ...]) -> str:
-    """`package version` of everything that a case runs on, separated by commas."""
-    names = ["hessbench", "numpy", "scipy", *PACKAGES.get(backend_name, (backend_name,)), *packages]
-    found = []
-    for name in dict.fromkeys(names):
-        with contextlib.suppress(PackageNotFoundError):
-            found.append(f"{name} {version(name)}")
-    return ", ".join(found)
+        def call(*args: Any) -> Any:
+            nonlocal count
+            count += 1
+            return run(*args)
+
+        return call
+
+    def since() -> int:
+        nonlocal count
+        seen, count = count, 0
+        return seen
+
+    chosen.on_numpy = counted
+    return since
 
 
 def first_line(error: Exception) -> str:

@@ -62,7 +62,7 @@ def measure(
 
 def _cut_short(record: Record, when: str, limit: float, returncode: int, timed_out: bool) -> Record:
     """The record of a child that did not come to its end."""
-    record = replace(record, best_s=None, median_s=None, repeats=None)
+    record = record.without_times()
     if timed_out:
         return replace(record, status="timeout", message=f"stopped at {limit:g} s, {when}")
     if returncode < 0:
@@ -127,10 +127,15 @@ def blank(case: Case, status: str) -> Record:
     )
 
 
+def child_environment() -> dict[str, str]:
+    """This process's environment, with one thread for every library."""
+    flags = f"{os.environ.get('XLA_FLAGS', '')} {XLA_ONE_THREAD}".strip()
+    return {**os.environ, **ONE_THREAD, "XLA_FLAGS": flags}
+
+
 def _run_child(request: dict[str, Any], time_limit: float) -> tuple[list[str], int, bool]:
     """Lines the child reported, its exit status, and whether it had to be killed for time."""
     read_end, write_end = os.pipe()
-    flags = f"{os.environ.get('XLA_FLAGS', '')} {XLA_ONE_THREAD}".strip()
     process = subprocess.Popen(
         [sys.executable, "-m", "hessbench._child", str(write_end)],
         stdin=subprocess.PIPE,
@@ -138,7 +143,7 @@ def _run_child(request: dict[str, Any], time_limit: float) -> tuple[list[str], i
         stderr=subprocess.DEVNULL,
         pass_fds=(write_end,),
         start_new_session=True,
-        env={**os.environ, **ONE_THREAD, "XLA_FLAGS": flags},
+        env=child_environment(),
     )
     os.close(write_end)
     timed_out = False

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import subprocess
+from contextlib import suppress
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
+
+PACKAGES = {"jax": ("jax", "jaxlib")}  # of a backend, where they are not called as it is
 
 
 def provenance(suite: str, command: str, root: Path) -> dict[str, object]:
-    """Machine, processor, system, Python, commit of the checkout `root`, whether that is modified, and the command."""
+    """Machine, processor, system, Python, commit of the checkout `root`, whether that is modified, a digest of the code
+    that is measured (`sources`), and the command.
+    """
     commit = os.environ.get("ASV_COMMIT")  # set when asv installed the package itself
     dirty = False
     if commit is None:
@@ -26,8 +34,21 @@ def provenance(suite: str, command: str, root: Path) -> dict[str, object]:
         "python": platform.python_version(),
         "commit": commit,
         "dirty": dirty,
+        "sources": sources(root / "benchmarks"),
         "command": command,
     }
+
+
+def sources(*more: Path) -> str:
+    """A digest of every Python file of the package, its problems and strategies as installed, and the folders `more`."""
+    digest, folders = hashlib.sha256(), list(more)
+    for name in ("hessbench", "hessbench.builtin_problems", "hessbench.builtin_strategies"):
+        spec = find_spec(name)
+        folders += map(Path, spec.submodule_search_locations or ()) if spec else ()
+    for folder in folders:
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(f"{path.relative_to(folder)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def cpu() -> str:
@@ -38,6 +59,15 @@ def cpu() -> str:
         return platform.processor() or platform.machine()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
+
+
+def versions(backend_name: str, packages: tuple[str, ...]) -> str:
+    """`package version` of everything that a case runs on beside hessbench itself, separated by commas."""
+    found = []
+    for name in dict.fromkeys(["numpy", "scipy", *PACKAGES.get(backend_name, (backend_name,)), *packages]):
+        with suppress(PackageNotFoundError):
+            found.append(f"{name} {version(name)}")
+    return ", ".join(found)
 
 
 def now() -> str:

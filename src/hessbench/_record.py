@@ -48,7 +48,9 @@ class Record:
     - `status`: `ok`; `inaccurate` (error above the strategy's `threshold`); `wrong` (error above 1 %, or not finite);
       `failed` (with the message); `timeout`; `unsupported` (with the reason); `unavailable` (a package is missing)
     - `import_s`, `prepare_s`, `first_s`: importing, tracing and compiling, first call; `best_s`, `median_s` of `repeats` calls
+    - `ci_low_s`, `ci_high_s`: 99 % interval of the median, from the order of the times alone; `None` below 8 repeats
     - `peak_mib`: high-water mark of one call above the warm process
+    - `framework_calls`: calls in one Hessian from NumPy into functions of another backend, made by `Backend.on_numpy`
     """
 
     problem: str
@@ -75,6 +77,8 @@ class Record:
     first_s: float | None = None
     best_s: float | None = None
     median_s: float | None = None
+    ci_low_s: float | None = None
+    ci_high_s: float | None = None
     repeats: int | None = None
     peak_mib: float | None = None
     solves: int | None = None
@@ -85,6 +89,7 @@ class Record:
     vjps: int | None = None
     jacobians: int | None = None
     contractions: int | None = None
+    framework_calls: int | None = None
     versions: str = ""
 
     def __post_init__(self) -> None:
@@ -96,6 +101,11 @@ class Record:
         """The larger of the two Hessian errors."""
         known = [e for e in (self.error_hess, self.error_hess_perturbed) if e is not None]
         return max(known) if known else None
+
+    def without_times(self) -> Record:
+        """The same record, as of a case that did not come to its end or did not pass the gate."""
+        none = dict.fromkeys(("first_s", "best_s", "median_s", "ci_low_s", "ci_high_s", "repeats", "peak_mib"))
+        return replace(self, **none)
 
     def with_counters(self, counters: Counters) -> Record:
         """The same record with the counts of one Hessian."""

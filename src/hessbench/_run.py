@@ -1,7 +1,8 @@
 """Driving asv one benchmark module at a time, so that an interruption loses at most the module in progress.
 
 asv writes results at the end of a run only, and merges them into what it stored of the same commit and environment. A
-module is finished when all of its benchmarks have a stored result; the next call skips it.
+module is finished when all of its benchmarks have a stored result; the next call skips it. The module in progress
+continues where it stopped, because its records are kept one by one (`_grid`).
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ._errors import HessbenchError, InvalidInput, Unavailable
+from ._provenance import now
 
 CONFIG = "asv.conf.json"
 
@@ -36,12 +39,28 @@ class Suite:
 
 @dataclass(frozen=True)
 class Step:
-    """What became of one suite: `skipped` (its results were there), `ok`, or `failed` with the end of asv's output."""
+    """What became of one suite: `skipped` (its results were there), `ok`, or `failed` with the end of asv's output.
+
+    The message of a suite that is `ok` names the damaged files that were set aside before it.
+    """
 
     suite: str
     status: str
     seconds: float = 0.0
     message: str = ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A sign of life: cases measured so far, of how many (0 of 0 where a suite does not tell), and seconds since the
+    start of the suite; `left_s` is an estimate for this suite and all that follow, `None` where nothing is known.
+    """
+
+    suite: str
+    done: int
+    total: int
+    seconds: float
+    left_s: float | None
 
 
 def find_root(start: str | Path = ".") -> Path:
@@ -66,11 +85,13 @@ def suites(root: Path, *, isolated: bool = False) -> list[Suite]:
 
 def run(
     root: Path, names: Sequence[str] | None = None, *, isolated: bool = False, again: bool = False
-) -> Iterator[Suite | Step]:
-    """Run the suites `names` (default: all), one `asv run` each; yield each `Suite` before and its `Step` after it.
+) -> Generator[Suite | Progress | Step, None, None]:
+    """Run the suites `names` (default: all), one `asv run` each; yield each `Suite` before, `Progress` about once a
+    second, and its `Step` after it.
 
     By default asv measures this Python, as the commit that is checked out; with `isolated` it builds an environment of
-    its own (minutes, 2 GB). Finished suites are skipped unless `again`. Closing the generator stops asv.
+    its own (minutes, 2 GB). Finished suites are skipped and records of today are used, unless `again`. Closing the
+    generator stops asv.
     Raises `InvalidInput` for an unknown suite and `Unavailable` without asv.
     """
     if importlib.util.find_spec("asv") is None:
@@ -79,24 +100,73 @@ def run(
     for name in names or ():
         if name not in known:
             raise InvalidInput(f"There is no benchmark module {name!r}; there are: {', '.join(known)}.")
-    _call(root, "machine", "--yes")
-    for name in names or known:
-        yield known[name]
-        if known[name].finished and not again:
-            yield Step(name, "skipped")
-            continue
-        start = time.monotonic()
-        status, output = _call(root, "run", "--bench", rf"^{re.escape(name)}\.", *_environment(root, isolated))
-        seconds = time.monotonic() - start
-        yield Step(name, "ok", seconds) if status == 0 else Step(name, "failed", seconds, _tail(output))
+    with contextlib.closing(_call(root, ["machine", "--yes"])) as call:
+        while next(call) is None:
+            pass
+    chosen = [known[name] for name in names or known]
+    todo = [suite for suite in chosen if again or not suite.finished]
+    with tempfile.TemporaryDirectory() as folder:
+        told = Path(folder) / "progress.json"
+        environment = {**os.environ, "HESSBENCH_PROGRESS": str(told), **({"HESSBENCH_SINCE": now()} if again else {})}
+        for suite in chosen:
+            yield suite
+            if suite not in todo:
+                yield Step(suite.name, "skipped")
+                continue
+            told.unlink(missing_ok=True)
+            damaged = set_aside(root)
+            after, start = todo[todo.index(suite) + 1 :], time.monotonic()
+            bench = ["run", "--bench", rf"^{re.escape(suite.name)}\.", *_environment(root, isolated)]
+            with contextlib.closing(_call(root, bench, environment)) as call:
+                while (ended := next(call)) is None:
+                    yield _progress(suite, after, told, time.monotonic() - start)
+            status, output = ended
+            seconds = time.monotonic() - start
+            message = _tail(output) if status else f"set aside, being damaged: {', '.join(damaged)}" if damaged else ""
+            yield Step(suite.name, "failed" if status else "ok", seconds, message)
 
 
-def _call(root: Path, *arguments: str) -> tuple[int, str]:
-    """Run asv in `root`; when interrupted, stop it, let it clean up, and raise again."""
-    command = [sys.executable, "-m", "asv", *arguments]
+def set_aside(root: Path) -> list[str]:
+    """Rename asv's result files that are no JSON, which would stop asv, to `NAME.damaged`; returns their names."""
+    out = []
+    for path in sorted((root / "results").glob("*/*.json")):
+        try:
+            json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            path.replace(path.with_name(path.name + ".damaged"))
+            out.append(path.name)
+    return out
+
+
+def _progress(suite: Suite, after: Sequence[Suite], told: Path, seconds: float) -> Progress:
+    said = _json(told)
+    done, total = said.get("done", 0), said.get("total", 0)
+    return Progress(suite.name, done, total, seconds, left_s(suite, after, done, total, seconds))
+
+
+def left_s(suite: Suite, after: Sequence[Suite], done: int, total: int, seconds: float) -> float | None:
+    """Seconds that `suite`, which has run for `seconds`, and the suites `after` it will still take.
+
+    From how long they took last time, and for the suite in progress from the share of its cases that is done. A suite
+    that never ran is taken to last as long as this one; `None` as long as neither is known.
+    """
+    whole = seconds * total / done if done else suite.last_s
+    if whole is None:
+        return None
+    return max(0.0, whole - seconds) + sum(whole if s.last_s is None else s.last_s for s in after)
+
+
+def _call(
+    root: Path, arguments: Sequence[str], environment: dict[str, str] | None = None
+) -> Generator[tuple[int, str] | None, None, None]:
+    """Run asv in `root`; yields `None` about once a second and at last its exit status and output.
+
+    When interrupted or closed, stop it, let it clean up, and raise again.
+    """
     process = subprocess.Popen(
-        command,
+        [sys.executable, "-m", "asv", *arguments],
         cwd=root,
+        env=environment,
         text=True,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -104,12 +174,18 @@ def _call(root: Path, *arguments: str) -> tuple[int, str]:
         start_new_session=True,  # Ctrl-C reaches asv once, from here
     )
     try:
-        output, _ = process.communicate()
+        while True:
+            try:
+                output, _ = process.communicate(timeout=1.0)
+            except subprocess.TimeoutExpired:
+                yield None
+            else:
+                break
     except BaseException:
         family = _descendants(process.pid)  # asv's fork server has a process group of its own
         process.send_signal(signal.SIGINT)
         try:
-            process.communicate(timeout=20)
+            process.communicate(timeout=5)
         except subprocess.TimeoutExpired:
             family += [*_descendants(process.pid), process.pid]
         for pid in family:
@@ -117,7 +193,7 @@ def _call(root: Path, *arguments: str) -> tuple[int, str]:
                 os.kill(pid, signal.SIGKILL)
         process.communicate()
         raise
-    return process.returncode, output
+    yield process.returncode, output
 
 
 def _descendants(pid: int) -> list[int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hessbench import InvalidInput
-from hessbench._run import Step, find_root, run, suites
+from hessbench._run import Progress, Step, Suite, find_root, left_s, run, set_aside, suites
 
 pytest.importorskip("asv")
 GOOD = "class A:\n    version = '1'\n\n    def track_x(self):\n        return 1.0\n"
@@ -107,3 +107,44 @@ def test_an_interruption_loses_only_the_module_in_progress(repository):
         time.sleep(0.2)
     assert not running(repository)
     assert {suite.name: suite.finished for suite in suites(repository)} == {"a": True, "b": False}
+
+
+def test_progress_is_what_the_suite_in_progress_tells(repository):
+    tells = "import json, os, time\n\n\ndef tell():\n    with open(os.environ['HESSBENCH_PROGRESS'], 'w') as file:\n"
+    tells += "        json.dump({'done': 3, 'total': 4}, file)\n    time.sleep(3)\n    return 1.0\n"
+    write(repository, a=tells + "\n\nclass A:\n    def track_x(self):\n        return tell()\n")
+    seen = [event for event in run(repository) if isinstance(event, Progress) and event.total]
+    assert seen and all((p.suite, p.done, p.total) == ("a", 3, 4) for p in seen)
+    assert all(p.left_s == pytest.approx(p.seconds / 3) for p in seen)
+
+
+def test_the_time_left_is_that_of_this_suite_and_of_all_that_follow():
+    now, after = Suite("a", False, 100.0), [Suite("b", False, 30.0), Suite("c", False, None)]
+    assert left_s(now, [], 0, 0, 20.0) == 80.0  # as long as last time
+    assert left_s(now, [], 10, 40, 20.0) == 60.0  # as its cases go now
+    assert left_s(now, after, 10, 40, 20.0) == 60.0 + 30.0 + 80.0  # one that never ran: as long as this one
+    assert left_s(now, [], 0, 0, 300.0) == 0.0
+    assert left_s(Suite("a", False, None), after, 0, 0, 20.0) is None
+
+
+def test_only_damaged_files_are_set_aside(repository):
+    machine = repository / "results" / "machine"
+    machine.mkdir(parents=True)
+    (machine / "good.json").write_text("{}")
+    (machine / "cut.json").write_text('{"results": {')
+    assert set_aside(repository) == ["cut.json"]
+    assert sorted(path.name for path in machine.iterdir()) == ["cut.json.damaged", "good.json"]
+
+
+def test_again_asks_for_records_made_from_now_on(repository):
+    since = "import os\n\n\nclass A:\n    version = '1'\n\n    def track_x(self):\n"
+    write(repository, a=since + "        return float('HESSBENCH_SINCE' in os.environ)\n")
+
+    def value():
+        (path,) = (repository / "results").glob("*/*-existing-*.json")
+        return json.loads(path.read_text())["results"]["a.A.track_x"][0]
+
+    steps(repository)
+    first = value()
+    steps(repository, again=True)
+    assert (first, value()) == ([0.0], [1.0])

@@ -20,7 +20,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line and turn errors raised on purpose into a message and exit status 2 (1 for failed work)."""
-    from . import check, compare, listing, reporting, tools  # noqa: F401  (each registers its commands)
+    from . import bounds, check, compare, listing, reporting, run, tools  # noqa: F401  (each registers its commands)
 
     try:
         tools.mount(sys.argv[1:])

@@ -1,0 +1,147 @@
+"""A grid is measured once a day, kept case by case, and not beyond what ran out of time."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from hessbench import Case, _grid
+from hessbench._grid import Store, easier_than, measure_grid
+from hessbench._measure import blank
+
+RUN = {"machine": "m", "commit": "0123456789", "sources": "aa", "suite": "hessian"}
+SIR = Case("sir", "hand-adjoint", "numpy", rtol=1e-6)
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """The cases that were really measured; each is `ok` unless its strategy is called `slow`."""
+    cases = []
+
+    def measure(case, **limits):
+        cases.append(case)
+        return replace(blank(case, "timeout" if case.strategy == "slow" else "ok"), median_s=1.0)
+
+    monkeypatch.setattr(_grid, "measure", measure)
+    return cases
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "records"
+
+
+def run_grid(folder, cases, since=None, **run):
+    return [record for _, record in measure_grid(cases, Store(folder, {**RUN, **run}, since))]
+
+
+def lines(folder, suite="hessian"):
+    return [json.loads(line) for line in (folder / f"m-01234567-{suite}.jsonl").read_text().splitlines() if line]
+
+
+def sizes(*n, **options):
+    return [Case("random-quadratic", "slow", "jax", {"n": k}, **options) for k in n]
+
+
+def test_a_case_is_measured_once_and_then_found(measured, folder):
+    first, second = run_grid(folder, [SIR]), run_grid(folder, [SIR])
+    assert first == second and len(measured) == len(lines(folder)) == 1
+
+
+def test_a_restart_measures_only_what_is_missing(measured, folder):
+    other = replace(SIR, rtol=1e-8)
+    run_grid(folder, [SIR])
+    run_grid(folder, [SIR, other])
+    assert measured == [SIR, other]
+
+
+@pytest.mark.parametrize("change", [{"sources": "bb"}, {"commit": "0123456700"}, {"machine": "other"}])
+def test_other_code_or_another_machine_is_measured_anew(measured, folder, change):
+    run_grid(folder, [SIR])
+    run_grid(folder, [SIR], **change)
+    assert len(measured) == 2
+
+
+def test_yesterday_is_measured_anew(measured, folder):
+    run_grid(folder, [SIR])
+    line = lines(folder)[0]
+    line["run"]["date"] = (datetime.now(UTC) - timedelta(days=1, minutes=1)).isoformat(timespec="seconds")
+    (folder / "m-01234567-hessian.jsonl").write_text(json.dumps(line) + "\n")
+    run_grid(folder, [SIR])
+    assert len(measured) == 2
+
+
+def test_what_was_measured_before_a_given_moment_is_measured_anew(measured, folder):
+    run_grid(folder, [SIR])
+    run_grid(folder, [SIR], since=(datetime.now(UTC) + timedelta(minutes=1)).isoformat(timespec="seconds"))
+    assert len(measured) == 2
+
+
+@pytest.mark.parametrize(
+    "other", [replace(SIR, method="RK45"), replace(SIR, backend="jax"), replace(SIR, arguments={"beta": 4.0})]
+)
+def test_another_case_is_not_taken_for_it(measured, folder, other):
+    run_grid(folder, [SIR])
+    run_grid(folder, [other])
+    assert len(measured) == 2
+
+
+def test_a_record_of_another_suite_is_copied_with_its_date(measured, folder):
+    run_grid(folder, [SIR], suite="smoke")
+    run_grid(folder, [SIR])
+    (ours,), (theirs,) = lines(folder), lines(folder, "smoke")
+    assert len(measured) == 1 and ours["run"]["suite"] == "hessian"
+    assert (ours["record"], ours["run"]["date"]) == (theirs["record"], theirs["run"]["date"])
+
+
+def test_a_line_that_was_cut_off_is_measured_again_and_spoils_no_other(measured, folder):
+    run_grid(folder, [SIR])
+    path = folder / "m-01234567-hessian.jsonl"
+    path.write_text(path.read_text() + path.read_text()[:-20])
+    other = replace(SIR, rtol=1e-8)
+    run_grid(folder, [SIR, other])
+    whole = []
+    for line in path.read_text().splitlines():
+        try:
+            whole.append(json.loads(line)["record"]["rtol"])
+        except ValueError:
+            continue
+    assert measured == [SIR, other] and whole == [1e-6, 1e-8]
+
+
+def test_rows_of_tables_and_records_of_other_versions_are_passed_over(measured, folder):
+    store = Store(folder, RUN)
+    store.add_row({"table": "overhead", "n": 3})
+    store._append(json.dumps({"run": {**RUN, "date": "2999"}, "record": {"no such": "field"}}))
+    run_grid(folder, [SIR])
+    assert measured == [SIR] and lines(folder)[0]["row"] == {"table": "overhead", "n": 3}
+
+
+def test_a_size_whose_smaller_sibling_timed_out_is_skipped_with_that_reason(measured, folder):
+    records = run_grid(folder, sizes(10, 30, 50))
+    assert [c.arguments["n"] for c in measured] == [10]
+    assert [r.status for r in records] == ["timeout"] * 3
+    assert records[1].message == "the smaller size n = 10 already ran out of time" and records[1].median_s is None
+    assert len(lines(folder)) == 3
+
+
+def test_a_tolerance_whose_looser_sibling_timed_out_is_skipped_with_that_reason(measured, folder):
+    records = run_grid(folder, [*sizes(10, rtol=1e-6), *sizes(10, rtol=1e-10)])
+    assert len(measured) == 1 and records[1].message == "the looser tolerance 1e-06 already ran out of time"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Case("random-quadratic", "other", "jax", {"n": 30}),
+        Case("random-quadratic", "slow", "torch", {"n": 30}),
+        Case("random-quadratic", "slow", "jax", {"n": 30}, method="RK45"),
+        Case("random-quadratic", "slow", "jax", {"n": 30}, rtol=1e-6),
+        Case("random-quadratic", "slow", "jax", {"n": 10, "seed": 7}),
+        Case("random-quadratic", "slow", "jax", {"n": 3}),
+        Case("brusselator", "slow", "jax", {"n": 30}),
+    ],
+)
+def test_only_a_harder_sibling_is_skipped(other):
+    assert easier_than(sizes(10)[0], other) is None
