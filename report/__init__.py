@@ -7,9 +7,9 @@ export(loaded.table, "hessians.parquet")    # or .csv
 
 from .export import export
 from .load import Loaded, load
-from .page import Page, build, write_figures
-from .static import readme_figure
-from .tables import latest, outcomes, pareto, ranking
+from .page import Page, build
+from .static import readme_figure, write_figures
+from .tables import latest, pareto, ranking
 
 __all__ = [
     "Loaded",
@@ -18,7 +18,6 @@ __all__ = [
     "export",
     "latest",
     "load",
-    "outcomes",
     "pareto",
     "ranking",
     "readme_figure",

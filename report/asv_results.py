@@ -18,6 +18,7 @@ from hessbench import STATUSES
 from .columns import COLUMNS, Row, parse_label
 
 PARAMETERS = ("problem", "contender", "rtol")
+SAME_CASES = {"metrics": "hessian"}  # a module that shows other columns of another one's cases
 TIMES = ("median_s", "ci_low_s", "ci_high_s")
 
 
@@ -39,6 +40,8 @@ def rows_of(data: Any, described: Mapping[str, Any]) -> list[Row]:
     for name, values in data["results"].items():
         if values is None:
             continue
+        module = name.partition(".")[0]
+        suite = str(SAME_CASES.get(module, module))
         names = described.get(name, {}).get("param_names") or PARAMETERS
         cell = dict(zip(data["result_columns"], values, strict=False))
         parameters = [[_literal(text) for text in axis] for axis in cell.get("params") or []]
@@ -47,8 +50,8 @@ def rows_of(data: Any, described: Mapping[str, Any]) -> list[Row]:
         for position, key in enumerate(product(*parameters)):
             if _skipped(cell.get("result"), position):
                 continue
-            row = rows.setdefault((name.partition(".")[0], *map(str, key)), _case(dict(zip(names, key, strict=True))))
-            row.update(_run(data, name.partition(".")[0], cell))
+            row = rows.setdefault((suite, *map(str, key)), _case(dict(zip(names, key, strict=True))))
+            row.update(_run(data, suite, cell))
             row.update(_numbers(name, cell, position))
     return list(rows.values())
 

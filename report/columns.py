@@ -15,14 +15,27 @@ Table: TypeAlias = Any  # a pandas.DataFrame, whose own annotations make unions 
 Column: TypeAlias = Any  # a pandas.Series
 Row: TypeAlias = dict[str, Any]
 
-RUN_TEXT = ("suite", "machine", "cpu", "os", "python", "commit", "date", "command", "source")
+RUN_TEXT = ("suite", "machine", "cpu", "os", "python", "commit", "date", "command", "sources", "source")
 TEXT = ("problem", "arguments", "strategy", "backend", "method", "status", "message", "note", "versions")
 FLOATS = (
     *("rtol", "atol", "threshold", "error_hess", "error_hess_perturbed", "error_grad", "error_value", "asymmetry"),
     *("reference_agreement", "import_s", "prepare_s", "first_s", "best_s", "median_s", "ci_low_s", "ci_high_s"),
     *("peak_mib", "rhs_weighted"),
 )
-COUNTS = ("size", "dim", "repeats", "solves", "steps", "rejected", "rhs", "vjps", "jacobians", "contractions", "cores")
+COUNTS = (
+    "size",
+    "dim",
+    "repeats",
+    "solves",
+    "steps",
+    "rejected",
+    "rhs",
+    "vjps",
+    "jacobians",
+    "contractions",
+    "cores",
+    "framework_calls",
+)
 DERIVED = ("contender", "problem_label", "error", "total_first_s")
 GATED = ("first_s", "best_s", "median_s", "ci_low_s", "ci_high_s", "peak_mib")  # exist for status `ok` alone
 COLUMNS = (*TEXT, *FLOATS, *COUNTS, *RUN_TEXT, "dirty")

@@ -1,4 +1,7 @@
-"""Reading results: asv's JSON, stored records (JSON lines) and the output of `hessbench compare`, into one tidy table.
+"""Reading results: asv's JSON, stored records (JSON lines), the output of `hessbench compare`, and exported tables.
+
+Records become one tidy table. Lines that hold a row of another table (`{"run": ..., "row": {"table": "overhead", ...}}`)
+are kept as they are.
 
 A file that is truncated, damaged or foreign is named in `Loaded.warnings` and skipped; it never hides the others.
 """
@@ -9,30 +12,39 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from hessbench import HessbenchError, InvalidInput, Record
 
 from .asv_results import Foreign, rows_of
-from .columns import KEY, Table, contender, gate, missing, tidy
+from .columns import COLUMNS, KEY, Row, Table, contender, gate, missing, tidy
 
 BESIDES = ("benchmarks.json", "machine.json")  # asv's own descriptions, not results
 
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """`table`: one row per case (see `columns`); `warnings`: one sentence for each thing that was left out, and why."""
+    """`table`: one row per case (see `columns`); `others`: rows of other tables, each with its run;
+    `warnings`: one sentence for each thing that was left out, and why."""
 
     table: Table
     warnings: tuple[str, ...] = ()
+    others: tuple[Row, ...] = ()
+
+    def sorted_others(self) -> list[Row]:
+        """`others`, oldest first."""
+        return sorted(self.others, key=lambda row: str(row.get("date") or ""))
 
 
 def load(paths: Iterable[str | Path]) -> Loaded:
-    """Read files, and all `.json` and `.jsonl` files below folders.
+    """Read files, and all `.json` and `.jsonl` files below folders; exported `.csv` and `.parquet` files if named.
 
     A case that asv and a stored record both know is one row: asv's numbers over those of the record.
     Raises `InvalidInput` when a path does not exist.
     """
     warnings: list[str] = []
-    groups: dict[tuple[Any, ...], dict[str, Any]] = {}
+    groups: dict[tuple[Any, ...], Row] = {}
+    others: list[Row] = []
     for path, root in _files(paths):
         try:
             found = list(_rows(path, root, warnings))
@@ -41,9 +53,12 @@ def load(paths: Iterable[str | Path]) -> Loaded:
             continue
         for row in found:
             row["source"] = path.name
-            _merge(groups, row)
+            if "table" in row:
+                others.append(row)
+            else:
+                _merge(groups, row)
     rows, dropped = gate(groups.values())
-    return Loaded(tidy(rows), (*warnings, *dropped))
+    return Loaded(tidy(rows), (*warnings, *dropped), tuple(others))
 
 
 def _files(paths: Iterable[str | Path]) -> list[tuple[Path, Path]]:
@@ -60,9 +75,12 @@ def _files(paths: Iterable[str | Path]) -> list[tuple[Path, Path]]:
     return sorted(out.items(), key=lambda item: item[0].suffix != ".jsonl")
 
 
-def _rows(path: Path, root: Path, warnings: list[str]) -> Iterable[dict[str, Any]]:
+def _rows(path: Path, root: Path, warnings: list[str]) -> Iterable[Row]:
     if path.suffix == ".jsonl":
         yield from _lines(path, warnings)
+        return
+    if path.suffix in (".csv", ".parquet"):
+        yield from _exported(pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path))
         return
     data = json.loads(path.read_text(encoding="utf-8"))
     if isinstance(data, list):
@@ -71,20 +89,37 @@ def _rows(path: Path, root: Path, warnings: list[str]) -> Iterable[dict[str, Any
         yield from rows_of(data, _described(path, root))
 
 
-def _lines(path: Path, warnings: list[str]) -> Iterable[dict[str, Any]]:
+def _exported(table: Table) -> Iterable[Row]:
+    """Rows of a table that `export` wrote."""
+    absent = {"problem", "strategy", "status", "rtol"} - set(table.columns)
+    if absent:
+        raise Foreign(f"not a table of results: no column {', '.join(sorted(absent))}")
+    for row in table[[name for name in COLUMNS if name in table.columns]].to_dict("records"):
+        yield {name: value for name, value in row.items() if not missing(value)}
+
+
+def _lines(path: Path, warnings: list[str]) -> Iterable[Row]:
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if not line.strip():
             continue
         try:
             data = json.loads(line)
-            row = _record(data if isinstance(data, dict) and "record" in data else {"record": data})
+            row = _line(data)
         except (ValueError, TypeError, HessbenchError) as error:
             warnings.append(f"{path}, line {number}: skipped, {_reason(error)}.")
             continue
         yield row
 
 
-def _record(data: dict[str, Any]) -> dict[str, Any]:
+def _line(data: Any) -> Row:
+    if isinstance(data, dict) and "row" in data:
+        if not isinstance(data["row"], dict) or not isinstance(data["row"].get("table"), str):
+            raise Foreign("a row that names no table")
+        return {**data.get("run", {}), **data["row"]}
+    return _record(data if isinstance(data, dict) and "record" in data else {"record": data})
+
+
+def _record(data: Row) -> Row:
     """A row from `{"run": ..., "record": ...}`; the run may be absent."""
     if not isinstance(data["record"], dict):
         raise Foreign("not a record")
@@ -105,7 +140,7 @@ def _described(path: Path, root: Path) -> dict[str, Any]:
     return {}
 
 
-def _merge(groups: dict[tuple[Any, ...], dict[str, Any]], row: dict[str, Any]) -> None:
+def _merge(groups: dict[tuple[Any, ...], Row], row: Row) -> None:
     """Lay `row` over what is known of the same case; a later record replaces an earlier one as a whole."""
     named = {**row, "contender": contender(row["strategy"], row["backend"])}
     key = tuple(named.get(name) for name in KEY)

@@ -3,11 +3,13 @@
 import base64
 import gzip
 import io
+import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -16,10 +18,12 @@ from plotly.offline import get_plotlyjs
 import hessbench
 from hessbench import STATUSES, InvalidInput
 
-from . import figures, tables, words
-from .columns import Table
+from . import advice, charts, costs, outcome_tables, paper, scaling, summary, tables, words
+from .classes import size_words
+from .columns import Row, Table
+from .comparison import Comparison, compare, other_results, ratio_words
 from .load import load
-from .static import readme_figure, work_precision_figure
+from .statistics import UNRESOLVED
 
 
 @dataclass(frozen=True)
@@ -29,15 +33,23 @@ class Page:
     path: Path
     rows: int
     warnings: tuple[str, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
 
     def __fspath__(self) -> str:
         return os.fspath(self.path)
 
 
-def build(paths: Iterable[str | Path], out: str | Path, machine: str | None = None) -> Page:
+def build(
+    paths: Iterable[str | Path],
+    out: str | Path,
+    machine: str | None = None,
+    against: Iterable[str] = (),
+    bounds: bool = True,
+) -> Page:
     """Write the report of all results in `paths` (files or folders) to the file `out`.
 
     Shown are the newest results of one machine (`machine`, or the one measured on last); the download holds all.
+    `against`: files, folders, commits or machines to compare with. `bounds`: whether to count operations (seconds).
     Raises `InvalidInput` when a path does not exist, or when there is no result.
     """
     paths = list(paths)
@@ -47,13 +59,29 @@ def build(paths: Iterable[str | Path], out: str | Path, machine: str | None = No
         detail = "".join(f"\n- {warning}" for warning in loaded.warnings)
         where = ", ".join(map(str, paths))
         raise InvalidInput(f"There are no results in {where}. `make compare` or `hessbench run` makes some.{detail}")
+    comparisons, warnings = [], list(loaded.warnings)
+    for name in against:
+        other, more = other_results(loaded, shown, name)
+        comparisons.append(compare(shown, other, name))
+        warnings += more
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(render(shown, loaded.table, loaded.warnings), encoding="utf-8")
-    return Page(out, len(shown), loaded.warnings)
+    machines = {*shown["machine"], ""}
+    others = [row for row in loaded.sorted_others() if str(row.get("machine") or "") in machines]
+    html = render(shown, loaded.table, others, comparisons, bounds=bounds, warnings=warnings)
+    out.write_text(html, encoding="utf-8")
+    return Page(out, len(shown), tuple(warnings), tuple(comparisons))
 
 
-def render(shown: Table, everything: Table, warnings: Iterable[str] = ()) -> str:
+def render(
+    shown: Table,
+    everything: Table,
+    others: Iterable[Row] = (),
+    comparisons: Iterable[Comparison] = (),
+    *,
+    bounds: bool = False,
+    warnings: Iterable[str] = (),
+) -> str:
     """The HTML of the page."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -62,44 +90,87 @@ def render(shown: Table, everything: Table, warnings: Iterable[str] = ()) -> str
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html.j2").render(
-        words=words,
-        statuses=STATUSES,
-        counts=shown["status"].value_counts().to_dict(),
-        verdict=words.verdict(shown),
-        problems=[_problem(shown, label, tolerances) for label, tolerances in tables.questions(shown)],
-        matrix=tables.outcomes(shown),
-        others=tables.not_ranked(shown).to_dict("records"),
-        runs=provenance(shown),
-        machines=sorted(set(everything["machine"]) - {*shown["machine"], ""}),
-        versions=sorted({v.strip() for text in shown["versions"] for v in text.split(",") if v.strip()}),
-        warnings=list(warnings),
-        downloads=downloads(everything),
-        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        hessbench_version=hessbench.__version__,
-        plotly=Markup(get_plotlyjs().replace("</script", "<\\/script")),
-    )
+    others, scheme = list(others), charts.Scheme.of(shown)
+    drawn = {
+        "work": charts.work_precision(shown, scheme),
+        "scaling": charts.scaling(shown, scheme),
+        "memory": charts.memory_against_steps(shown, scheme),
+        "paper": paper.paper_charts(shown, scheme),
+    }
+    kinds, expected = outcome_tables.expectations(shown)
+    context: dict[str, Any] = {
+        **drawn,
+        "words": words,
+        "statuses": STATUSES,
+        "unresolved": UNRESOLVED,
+        "counts": shown["status"].value_counts().to_dict(),
+        "verdict": summary.verdict(shown),
+        "advice": advice.advise(shown),
+        "wanted_errors": advice.WANTED,
+        "nearest": advice.NEAREST,
+        "slow": advice.SLOW,
+        "size_words": size_words,
+        "backends": sorted({name for name in shown["backend"] if name}),
+        "problems": _by_interest([_problem(shown, label, many) for label, many in tables.questions(shown)]),
+        "families": [
+            {
+                "key": family.key,
+                "title": family.title,
+                "laws": scaling.laws(rows),
+                "crossovers": scaling.overtakings(rows),
+            }
+            for family, rows in tables.families(shown)
+        ],
+        "payoffs": scaling.payoffs(shown),
+        "bounds": costs.bounds() if bounds else None,
+        "overhead": costs.overhead(row for row in others if row["table"] == "overhead"),
+        "shares": costs.overhead_shares(row for row in others if row["table"] == "overhead-share"),
+        "matrix": outcome_tables.matrix(shown),
+        "kinds": kinds,
+        "expected": expected,
+        "disagreements": outcome_tables.disagreements(expected),
+        "others": tables.not_ranked(shown).to_dict("records"),
+        "comparisons": list(comparisons),
+        "ratio_words": ratio_words,
+        "runs": provenance(shown),
+        "machines": sorted(set(everything["machine"]) - {*shown["machine"], ""}),
+        "versions": sorted({v.strip() for text in shown["versions"] for v in text.split(",") if v.strip()}),
+        "warnings": list(warnings),
+        "downloads": downloads(everything),
+        "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "hessbench_version": hessbench.__version__,
+        "charts_gz": packed(json.dumps({k: [c.to_json() for c in v] for k, v in drawn.items()}, allow_nan=False)),
+        "plotly_gz": packed(get_plotlyjs()),
+    }
+    return environment.get_template("page.html.j2").render(context)
 
 
-def _problem(shown, label, tolerances):
+def packed(text: str) -> Markup:
+    """`text` compressed and in base64, which the page unpacks."""
+    return Markup(base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode())
+
+
+def _problem(shown: Table, label: str, tolerances: list[float]) -> dict[str, Any]:
     rows = shown[shown["problem_label"] == label]
-    figure = figures.work_precision(shown, label)
+    ranked = {rtol: tables.ranking(shown, label, rtol) for rtol in tolerances}
     return {
         "label": label,
         "title": words.title(label, rows["arguments"].iloc[0], rows["dim"].max()),
-        "figure": None if figure is None else Markup(figures.to_json(figure)),
+        "right": int((rows["status"] == "ok").sum()),
         "questions": [
-            {
-                "rtol": rtol,
-                "answer": words.answer(shown, label, rtol),
-                "rows": tables.ranking(shown, label, rtol).to_dict("records"),
-            }
-            for rtol in tolerances
+            {"rtol": rtol, "answer": summary.answer(own), "rows": own.to_dict("records")}
+            for rtol, own in ranked.items()
         ],
     }
 
 
-def provenance(shown: Table) -> list[dict]:
+def _by_interest(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The problem with the most right answers first, the others in their order: the page opens with it."""
+    first = max(problems, key=lambda problem: problem["right"])
+    return [first, *(problem for problem in problems if problem is not first)]
+
+
+def provenance(shown: Table) -> list[dict[str, Any]]:
     """One entry for each combination of suite, commit, machine and command: how many rows, and from when to when."""
     keys = ["suite", "machine", "cpu", "cores", "os", "python", "commit", "dirty", "command"]
     groups = shown.groupby(keys, dropna=False, sort=False)["date"]
@@ -110,20 +181,4 @@ def downloads(table: Table) -> dict[str, str]:
     """The tidy table as base64: CSV (compressed, unpacked by the page) and parquet."""
     parquet = io.BytesIO()
     table.to_parquet(parquet, index=False, compression="zstd")
-    csv = gzip.compress(table.to_csv(index=False).encode(), mtime=0)
-    return {"csv": base64.b64encode(csv).decode(), "parquet": base64.b64encode(parquet.getvalue()).decode()}
-
-
-def write_figures(paths: Iterable[str | Path], folder: str | Path) -> list[Path]:
-    """Static figures of all results in `paths`: the overview, and a work-precision diagram per problem (PNG, SVG)."""
-    table, folder = load(paths).table, Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    out = [readme_figure(table, folder / "overview.png")]
-    for label, _ in tables.questions(tables.latest(table)):
-        stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in label).strip("-")
-        for ending in ("png", "svg"):
-            try:
-                out.append(work_precision_figure(table, label, folder / f"work-precision-{stem}.{ending}"))
-            except InvalidInput:
-                continue  # nothing was right on this problem
-    return out
+    return {"csv": packed(table.to_csv(index=False)), "parquet": base64.b64encode(parquet.getvalue()).decode()}

@@ -1,14 +1,12 @@
-"""Colours and marks shared by all figures: colour by strategy, filling by variant, mark by backend.
+"""Colours and marks shared by all figures: colour by strategy, mark by backend, filling by variant.
 
 The colours are close to Paul Tol's bright scheme, with more contrast on white and on black; colour-blind readers tell
 them apart, and the mark and the legend say the same again.
 """
 
-from collections.abc import Mapping
-
 from .columns import Table
 
-COLOURS = ("#4477AA", "#EE6677", "#228833", "#BBA832", "#4FB9DD", "#B8519A", "#E07B39", "#3AA394", "#8C8C3A")
+COLOURS = ("#3B74B4", "#E4572E", "#228833", "#A855A0", "#C79A1B", "#2AA5B8", "#8A5A2B", "#D6568B", "#6C7A1F", "#5B5FC7")
 MARKS = {
     "numpy": ("circle", "o"),
     "jax": ("square", "s"),
@@ -21,25 +19,16 @@ MARKS = {
 OTHER_MARK = ("hexagon", "h")
 
 
-def colours(table: Table) -> dict[str, str]:
-    """Strategy -> colour, by name, so that a strategy keeps its colour in all figures of a page; variants share it."""
-    names = sorted({strategy.partition("/")[0] for strategy in table["strategy"]})
-    return {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
+def colours(table: Table, prominent: list[str]) -> dict[str, str]:
+    """Strategy -> colour, the same in all figures of a page. Variants share the colour of their strategy.
 
-
-def colour(scheme: Mapping[str, str], strategy: str) -> str:
-    """The colour of a strategy or of its variant."""
-    return scheme[strategy.partition("/")[0]]
-
-
-def fills(table: Table, library: str) -> dict[str, str]:
-    """Strategy -> how its marks are filled: full, and for its variants in other ways; in `plotly` or `matplotlib`."""
-    out: dict[str, str] = {}
-    kinds = ("full", "none", "left", "top") if library == "matplotlib" else ("", "-open", "-open-dot", "-dot")
-    for family in colours(table):
-        variants = sorted({s for s in table["strategy"] if s.partition("/")[0] == family and s != family})
-        out |= {family: kinds[0]} | {name: kinds[1 + i % 3] for i, name in enumerate(variants)}
-    return out
+    `prominent` names strategies in the order in which they choose; there are fewer colours than strategies, and those
+    that most figures emphasise should not share theirs.
+    """
+    names = {strategy: strategy.partition("/")[0] for strategy in table["strategy"]}
+    families = dict.fromkeys([*(p.partition("/")[0] for p in prominent), *sorted(names.values())])
+    shades = {family: COLOURS[i % len(COLOURS)] for i, family in enumerate(families)}
+    return {strategy: shades[family] for strategy, family in names.items()}
 
 
 def mark(backend: str, library: str) -> str:

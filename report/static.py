@@ -1,22 +1,27 @@
 """Figures for papers and the README, as PNG or SVG files."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from hessbench import InvalidInput
 
 from . import words
+from .charts import Chart, Scheme, Series, Values, View, memory_against_steps, scaling, work_precision
 from .columns import Table
-from .palette import colour, colours, fills, mark
-from .tables import latest, pareto, questions, ranking
+from .load import load
+from .palette import mark
+from .paper import paper_charts
+from .tables import latest, questions, ranking
 
 STYLE: Any = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "none"}
-GREY, RED, FAINT = "#6b7280", "#b42318", "#e5e7eb"
+GREY, RED, FAINT, PALE = "#6b7280", "#b42318", "#e5e7eb", "#c9cdd3"
+LEGEND = 16  # longer legends cannot be read
 NOT_RIGHT = ("wrong", "inaccurate")
 
 
@@ -36,7 +41,7 @@ def readme_figure(table: Table, path: str | Path, problem: str | None = None, rt
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9.6, 1.5 + 0.27 * len(rows)), layout="constrained")
         times, errors = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
-        _draw(times, errors, rows, colours(table))
+        _draw(times, errors, rows, Scheme.of(table).shades)
         first = rows.iloc[0]
         name = words.title(problem, first["arguments"], rows["dim"].max())
         figure.suptitle(
@@ -48,32 +53,84 @@ def readme_figure(table: Table, path: str | Path, problem: str | None = None, rt
     return Path(path)
 
 
-def work_precision_figure(table: Table, problem: str, path: str | Path) -> Path:
-    """Hessian error against time on logarithmic axes with the Pareto front, as a file. Returns the path."""
-    table = latest(table)
-    rows = table[(table["problem_label"] == problem) & (table["status"] == "ok") & table["median_s"].notna()]
-    if rows.empty:
-        raise InvalidInput(f"Nothing was right, and timed, on {problem!r}.")
-    scheme, filling = colours(table), fills(table, "matplotlib")
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(8.4, 4.8), layout="constrained")
-        axes = figure.subplots()
-        for name in rows.groupby("contender")["median_s"].min().sort_values().index:
-            own = rows[rows["contender"] == name].sort_values("rtol")
-            strategy, shade = own["strategy"].iloc[0], colour(scheme, own["strategy"].iloc[0])
-            shape = mark(own["backend"].iloc[0], "matplotlib")
-            axes.loglog(
-                own["median_s"], own["error"], shape + "-", color=shade, fillstyle=filling[strategy], ms=7, label=name
+def write_figures(paths: Iterable[str | Path], folder: str | Path) -> list[Path]:
+    """Static figures of all results in `paths`, PNG and SVG: the overview, and every chart of the page in every view."""
+    table, folder = latest(load(paths).table), Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    out = [readme_figure(table, folder / "overview.png")]
+    scheme = Scheme.of(table)
+    groups = {
+        "work-precision": work_precision(table, scheme),
+        "scaling": scaling(table, scheme),
+        "memory": memory_against_steps(table, scheme),
+        "paper": paper_charts(table, scheme),
+    }
+    for group, charts in groups.items():
+        for chart in charts:
+            stem = "-".join(
+                "".join(c if c.isalnum() or c in "-_." else "-" for c in part) for part in (group, chart.key)
             )
-        front = rows[pareto(rows)].sort_values("median_s")
-        axes.step(front["median_s"], front["error"], where="post", color=GREY, ls=":", label="Pareto front", zorder=0)
-        axes.set_xlabel("time of one value, gradient and Hessian (s)")
-        axes.set_ylabel("relative error of the Hessian")
-        axes.grid(color=FAINT, lw=0.6)
-        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8)
-        axes.set_title(problem, loc="left", weight="bold")
-        figure.savefig(path, dpi=150, facecolor="white")
-    return Path(path)
+            out += chart_figure(chart, folder / stem.strip("-"))
+    return out
+
+
+def chart_figure(chart: Chart, stem: Path) -> list[Path]:
+    """All views of a chart side by side, what leads in one of them in colour, the rest grey; the paths of PNG and SVG."""
+    strong = [series for series in chart.series if series.leads][:LEGEND]
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(max(8.4, 4.0 * len(chart.views) + 2.6), 4.2), layout="constrained")
+        panels = figure.subplots(1, len(chart.views), squeeze=False)[0]
+        for view, axes in zip(chart.views, panels, strict=True):
+            _panel(axes, chart, view, strong)
+        panels[-1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8)
+        figure.suptitle(chart.title, x=0.01, ha="left", weight="bold")
+        out = [stem.with_name(f"{stem.name}.{ending}") for ending in ("png", "svg")]
+        for path in out:
+            figure.savefig(path, dpi=150, facecolor="white")
+    return out
+
+
+def _panel(axes: Any, chart: Chart, view: View, strong: list[Series]) -> None:
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    for series in chart.series:
+        _line(axes, series, view, strong=series in strong)
+    if len(strong) < len(chart.series):
+        axes.plot([], [], "o", color=PALE, ms=4, label=f"{len(chart.series) - len(strong)} others")
+    if view.front is not None:
+        axes.step(*_known(*view.front), where="post", color=GREY, ls=":", lw=1.2, label="Pareto front", zorder=1)
+    if view.level is not None:
+        axes.axhline(view.level, color=GREY, ls="--", lw=1, zorder=1)
+    axes.set_xlabel(view.x_title, size=8)
+    axes.set_ylabel(view.y_title, size=8)
+    axes.grid(color=FAINT, lw=0.6)
+    for axis in (axes.xaxis, axes.yaxis):
+        _ticks(axis)
+
+
+def _line(axes: Any, series: Series, view: View, *, strong: bool) -> None:
+    x, y = _known(series.x[view.key], series.y[view.key])
+    style: dict[str, Any] = {"marker": mark(series.backend, "matplotlib"), "color": series.colour if strong else PALE}
+    if strong:
+        style |= {"ms": 6.5, "label": series.name, "fillstyle": "none" if series.variant else "full", "zorder": 3}
+    else:
+        style |= {"ms": 3.5, "lw": 0.7, "zorder": 0}
+    if x:
+        axes.plot(x, y, **style)
+
+
+def _known(x: Values, y: Values) -> tuple[list[float], list[float]]:
+    pairs = [(a, b) for a, b in zip(x, y, strict=True) if a is not None and b is not None]
+    return [a for a, _ in pairs], [b for _, b in pairs]
+
+
+def _ticks(axis: Any) -> None:
+    """Plain numbers where an axis spans less than about a decade and a half, which powers of ten alone would leave bare."""
+    low, high = axis.get_view_interval()
+    if high / low < 40:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_locator(NullLocator())
 
 
 def _draw(times, errors, rows, scheme):
@@ -81,13 +138,13 @@ def _draw(times, errors, rows, scheme):
     right = rows["rank"].notna().to_numpy()
     left = float(rows["median_s"].min()) / 2 if right.any() else 1.0
     for i, (_, row) in enumerate(rows.iterrows()):
-        shade = colour(scheme, row["strategy"]) if right[i] else RED if row["status"] in NOT_RIGHT else GREY
-        words_at = {"textcoords": "offset points", "va": "center", "color": "black" if right[i] else shade}
+        shade = scheme[row["strategy"]] if right[i] else RED if row["status"] in NOT_RIGHT else GREY
+        text = {"textcoords": "offset points", "va": "center", "color": "black" if right[i] else shade}
         if right[i]:
             times.plot([left, row["median_s"]], [i, i], color=shade, lw=5, alpha=0.85, solid_capstyle="butt")
-            times.annotate(words.seconds(row["median_s"]), (row["median_s"], i), (5, 0), size=9, **words_at)
+            times.annotate(words.seconds(row["median_s"]), (row["median_s"], i), (5, 0), size=9, **text)
         else:
-            times.annotate(f"{row['status']}: {_short(row['message'])}", (left, i), (3, 0), size=8, **words_at)
+            times.annotate(f"{row['status']}: {words.short(row['message'], 54)}", (left, i), (3, 0), size=8, **text)
         if np.isfinite(row["error"]):
             errors.plot(row["error"], i, "X" if row["status"] in NOT_RIGHT else "o", color=shade, ms=6)
     times.set_yticks(y, rows["contender"])
@@ -107,10 +164,6 @@ def _draw(times, errors, rows, scheme):
     errors.xaxis.set_minor_locator(NullLocator())
     times.xaxis.set_minor_locator(NullLocator())
     times.set_ylim(len(rows) - 0.4, -0.6)
-
-
-def _short(message, limit=54):
-    return message if len(message) <= limit else message[: limit - 1].rsplit(" ", 1)[0] + " …"
 
 
 def _plain(rtol):

@@ -3,16 +3,42 @@
 A *question* is a problem at a tolerance on a machine; its answer is a ranking of contenders.
 """
 
+import json
+from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
 import pandas as pd
 
 from hessbench import STATUSES, InvalidInput
 
+from . import words
 from .columns import Column, Table
 
-UNRESOLVED = 1.5  # a smaller ratio of two times is not a difference
+SIZE_ARGUMENTS = ("n", "d", "dim")
 CASE = ["problem", "arguments", "rtol", "method", "contender"]
+
+
+@dataclass(frozen=True)
+class Family:
+    """One problem at many sizes, otherwise the same."""
+
+    problem: str
+    rest: str
+    rtol: float
+    method: str
+
+    @property
+    def title(self) -> str:
+        """For example `random-quadratic, tolerance 10⁻⁶, DOP853`."""
+        given = [f"{key} = {value}" for key, value in json.loads(self.rest).items()]
+        return ", ".join([self.problem, *given, f"tolerance {words.tolerance(self.rtol)}", self.method])
+
+    @property
+    def key(self) -> str:
+        """An identifier, in ASCII."""
+        given = [f"{key}={value}" for key, value in json.loads(self.rest).items()]
+        return "-".join([self.problem, *given, f"{self.rtol:.0e}", self.method])
 
 
 def latest(table: Table, machine: str | None = None) -> Table:
@@ -48,13 +74,13 @@ def ranking(table: Table, problem_label: str, rtol: float) -> Table:
 
 def pareto(rows: Table, cost: str = "median_s") -> Column:
     """True for the `ok` rows that no other `ok` row beats in both `cost` and error. Missing cells never take part."""
-    able = rows[(rows["status"] == "ok") & rows[cost].notna() & rows["error"].notna()]
-    front = cast(Column, pd.Series)(False, index=rows.index)
-    best = float("inf")
-    for index, row in able.sort_values([cost, "error"]).iterrows():
-        if row["error"] < best:
-            front[index], best = True, row["error"]
-    return front
+    costs, errors = (rows[name].astype("float64").to_numpy() for name in (cost, "error"))
+    able = (rows["status"] == "ok").to_numpy() & ~np.isnan(costs) & ~np.isnan(errors)
+    front, best = np.zeros(len(rows), dtype=bool), np.inf
+    for i in np.lexsort((errors, costs)):
+        if able[i] and errors[i] < best:
+            front[i], best = True, errors[i]
+    return cast(Column, pd.Series)(front, index=rows.index)
 
 
 def questions(table: Table) -> list[tuple[str, list[float]]]:
@@ -71,20 +97,6 @@ def merged(pairs: list[tuple[str, list[float]]]) -> list[tuple[str, list[float]]
     for label, tolerances in pairs:
         out.setdefault(label, set()).update(tolerances)
     return [(label, sorted(tolerances, reverse=True)) for label, tolerances in out.items()]
-
-
-def outcomes(table: Table) -> Table:
-    """Status of each contender (rows) on each problem (columns): the worst over the tolerances; empty: not measured."""
-    if table.empty:
-        return pd.DataFrame()
-    order = {status: i for i, status in enumerate(STATUSES)}
-    worst = (
-        table.assign(code=table["status"].map(order).astype("int64"))
-        .groupby(["contender", "problem_label"])["code"]
-        .max()
-    )
-    wide = worst.map(lambda code: STATUSES[code]).unstack("problem_label")
-    return wide[[label for label, _ in questions(table)]].fillna("")
 
 
 def not_ranked(table: Table) -> Table:
@@ -111,3 +123,20 @@ def slowdowns(table: Table) -> Table:
         }
     )
     return out.sort_values(["right", "slowdown"], ascending=[False, True])
+
+
+def families(table: Table, least: int = 3) -> list[tuple[Family, Table]]:
+    """Right rows of each problem measured at `least` sizes or more, one for each contender and size; most rows first."""
+    right = table[(table["status"] == "ok") & table["median_s"].notna() & table["dim"].notna()]
+    rest = [_without_size(arguments) for arguments in right["arguments"]]
+    out = []
+    for key, rows in right.assign(rest=rest).groupby(["problem", "rest", "rtol", "method"]):
+        rows = rows.drop_duplicates(["contender", "dim"], keep="last")
+        if rows["dim"].nunique() >= least:
+            out.append((Family(*cast(tuple[str, str, float, str], key)), rows))
+    return sorted(out, key=lambda pair: -len(pair[1]))
+
+
+def _without_size(arguments: str) -> str:
+    kept = {key: value for key, value in json.loads(arguments or "{}").items() if key not in SIZE_ARGUMENTS}
+    return json.dumps(kept, sort_keys=True)

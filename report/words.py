@@ -1,12 +1,12 @@
-"""Numbers as people write them, and the verdict: sentences generated from the data."""
+"""Numbers and lists as people write them."""
 
+import html
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from .columns import Table, missing
-from .tables import UNRESOLVED, questions, ranking, slowdowns
+from .columns import missing
 
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 MEANING = {
@@ -38,7 +38,7 @@ def error(value: Any) -> str:
     if value == 0 or math.isinf(value):
         return "0" if value == 0 else "∞"
     mantissa, exponent = f"{value:.1e}".split("e")
-    return f"{mantissa} × {power(int(exponent))}"
+    return mantissa if int(exponent) == 0 else f"{mantissa} × {power(int(exponent))}"
 
 
 def power(exponent: int) -> str:
@@ -64,7 +64,18 @@ def count(value: Any) -> str:
 
 def times(value: Any) -> str:
     """`3.2 ×`."""
-    return NOTHING if missing(value) else f"{value:.3g} ×" if value < 1000 else f"{count(round(value))} ×"
+    return (
+        NOTHING
+        if missing(value)
+        else f"{value:.3g}\N{NO-BREAK SPACE}×"
+        if value < 1000
+        else f"{count(round(value))}\N{NO-BREAK SPACE}×"
+    )
+
+
+def percent(share: float) -> str:
+    """`0.3 %`; zero as such."""
+    return "0" if share == 0 else f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"
 
 
 def _digits(value: float) -> str:
@@ -80,63 +91,32 @@ def title(label: str, arguments: str, dim: Any = None) -> str:
     return ", ".join([name, *inner, *states])
 
 
-def verdict(table: Table) -> list[str]:
-    """What the whole table says, one sentence each."""
-    total, ok, asked = len(table), int((table["status"] == "ok").sum()), questions(table)
-    many = sum(len(tolerances) for _, tolerances in asked)
-    out = [
-        f"{table['contender'].nunique()} contenders were asked {plural(many, 'question')} (a problem at a tolerance): "
-        f"{ok} of {total} answers are right, and only those have a time."
-    ]
-    summary = slowdowns(table)
-    everywhere = summary[(summary["right"] == summary["asked"]) & (summary["right"] > 0)]
-    if len(everywhere):
-        first = everywhere.index[0]
-        sentence = f"Right on every question: {listed(everywhere.index)}."
-        if len(everywhere) > 1:
-            slowdown = everywhere["slowdown"].iloc[0]
-            average = "always the best time" if slowdown < 1.01 else f"on average {slowdown:.3g} times the best time"
-            sentence += f" Of these {first} costs least: {average} of each question."
-        out.append(sentence)
-    for status, verb in (("wrong", "gives a wrong Hessian on"), ("inaccurate", "misses its declared accuracy on")):
-        bad = table[table["status"] == status]
-        for name, rows in bad.groupby("contender"):
-            where = listed(sorted(rows["problem_label"].unique()))
-            out.append(f"Avoid {name} where it matters: it {verb} {where} (error up to {error(rows['error'].max())}).")
-    return out
+def escape(text: str) -> str:
+    """`text` as HTML shows it."""
+    return html.escape(str(text), quote=False)
 
 
-def answer(table: Table, label: str, rtol: float) -> str:
-    """The answer to one question in words."""
-    rows = ranking(table, label, rtol)
-    right = rows[rows["rank"].notna()]
-    if right.empty:
-        return "No contender gave a right Hessian here."
-    best = right.iloc[0]
-    out = f"Fastest: {best['contender']}, {seconds(best['median_s'])} at an error of {error(best['error'])}"
-    near = right.iloc[1:][right["slower"].iloc[1:] < UNRESOLVED]["contender"]
-    far = right[right["slower"] >= UNRESOLVED]
-    if len(near):
-        out += f"; {listed(near)} cannot be told from it (within a factor of {UNRESOLVED:g})"
-    if len(far):
-        out += f"; then {far['contender'].iloc[0]}, {far['slower'].iloc[0]:.3g} times slower"
-    out += "."
-    precise = right.loc[right["error"].idxmin()] if right["error"].notna().any() else best
-    if precise["contender"] != best["contender"]:
-        out += (
-            f" Most precise: {precise['contender']}, error {error(precise['error'])} in {seconds(precise['median_s'])}."
-        )
-    once = right.loc[right["total_first_s"].idxmin()] if right["total_first_s"].notna().any() else best
-    if once["contender"] != best["contender"]:
-        out += f" For a single Hessian, compiling included: {once['contender']}, {seconds(once['total_first_s'])}."
-    return out
+def interval(value: float, low: float | None, high: float | None) -> str:
+    """`2.95 [2.81, 3.08]`, or the value alone."""
+    return f"{value:.2f}" if low is None or high is None else f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
 
-def listed(names: Iterable[str]) -> str:
-    """`a, b and c`; long lists end in a count."""
+def span(write: Callable[[Any], str], low: Any, high: Any) -> str:
+    """`write(low) to write(high)`, once if these are the same."""
+    return write(low) if write(low) == write(high) else f"{write(low)} to {write(high)}"
+
+
+def short(text: str, most: int = 90) -> str:
+    """`text` up to a word before `most` characters."""
+    return text if len(text) <= most else text[: most - 1].rsplit(" ", 1)[0] + " …"
+
+
+def listed(names: Iterable[str], most: int = 6) -> str:
+    """`a, b and c`; lists of more than `most` end in a count."""
     names = list(names)
-    if len(names) > 6:
-        names = [*names[:5], f"{len(names) - 5} more"]
+    if len(names) > most:
+        kept = max(1, most - 1)
+        names = [*names[:kept], f"{len(names) - kept} more"]
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
 
 

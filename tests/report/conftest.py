@@ -97,6 +97,43 @@ def asv_file(tmp_path):
 
 
 @pytest.fixture
+def store_rows(tmp_path):
+    """Write rows of other tables than records as the suite `overhead` does. Returns the folder."""
+
+    def write(rows, **run):
+        folder = tmp_path / "results" / "records"
+        folder.mkdir(parents=True, exist_ok=True)
+        lines = [json.dumps({"run": {**RUN, "suite": "overhead", **run}, "row": row}) for row in rows]
+        (folder / "overhead.jsonl").write_text("\n".join(lines) + "\n")
+        return tmp_path / "results"
+
+    return write
+
+
+@pytest.fixture
+def sizes(record):
+    """Records of the random quadratic over its sizes, from `{strategy@backend: seconds as a function of N}`."""
+
+    def make(laws, numbers=(10, 20, 30, 50, 70, 100, 150), **fields):
+        return [
+            record(
+                problem="random-quadratic",
+                arguments=json.dumps({"n": n}),
+                size=n,
+                dim=n,
+                strategy=name.partition("@")[0],
+                backend=name.partition("@")[2],
+                median_s=seconds(n),
+                **fields,
+            )
+            for name, seconds in laws.items()
+            for n in numbers
+        ]
+
+    return make
+
+
+@pytest.fixture
 def results(store, record, refused):
     """A small folder of results: two problems, right, wrong, refused and missing contenders."""
     quadratic = {"problem": "random-quadratic", "arguments": '{"n": 10}', "dim": 10, "size": 10}

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from hessbench import InvalidInput
-from hessbench.report import load
+from hessbench.report import export, load
 
 NAN = float("nan")
 PARAMS = [["'three-body(start=figure-8)'"], ["'a@numpy'", "'b@jax'"], ["1e-06", "1e-10"]]
@@ -75,6 +75,12 @@ def test_a_time_benchmark_gives_the_median_and_its_interval(asv_file):
     assert (found["ci_low_s"], found["median_s"], found["ci_high_s"]) == (0.9, 1.0, 1.1)
 
 
+def test_metrics_are_other_columns_of_the_cases_of_hessian(asv_file):
+    folder = asv_file({"hessian.G.track_status": status(0, 0, 0, 0), "metrics.G.track_rhs": row([1, 2, 3, 4])})
+    table = load([folder]).table
+    assert table["suite"].unique().tolist() == ["hessian"] and table["rhs"].tolist() == [1, 2, 3, 4]
+
+
 def test_arguments_of_the_problem_come_back_from_its_label(asv_file):
     folder = asv_file({"s.S.track_status": status(0, 0, 0, 0)})
     assert json.loads(load([folder]).table["arguments"].iloc[0]) == {"start": "figure-8"}
@@ -128,6 +134,32 @@ def test_output_of_compare_is_read_as_lines(tmp_path, record):
     path = tmp_path / "compare.jsonl"
     path.write_text(json.dumps(record().to_json()) + "\n")
     assert load([path]).table["contender"].tolist() == ["hand-adjoint@numpy"]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_an_export_is_read_back(results, tmp_path, name):
+    table = load([results]).table
+    back = load([export(table, tmp_path / name)]).table
+    columns = ["contender", "problem_label", "status", "median_s", "error", "peak_mib", "commit", "date"]
+    assert back[columns].astype(str).equals(table[columns].astype(str))
+
+
+def test_a_foreign_csv_is_named_and_skipped(results, tmp_path):
+    (tmp_path / "bank.csv").write_text("date,amount\n2026-01-01,3\n")
+    loaded = load([results, tmp_path / "bank.csv"])
+    assert len(loaded.table) == 6 and "bank.csv" in loaded.warnings[0] and "no column" in loaded.warnings[0]
+
+
+def test_rows_of_other_tables_are_kept_apart(results, store_rows):
+    store_rows([{"table": "overhead", "n": 3}, {"table": "unheard-of", "x": 1}])
+    loaded = load([results])
+    assert len(loaded.table) == 6 and [row["table"] for row in loaded.others] == ["overhead", "unheard-of"]
+
+
+def test_a_row_that_names_no_table_is_named(results, store_rows):
+    store_rows([{"n": 3}])
+    loaded = load([results])
+    assert not loaded.others and "names no table" in loaded.warnings[0]
 
 
 def test_a_truncated_asv_file_is_named(asv_file):
