@@ -120,7 +120,7 @@ def _listing(kind: str) -> tuple[tuple[str, Plugin], ...]:
             clash = f"the name {plugin.name!r} is already taken by {out[plugin.name].origin}; rename this plugin"
             plugin = Plugin(f"{plugin.name} ({plugin.origin})", plugin.origin, error=clash)
         out[plugin.name] = plugin
-    return tuple(sorted(out.items()))
+    return tuple(sorted(out.items(), key=lambda item: item[0].split("/")))  # variants behind their strategy
 
 
 def _from_folder(kind: str) -> Iterator[Plugin]:

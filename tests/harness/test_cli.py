@@ -60,6 +60,13 @@ def test_list_prints_json():
     assert {"hand-adjoint", "finite-difference/loss"} <= {row["name"] for row in rows["strategies"]}
 
 
+def test_list_puts_variants_below_their_strategy():
+    names = [(line.split() or [""])[0] for line in cli("list").stdout.splitlines()]
+    names = [name for name in names if name.startswith(("/back", "hand-adjoint"))]
+    at = names.index("hand-adjoint")
+    assert names[at : at + 4] == ["hand-adjoint", "/backward", "/backward-unguarded", "hand-adjoint-rows"]
+
+
 def test_list_prints_the_table_of_outcomes_with_a_word_on_each_class():
     done = cli("list", "--outcomes")
     assert "hand-adjoint/backward-unguarded@numpy" in done.stdout and "dissipative: brusselator" in done.stdout, (

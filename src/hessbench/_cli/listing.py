@@ -41,10 +41,13 @@ def list_plugins(
         table = Table(title=kind, title_justify="left", box=None, pad_edge=False, header_style="bold")
         for heading in ("name", column, "what it is"):
             table.add_column(heading, no_wrap=heading == "name")
+        before = ""
         for row in rows[kind]:
-            error = row["error"]
+            error, (plain, slash, variant) = row["error"], row["name"].partition("/")
+            below = slash and plain == before  # a variant of the row above: same file, same text
             text = escape(row["summary"]) if error is None else f"[red]cannot be used:[/] {escape(error)}"
-            table.add_row(row["name"], escape(row[column]), text)
+            table.add_row(f"  /{variant}" if below else row["name"], escape(row[column]), "" if below and error is None else text)
+            before = plain
         console.print(table, "")
 
 
