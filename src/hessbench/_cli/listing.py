@@ -46,7 +46,9 @@ def list_plugins(
             error, (plain, slash, variant) = row["error"], row["name"].partition("/")
             below = slash and plain == before  # a variant of the row above: same file, same text
             text = escape(row["summary"]) if error is None else f"[red]cannot be used:[/] {escape(error)}"
-            table.add_row(f"  /{variant}" if below else row["name"], escape(row[column]), "" if below and error is None else text)
+            table.add_row(
+                f"  /{variant}" if below else row["name"], escape(row[column]), "" if below and error is None else text
+            )
             before = plain
         console.print(table, "")
 
