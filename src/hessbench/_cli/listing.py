@@ -69,20 +69,22 @@ def list_outcomes(as_json: bool) -> None:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("strategy", *(kind.name for kind in CLASSES), "observed with"):
-        table.add_column(heading, no_wrap=heading != "observed with")
+    for heading in ("strategy", *(kind.name for kind in CLASSES)):
+        table.add_column(heading, no_wrap=heading == "strategy", overflow="fold")
     by_contender: dict[str, list[Any]] = {}
     for row in rows:
         by_contender.setdefault(row.contender, []).append(row)
     for contender, cells in by_contender.items():
         shown = [Text(c.expected or "?", style=COLOURS.get(c.expected.split(" ")[0], "")) for c in cells]
-        table.add_row(contender, *shown, cells[0].versions)
+        table.add_row(contender, *shown)
     console = Console()
     if not console.is_terminal:
-        console.width = 240
+        console.width = 200
     console.print(table)
     for kind in CLASSES:
         console.print(f"{kind.name}: {kind.label.partition(' [')[0]}", highlight=False, markup=False)
+    used = sorted({version for row in rows for version in row.versions.split(", ") if version})
+    console.print(f"observed with {', '.join(used)}", highlight=False)
     print(f"at rtol {RTOL:g}; ?: not observed, expected to be ok; `hessbench check --outcomes NAME` compares")
 
 
