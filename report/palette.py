@@ -6,7 +6,9 @@ them apart, and the mark and the legend say the same again.
 
 from .columns import Table
 
-COLOURS = ("#3B74B4", "#E4572E", "#228833", "#A855A0", "#C79A1B", "#2AA5B8", "#8A5A2B", "#D6568B", "#6C7A1F", "#5B5FC7")
+BRIGHT = ("#3B74B4", "#E4572E", "#228833", "#A855A0", "#C79A1B", "#2AA5B8", "#8A5A2B", "#D6568B", "#6C7A1F", "#5B5FC7")
+DARK = ("#1B3A5C", "#8C1C13", "#0F5132", "#5B2A57", "#7A5C00", "#0B6B73", "#4A2F14", "#8E2F57", "#3C4510", "#2A2C78")
+COLOURS = (*BRIGHT, *DARK)
 MARKS = {
     "numpy": ("circle", "o"),
     "jax": ("square", "s"),
