@@ -27,9 +27,15 @@ PROBLEMS = (
     ("three-body", {"start": "figure-8"}),
     ("driven-pendulum", {}),
     ("brusselator", {"n": 16}),
+    ("polynomial-control", {}),
 )
 TOLERANCES = (1e-6, 1e-10)
-VARIANT_PROBLEMS = (("random-quadratic", {"n": 10}), ("three-body", {"start": "figure-8"}))
+VARIANT_PROBLEMS = (
+    ("random-quadratic", {"n": 10}),
+    ("three-body", {"start": "figure-8"}),
+    ("brusselator", {"n": 8, "alpha": 0.12}),  # on this one and the next some are silently wrong
+    ("polynomial-control", {}),
+)
 VARIANT_TOLERANCES = (1e-6,)
 LARGE_PROBLEMS = (
     ("random-quadratic", {"n": 100}),
@@ -54,7 +60,7 @@ class Grid:
 
 
 class VariantGrid:
-    """The variants, on two problems."""
+    """The variants, on few problems."""
 
     params = (labels(VARIANT_PROBLEMS), variants(), VARIANT_TOLERANCES)
     param_names = ("problem", "contender", "rtol")
