@@ -9,7 +9,7 @@ import pytest
 
 import hessbench
 from hessbench import InvalidInput
-from hessbench.discrete import _build, _forms
+from hessbench.discrete import _build, _forms, _kernel
 from hessbench.discrete._build import vector_width
 from hessbench.discrete._compiled import Compiled
 from hessbench.discrete._kernel import generate
@@ -26,6 +26,12 @@ def test_forms_agree_at_a_tight_tolerance(name):
     assert error(auto.hess, numpy.hess) < 1e-7
     assert error(auto.grad, numpy.grad) < 1e-7
     assert auto.value == pytest.approx(numpy.value, rel=1e-8)
+
+
+def test_so_much_code_that_compiling_takes_long_gives_way_to_numpy_with_a_notice(monkeypatch):
+    monkeypatch.setattr(_kernel, "MOST_OPERATIONS", 10)
+    result = run(hessbench.problem("sir"))
+    assert "NumPy form" in result.note and "more than 10" in result.note
 
 
 @pytest.mark.parametrize("form", ["auto", "numpy"])

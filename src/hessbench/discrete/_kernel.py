@@ -12,7 +12,7 @@ from math import gcd
 from ._build import LEVELS
 from ._differentiate import Rows, Sum, forward, gradient, reachable
 from ._emit import Table, Writer, operations
-from ._graph import Node
+from ._graph import CannotTrace, Node
 from ._kernel_sparse import sparse_backward
 from ._stepper import KICK_EVERY, KICK_ROWS
 from ._tableau import Pair
@@ -21,6 +21,7 @@ from ._trace import Traced
 from ._unrolled import Weights, accumulation, matrix_times
 
 Entries = list[tuple[int, int]]
+MOST_OPERATIONS = 12_000  # compile within some ten seconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,10 +98,16 @@ class Expressions:
 
 
 def generate(traced: Traced, pair: Pair, probes: int, width: int, sparse: bool | None = None) -> Kernel:
-    """Write the kernel. `width` doubles per vector; with `sparse=None` an operation count chooses the sweep."""
+    """Write the kernel. `width` doubles per vector; with `sparse=None` an operation count chooses the sweep.
+
+    Raises `CannotTrace` for so many operations that compiling them takes longer than people wait.
+    """
     m = traced.size
     n = m * (2 if traced.second_order else 1)
     expressions, table, s = Expressions(traced, probes), Table(), pair.stages
+    count = sum(map(operations, (expressions.slopes, expressions.jacobian_nodes, expressions.contraction_nodes)))
+    if count > MOST_OPERATIONS:
+        raise CannotTrace(f"its derivatives take {count} operations, more than {MOST_OPERATIONS}")
     jacobian, contraction = expressions.jacobian, expressions.contraction
     if sparse is None:
         sparse = prefers_sparse(n, m, len(jacobian), len(contraction), pair)
