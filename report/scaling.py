@@ -40,10 +40,15 @@ class Overtaking:
 
 
 def laws(rows: Table) -> list[Law]:
-    """One entry for each contender of a family, those that reach the largest size first, by their time there."""
+    """One entry for each contender of a family that was measured at several sizes or leads somewhere.
+
+    Those that reach the largest size come first, by their time there.
+    """
     first = leading(rows, "median_s")
     out = []
     for name, own in rows.groupby("contender"):
+        if own["dim"].nunique() < 2 and name not in first:
+            continue
         held = own[own["peak_mib"] > 0.1]  # below, the allocator's pages are what is measured
         top = own.loc[own["dim"].astype(int).idxmax()]
         time = power_law(own["dim"].astype(float), own["median_s"])

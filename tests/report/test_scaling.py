@@ -25,6 +25,13 @@ def test_planted_exponents_come_out(family):
     assert {law.contender: round(law.time.exponent, 6) for law in laws(rows)} == {"square@numpy": 2, "cube@numpy": 3}
 
 
+def test_a_contender_at_one_size_only_is_listed_where_it_leads(family):
+    rows = family({"low@numpy": lambda n: 4e-5 * n**2, "steep@numpy": lambda n: 1e-6 * n**3})
+    once = rows[(rows["contender"] == "low@numpy") | (rows["dim"] == rows["dim"].max())]
+    assert {law.contender for law in laws(once)} == {"low@numpy"}
+    assert {law.contender for law in laws(rows)} == {"low@numpy", "steep@numpy"}
+
+
 def test_memory_at_the_level_of_pages_has_no_exponent(family):
     (law,) = laws(family({"a@numpy": lambda n: 1e-6 * n**2}, peak_mib=0.004))
     assert law.memory is None
