@@ -40,6 +40,7 @@ class Unrolled(Strategy):
         "": {},
         "rk4": {"scheme": "RK4"},
         "reverse-over-reverse": {"mode": "reverse-over-reverse", "stages": "inline"},
+        "forward-over-reverse": {"mode": "forward-over-reverse"},
         "checkpointed": {"checkpoints": True},
     }
 
