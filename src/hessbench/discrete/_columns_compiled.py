@@ -42,7 +42,7 @@ class ColumnsCompiled(ForwardSolve):
             "pull_back": [long] + [pointer] * 7,
         }
         for name, types in signatures.items():
-            function = getattr(self.library, name)
+            function = getattr(self.code, name)
             function.argtypes, function.restype = types, None
         self.lam, self.pulled = Buffer(k.n), Buffer(k.columns)
         self.shared = Buffer(max(1, len(k.shared)) * k.width)
@@ -62,7 +62,7 @@ class ColumnsCompiled(ForwardSolve):
         self._room("ends", (path.steps // self.segment + 1) * k.n)
         self.lam.array[:] = at_end
         self.pulled.array[:] = 0.0
-        self.library.costates(
+        self.code.costates(
             path.steps, self.segment, path.stored, self.fixed.address, *self._addresses(segment=True),
             *self._at("multipliers", "jacobians"), self.lam.address, *self._at("ends"), self.pulled.address,
         )  # fmt: skip
@@ -79,7 +79,7 @@ class ColumnsCompiled(ForwardSolve):
         self.shared.array[:] = 0.0
         for start in range(0, path.steps, self.segment):
             stop = self._entries(path, start)
-            self.library.all_tangents(
+            self.code.all_tangents(
                 stop - start, self._size_of(start), *self._at("entries"), self.phi.address, *self._at("tangents", "contracted")
             )  # fmt: skip
             used = (stop - start) * k.stages * k.n
@@ -112,7 +112,7 @@ class ColumnsCompiled(ForwardSolve):
                 self._push(start, start + self.segment, along, v)
             steps, each = min(self.segment, path.steps - start), 8 * k.columns * k.width
             for j in range(count):
-                self.library.pull_back(
+                self.code.pull_back(
                     steps, self._size_of(start), *self._at("entries"), along[j].ctypes.data, self._pushed(j),
                     *self._at("pulled"), lam[j].ctypes.data, sums.address + j * each,
                 )  # fmt: skip
@@ -126,7 +126,7 @@ class ColumnsCompiled(ForwardSolve):
 
     def _push(self, start: int, stop: int, along: Array, v: Array) -> None:
         for j in range(len(along)):
-            self.library.push(
+            self.code.push(
                 stop - start, self._size_of(start), *self._at("entries"), along[j].ctypes.data, v[j].ctypes.data,
                 self._pushed(j),
             )  # fmt: skip
@@ -138,7 +138,7 @@ class ColumnsCompiled(ForwardSolve):
         """Entries of the segment that begins at step `start`; where it stops."""
         k, stop = self.kernel, min(start + self.segment, path.steps)
         self._room("entries", self._stages(path) * k.entries)
-        self.library.entries(
+        self.code.entries(
             start, stop, self.segment, path.stored, self.fixed.address, *self._addresses(segment=True),
             *self._at("multipliers", "jacobians", "ends", "entries"), self.shared.address,
         )  # fmt: skip

@@ -22,7 +22,7 @@ class Compiled(ForwardSolve):
         entries = len(k.jacobian) + k.m + len(k.contraction)
         segment = max(1, round(CACHE_BYTES / (8 * k.stages * (entries + k.m)) / k.granule)) * k.granule
         super().__init__(kernel, probes, limit, segment, 8 * k.stages * (k.m + (not k.autonomous)))
-        self._backward = self.library.backward
+        self._backward = self.code.backward
         self._backward.argtypes = [ctypes.c_long] * 3 + [ctypes.c_void_p] * 10
         self._backward.restype = None
         self.padded = -(-k.n // k.width) * k.width

@@ -70,11 +70,11 @@ class ForwardSolve:
     """
 
     def __init__(self, kernel: Sizes, probes: int, limit: float, segment: int, per_step: int) -> None:
-        self.library, self.file = load(kernel.source, kernel.level)
+        self.code, self.file = load(kernel.source, kernel.level)
         self.stamp = self.file.with_suffix(".checked")
         self.sizes, self.probes, self.limit = kernel, probes, limit
         self.segment, self.per_step = segment, per_step
-        self._forward = self.library.forward
+        self._forward = self.code.forward
         pointer, real, long = ctypes.c_void_p, ctypes.c_double, ctypes.c_long
         self._forward.argtypes = [pointer] * 3 + [real] * 5 + [long] * 5 + [pointer] * 7
         self._forward.restype = long
