@@ -60,3 +60,9 @@ def test_the_python_example_runs():
     (block,) = [b for b in BLOCKS if "result.counters" in b]
     done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True)
     assert "(12,) (12, 12)" in done.stdout, done.stderr
+
+
+def test_the_example_with_parameters_and_end_time_runs():
+    (block,) = [b for b in BLOCKS if "result.block" in b]
+    done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.count("[") >= 4, done.stderr
