@@ -11,7 +11,7 @@ NumPy's `RandomState(seed)`, so that the numbers are the same everywhere. Sectio
 
 import numpy as np
 
-from hessbench import Derivatives, InvalidInput, LossBlocks, Problem
+from hessbench import InvalidInput, LossBlocks, Problem, Quadratic, quadratic_derivatives
 
 
 def rhs(xp, t, y, p):
@@ -33,34 +33,6 @@ def loss_blocks(y0, y1, p):
     return LossBlocks(float(y1 @ y1), np.zeros(y1.size), 2 * y1, none, none, 2 * np.eye(y1.size))
 
 
-def symmetrised(b):
-    """`B_kij + B_kji` as matrices (n, n^2): rows j, columns (k, i), for `y_j`; rows k, columns (i, j), for `s_k`."""
-    n = len(b)
-    sym = b + b.transpose(0, 2, 1)
-    return np.ascontiguousarray(sym.transpose(2, 0, 1)).reshape(n, n * n), sym.reshape(n, n * n)
-
-
-def derivatives(b):
-    """NumPy derivatives; the symmetrised form of `b` (n, n, n) is made once, of any other `p["B"]` at each call."""
-    n, own = len(b), symmetrised(b)
-
-    def matrices(p):
-        return own if p["B"] is b else symmetrised(p["B"])
-
-    def jac(t, y, p):
-        return p["A"] + (y @ matrices(p)[0]).reshape(*y.shape[:-1], n, n)
-
-    def vjp(t, y, s, p):
-        return (s[..., None, :] @ jac(t, y, p))[..., 0, :]
-
-    def vhp(t, y, s, p):
-        out = (s @ matrices(p)[1]).reshape(*s.shape[:-1], n, n)
-        lead = np.broadcast_shapes(y.shape, s.shape)[:-1]
-        return out if out.shape[:-2] == lead else np.broadcast_to(out, (*lead, n, n)).copy()
-
-    return Derivatives(vjp=vjp, jac=jac, vhp=vhp)
-
-
 def problem(n: int = 10, seed: int = 0) -> Problem:
     """The system with `n >= 1` states."""
     if not isinstance(n, int | np.integer) or n < 1:
@@ -78,7 +50,7 @@ def problem(n: int = 10, seed: int = 0) -> Problem:
         params={"A": a, "B": b},
         autonomous=True,
         loss_uses_y0=False,
-        derivatives=derivatives(b),
+        derivatives=quadratic_derivatives(lambda p: Quadratic(p["B"], p["A"])),
         loss_blocks=loss_blocks,
         overrides={"casadi": rhs_mx},
         perturbed=y0 + (7 * np.arange(n) % 11 - 5) / 50,

@@ -18,6 +18,7 @@ from ._loss import JointLoss, LossBlocks, joint_loss, loss_blocks, non_closure
 from ._measure import measure
 from ._problem import Problem
 from ._products import HessianProducts, PreparedProducts, prepare_products, products
+from ._quadratic import Quadratic, quadratic_derivatives
 from ._record import STATUSES, Case, Record
 from ._reference import Reference, reference
 from ._registry import problem, problems, strategies
@@ -48,6 +49,7 @@ __all__ = [
     "Prepared",
     "PreparedProducts",
     "Problem",
+    "Quadratic",
     "Record",
     "Reference",
     "Result",
@@ -78,6 +80,7 @@ __all__ = [
     "problem",
     "problems",
     "products",
+    "quadratic_derivatives",
     "reference",
     "steps_for",
     "strategies",

@@ -14,6 +14,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from ._counters import Counters
+    from ._quadratic import Quadratic
 
 Array = np.ndarray
 Params = Mapping[str, Any]
@@ -49,8 +50,9 @@ class Derivatives:
     - `jac(t, y, p)` -> (..., n, n): `F_k,i` with `k` first
     - `vhp(t, y, s, p)` -> (..., n, n): `s_k F_k,ij`, symmetric
 
-    `joint` holds those by parameters and time as well, and of the running loss. A large sparse system also gives the values on
-    a fixed pattern, in the order of the pattern:
+    `joint` holds those by parameters and time as well, and of the running loss; `quadratic(p)` gives the arrays of an `F` that
+    is quadratic in `y` (`quadratic_derivatives` sets it), for strategies that make use of them. A large sparse system also
+    gives the values on a fixed pattern, in the order of the pattern:
 
     - `jac_values(t, y, p)` -> (..., nnz) on `jac_sparsity`
     - `vhp_values(t, y, s, p)` -> (..., nnz) on `vhp_sparsity`
@@ -65,6 +67,7 @@ class Derivatives:
     vhp_values: Callable[..., Array] | None = None
     source: str = "hand-written"
     joint: JointDerivatives | None = None
+    quadratic: Callable[[Params], Quadratic] | None = None
 
     @property
     def sparse(self) -> bool:

@@ -23,6 +23,7 @@ from ._gate import passes
 from ._generic import NotCompiled, linearised
 from ._graph import CannotTrace
 from ._kernel import generate
+from ._quadratic import exploit
 from ._stepper import integrate
 from ._tableau import Pair, pair
 from ._trace import trace
@@ -139,6 +140,10 @@ def _numpy(problem: Problem, ivp: IVP, options: Options, scheme: Pair, notice: s
         derivatives.sparse and options.form in ("auto", "sparse") and (n >= SPARSE_FROM or options.form == "sparse")
     )
     name = "sparse matrix-adjoint form" if sparse else "NumPy form"
+    linearise = None
+    if derivatives.quadratic is not None and not sparse:
+        derivatives, linearise, how = exploit(derivatives, problem, compiled=options.form != "numpy")
+        name += f" ({how})"
     note = f"{name}, derivatives {derivatives.source}, loss blocks {blocks_source}{notice}"
     most_kept = options.memory / (8.0 * s * (n + len(first.rows) if sparse and first else 4 * n * n))
 
@@ -149,9 +154,12 @@ def _numpy(problem: Problem, ivp: IVP, options: Options, scheme: Pair, notice: s
         y0, p = problem.unpack(x)
 
         def f(t: float, y: Array) -> Array:
-            return problem.rhs(np, t, y, p)
+            return problem.rhs(np, t, y, p) if linearise is None else linearise(t, y)[0]
 
-        path = integrate(f, lambda t, y: jacobians(t, y, p), scheme, problem.t_span, y0, ivp, options.probes, most_kept)
+        def jac(t: Array, y: Array) -> Any:
+            return jacobians(t, y, p)
+
+        path = integrate(f, jac, scheme, problem.t_span, y0, ivp, options.probes, most_kept, linearise)
         steps = path.t.size
         end = blocks(y0, path.y1, p)
         carried = Costate.at_end(end, problem.loss_uses_y0)
