@@ -5,8 +5,12 @@ import pytest
 
 import hessbench
 from hessbench import InvalidInput, Problem, Quadratic, quadratic_derivatives
-from hessbench.discrete import _quadratic
+from hessbench.discrete import _forms, _kernel, _kernel_quadratic, _quadratic
+from hessbench.discrete._compiled import Compiled
+from hessbench.discrete._gate import disagreement
+from hessbench.discrete._kernel_quadratic import quadratic_kernel
 from hessbench.discrete._quadratic import PackedQuadratic
+from hessbench.discrete._tableau import pair
 
 from .helpers import error, half_square, logistic_hessian, needs_compiler, run
 
@@ -63,25 +67,78 @@ def test_the_packed_kernel_computes_what_the_arrays_say(monkeypatch, n, width):
         assert error(packed.contract(q), np.einsum("rk,kij->rij", q, both)) < 1e-12
 
 
+@pytest.fixture
+def packed_only(monkeypatch):
+    """No loops in C for the whole Hessian, as beyond a number of states."""
+    monkeypatch.setattr(_forms, "LOOPS", range(0))
+    monkeypatch.setattr(_kernel, "MOST_OPERATIONS", 0)
+
+
+@needs_compiler
+@pytest.mark.parametrize("method", ["RK45", "DOP853"])
+@pytest.mark.parametrize("n", [8, 13, 20])
+def test_the_hessian_by_loops_in_c_has_its_closed_form(method, n):
+    problem, exact = turned_logistic(n)
+    result = run(problem, rtol=1e-11, method=method)
+    assert "loops in C" in result.note
+    assert error(result.hess, exact) < 1e-9
+
+
 @pytest.mark.parametrize("form", ["auto", "numpy"])
 @pytest.mark.parametrize("method", ["RK45", "DOP853"])
-def test_the_hessian_has_its_closed_form(form, method):
+def test_the_hessian_in_the_numpy_form_has_its_closed_form(packed_only, form, method):
     problem, exact = turned_logistic()
     result = run(problem, rtol=1e-11, form=form, method=method)
-    assert "quadratic" in result.note
+    assert "NumPy form (quadratic" in result.note
     assert error(result.hess, exact) < 1e-9
     assert np.array_equal(result.hess, result.hess.T)
 
 
 @needs_compiler
-def test_the_packed_kernel_is_used_and_checkpoints_change_only_round_off():
+def test_the_packed_kernel_is_used_and_checkpoints_change_only_round_off(packed_only):
     problem, _ = turned_logistic()
     plain, tight = (run(problem, rtol=1e-9, **options) for options in ({}, {"memory": 50_000}))
     assert "packed coefficients in C" in plain.note and "checkpoints" in tight.note
     assert error(tight.hess, plain.hess) < 1e-12
 
 
-def test_right_hand_sides_and_jacobians_are_counted():
+@needs_compiler
+def test_checkpoints_change_no_bit_of_the_loops():
+    problem, _ = turned_logistic()
+    plain, tight = (run(problem, rtol=1e-9, **options) for options in ({}, {"memory": 1000}))
+    assert "loops in C" in tight.note and "checkpoints" in tight.note
+    assert np.array_equal(plain.hess, tight.hess)
+
+
+@needs_compiler
+@pytest.mark.parametrize("width", [4, 8])  # gcc 12 crashes on vectors of 2 where the machine has longer ones
+@pytest.mark.parametrize("n", [8, 13, 33])
+def test_loops_agree_with_numpy_at_either_width_of_vectors(width, n):
+    problem, scheme = hessbench.problem("random-quadratic", n=n), pair("RK45")
+    kernel, coefficients = quadratic_kernel(problem.derivatives.quadratic(problem.params), scheme, 2, width)
+    compiled = Compiled(kernel, 2, 1e9)
+    compiled.fixed.array[:] = coefficients
+    ivp = hessbench.IVP("RK45", 1e-6, 1e-6, dim=n)
+    assert disagreement(compiled, problem, problem.derivatives, scheme, ivp) < 1e-12
+
+
+@needs_compiler
+def test_few_states_and_few_coefficients_are_left_to_scalar_code():
+    small, _ = turned_logistic(5)
+    n = 20
+    sparse = np.zeros((n, n, n))
+    sparse[range(n), range(n), range(n)] = -1.0
+    many, _ = turned_logistic(
+        n,
+        rhs=lambda xp, t, y, p: y - y * y,
+        params={"B": sparse, "A": np.eye(n), "c": np.zeros(n)},
+        y0=np.linspace(0.1, 0.6, n),
+    )
+    for problem in (small, many):
+        assert "generated as C" in run(problem).note
+
+
+def test_right_hand_sides_and_jacobians_are_counted(packed_only):
     problem = hessbench.problem("random-quadratic", n=20)
     packed, numpy = (
         hessbench.hessian(problem, strategy=s, rtol=1e-6).counters
@@ -96,21 +153,35 @@ def test_without_a_compiler_numpy_does_it_and_says_so(monkeypatch, tmp_path):
     monkeypatch.setenv("HESSBENCH_CACHE", str(tmp_path))
     problem, exact = turned_logistic()
     result = run(problem, rtol=1e-11)
-    assert "not packed: There is no C compiler" in result.note
+    assert "not compiled: no C compiler" in result.note and "not packed: There is no C compiler" in result.note
     assert error(result.hess, exact) < 1e-9
 
 
 @needs_compiler
 @pytest.mark.parametrize(
     ("right", "wrong"),
-    [("row[v] += t[v] * yj", "row[v] -= t[v] * yj"), ("sum[l] = t[l * w] * by[0]", "sum[l] = t[l * w] * by[1]")],
+    [("row[v] += t[v] * yj", "row[v] -= t[v] * yj"), ("+= t[v] * yi", "+= 1.001 * t[v] * yi")],
 )
-def test_a_planted_fault_in_the_kernel_is_caught(monkeypatch, right, wrong):
-    assert right in _quadratic.SOURCE
-    monkeypatch.setattr(_quadratic, "SOURCE", _quadratic.SOURCE.replace(right, wrong))
+def test_a_planted_fault_in_the_packed_kernel_is_caught(monkeypatch, packed_only, right, wrong):
+    assert right in _quadratic.JACOBIAN
+    monkeypatch.setattr(_quadratic, "JACOBIAN", _quadratic.JACOBIAN.replace(right, wrong))
     problem, exact = turned_logistic()
     result = run(problem, rtol=1e-11)
     assert "differs from NumPy" in result.note
+    assert error(result.hess, exact) < 1e-9
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [("+= t[l] * X[j]", "+= 1.001 * t[l] * X[j]"), ("SPREAD(0.0);\n      const", "SPREAD(1e-3);\n      const")],
+)
+def test_a_planted_fault_in_the_loops_is_caught(monkeypatch, right, wrong):
+    assert right in _kernel_quadratic.FUNCTIONS
+    monkeypatch.setattr(_kernel_quadratic, "FUNCTIONS", _kernel_quadratic.FUNCTIONS.replace(right, wrong))
+    problem, exact = turned_logistic()
+    result = run(problem, rtol=1e-11)
+    assert "differs from the NumPy form" in result.note and "packed" in result.note
     assert error(result.hess, exact) < 1e-9
 
 

@@ -22,13 +22,16 @@ from ._dense import Costate
 from ._gate import passes
 from ._generic import NotCompiled, linearised
 from ._graph import CannotTrace
-from ._kernel import generate
-from ._quadratic import exploit
+from ._kernel import Kernel, generate
+from ._kernel_quadratic import quadratic_kernel
+from ._quadratic import agrees_with_rhs, exploit
 from ._stepper import integrate
 from ._tableau import Pair, pair
 from ._trace import trace
 
 FORMS = ("auto", "numpy", "compiled", "sparse")
+LOOPS = range(8, 81)  # states of a quadratic system for which loops in C are faster than scalar code, and than NumPy
+DENSE = 0.2  # share of its B from which on it counts as dense
 SPARSE_FROM = 48  # states from which a sparse Jacobian pays in NumPy
 Run = Callable[[Array], Result]
 
@@ -94,9 +97,7 @@ def prepare_products(problem: Problem, ivp: IVP, options: Options) -> Products:
 
 def _compiled(problem: Problem, ivp: IVP, options: Options, scheme: Pair) -> Run:
     try:
-        traced = trace(problem)
-        sweep = True if options.form == "sparse" and not traced.second_order else None
-        kernel = generate(traced, scheme, options.probes, vector_width(), sweep)
+        kernel, coefficients = _kernel(problem, options, scheme)
         if compiler() is None and not binary_path(kernel.source).exists():
             raise NotCompiled("no C compiler on the path (set CC to name one)")
         compiled = Compiled(kernel, options.probes, options.memory)
@@ -104,6 +105,8 @@ def _compiled(problem: Problem, ivp: IVP, options: Options, scheme: Pair) -> Run
         raise NotCompiled(f"the right-hand side cannot be recorded as scalar code, {reason}") from None
     except (CompilerError, Unavailable, OSError) as reason:
         raise NotCompiled(str(reason)) from None
+    if coefficients is not None:
+        compiled.fixed.array[:] = coefficients
     try:
         reference = None if compiled.checked else derivatives_of(problem)
     except HessbenchError:
@@ -112,9 +115,11 @@ def _compiled(problem: Problem, ivp: IVP, options: Options, scheme: Pair) -> Run
     if complaint is not None:
         raise NotCompiled(complaint)
     blocks, blocks_source = loss_blocks(problem)
-    sweep = "sparse sweep" if kernel.sparse else "dense sweep"
-    structure = "q' = v structure, " if kernel.second_order else ""
-    note = f"compiled form ({structure}{sweep}), derivatives generated as C, loss blocks {blocks_source}"
+    kind = "sparse sweep" if kernel.sparse else "dense sweep"
+    if kernel.second_order:
+        kind = f"q' = v structure, {kind}"
+    source = "derivatives generated as C" if coefficients is None else "dense quadratic, derivatives as loops in C"
+    note = f"compiled form ({kind}), {source}, loss blocks {blocks_source}"
     fixed = flat_params(kernel.params, problem.params)
 
     def hessian(x: Array) -> Result:
@@ -126,6 +131,19 @@ def _compiled(problem: Problem, ivp: IVP, options: Options, scheme: Pair) -> Run
         return Result(end.value, *carried.result(end), note=note + memory)
 
     return hessian
+
+
+def _kernel(problem: Problem, options: Options, scheme: Pair) -> tuple[Kernel, Array | None]:
+    """The kernel of the right-hand side, recorded or as loops, and for the latter the coefficients that it reads."""
+    given, n = problem.derivatives, problem.dim
+    if given is not None and given.quadratic is not None and options.form != "sparse" and n in LOOPS:
+        terms = given.quadratic(problem.params)
+        if np.count_nonzero(terms.bilinear) > DENSE * n**3:
+            agrees_with_rhs(terms, problem)
+            return quadratic_kernel(terms, scheme, options.probes, vector_width())
+    traced = trace(problem)
+    sweep = True if options.form == "sparse" and not traced.second_order else None
+    return generate(traced, scheme, options.probes, vector_width(), sweep), None
 
 
 def _numpy(problem: Problem, ivp: IVP, options: Options, scheme: Pair, notice: str) -> Run:

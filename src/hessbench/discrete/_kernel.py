@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import gcd
+from typing import Protocol
 
 from ._build import LEVELS
 from ._differentiate import Rows, Sum, forward, gradient, reachable
@@ -53,6 +54,7 @@ class Expressions:
 
     def __init__(self, traced: Traced, probes: int) -> None:
         g, m = traced.graph, traced.size
+        self.m, self.second_order, self.params = m, traced.second_order, traced.params
         self.traced, one = traced, g.const(1.0)
         x = [g.leaf("x", k) for k in range(m)]
         rows = forward(traced.outputs, {x[k]: {k: one} for k in range(m)})
@@ -97,22 +99,38 @@ class Expressions:
         )
 
 
+class Parts(Protocol):
+    """What `assemble` has to know of a right-hand side of `m` rows: pattern and kind; C functions come beside it."""
+
+    m: int
+    second_order: bool
+    autonomous: bool
+    params: tuple[str, ...]
+    jacobian: Entries
+    contraction: Entries
+
+
 def generate(traced: Traced, pair: Pair, probes: int, width: int, sparse: bool | None = None) -> Kernel:
     """Write the kernel. `width` doubles per vector; with `sparse=None` an operation count chooses the sweep.
 
     Raises `CannotTrace` for so many operations that compiling them takes longer than people wait.
     """
-    m = traced.size
-    n = m * (2 if traced.second_order else 1)
-    expressions, table, s = Expressions(traced, probes), Table(), pair.stages
-    count = sum(map(operations, (expressions.slopes, expressions.jacobian_nodes, expressions.contraction_nodes)))
+    parts, table = Expressions(traced, probes), Table()
+    count = sum(map(operations, (parts.slopes, parts.jacobian_nodes, parts.contraction_nodes)))
     if count > MOST_OPERATIONS:
         raise CannotTrace(f"its derivatives take {count} operations, more than {MOST_OPERATIONS}")
-    jacobian, contraction = expressions.jacobian, expressions.contraction
     if sparse is None:
-        sparse = prefers_sparse(n, m, len(jacobian), len(contraction), pair)
-    weights = Weights(pair, traced.second_order)
-    functions = expressions.functions(table)
+        n = parts.m * (2 if parts.second_order else 1)
+        sparse = prefers_sparse(n, parts.m, len(parts.jacobian), len(parts.contraction), pair)
+    functions = parts.functions(table)
+    return assemble(parts, table.source() + functions, max(1, len(table.slots)), pair, probes, width, sparse)
+
+
+def assemble(parts: Parts, functions: str, fixed: int, pair: Pair, probes: int, width: int, sparse: bool) -> Kernel:
+    """The kernel around the C `functions` prepare, slope, slopes, jacobian and contraction, which read `fixed` numbers."""
+    m, s, jacobian, contraction = parts.m, pair.stages, parts.jacobian, parts.contraction
+    n = m * (2 if parts.second_order else 1)
+    weights = Weights(pair, parts.second_order)
     nodes = ", ".join(repr(float(c)) for c in pair.extended()[1])
     if sparse:
         sweep = sparse_backward(weights, n, jacobian, contraction)
@@ -125,12 +143,11 @@ def generate(traced: Traced, pair: Pair, probes: int, width: int, sparse: bool |
     source = "\n".join([
         f"#define VW {width}\n#define N {n}\n#define COLUMNS N\n#define M {m}\n#define S {s}\n#define TANGENTS {probes}",
         f"#define KICK_EVERY {KICK_EVERY}\n#define KICK_ROWS {KICK_ROWS}",
-        f"#define Q ((1 + TANGENTS) * M)\n#define SECOND {int(traced.second_order)}",
-        f"#define AUTONOMOUS {int(expressions.autonomous)}\n#define EXPONENT ({pair.exponent!r})",
+        f"#define Q ((1 + TANGENTS) * M)\n#define SECOND {int(parts.second_order)}",
+        f"#define AUTONOMOUS {int(parts.autonomous)}\n#define EXPONENT ({pair.exponent!r})",
         f"#define NJ {len(jacobian)}\n#define NZ {len(contraction)}",
         VECTORS,
         f"static const double NODES[S + 1] = {{{nodes}}};",
-        table.source(),
         functions,
         weights.stepping(),
         FORWARD,
@@ -139,9 +156,8 @@ def generate(traced: Traced, pair: Pair, probes: int, width: int, sparse: bool |
         sweep,
     ])  # fmt: skip
     return Kernel(
-        source, width, n, m, s, max(1, len(table.slots)), jacobian, contraction, expressions.autonomous,
-        traced.second_order, sparse, traced.params,
-    )  # fmt: skip
+        source, width, n, m, s, fixed, jacobian, contraction, parts.autonomous, parts.second_order, sparse, parts.params
+    )
 
 
 def prefers_sparse(n: int, m: int, jacobian: int, contraction: int, pair: Pair) -> bool:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import ctypes
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -30,12 +30,11 @@ MOST_VECTORS = 6
 AGREES = 1e-13  # of the C code with products of the arrays as given, relative, per state
 ROUND_OFF = 1e-9  # of the arrays with the problem's right-hand side
 
-SOURCE = r"""
-typedef double vec __attribute__((vector_size(8 * VW)));
-#define UNROLL _Pragma("GCC unroll 8")
+JACOBIAN = r"""
+typedef double vec __attribute__((vector_size(8 * VW), may_alias));
+#define UNROLL _Pragma("GCC unroll 16")
 #define INLINE static inline __attribute__((always_inline))
-#define WIDTHS(call) switch (w) { case 1: call(1); break; case 2: call(2); break; case 3: call(3); break; \
-                                  case 4: call(4); break; case 5: call(5); break; case 6: call(6); break; }
+#define WIDTHS(call) switch (w) { CASES }
 
 INLINE const vec *multiply(long n, long ld, const vec *t, const double *y, double *jac, const int w) {
   for (long i = 0; i < n; i++) {
@@ -75,6 +74,9 @@ void jacobian(long n, long ld, long vectors, long pairs, const double *constant,
   }
 }
 
+"""
+
+CONTRACT = r"""
 /* The sums of VW vectors' components, as one vector. */
 INLINE vec sums(vec *a) {
 SUMS
@@ -113,8 +115,14 @@ void contract(long n, long ld, long vectors, long pairs, long rows, const double
 """
 
 
-def source(width: int) -> str:
-    """The C code for vectors of `width` doubles."""
+def jacobian_loops(width: int, chunks: Sequence[int]) -> str:
+    """C code of `jacobian` for vectors of `width` doubles and the given numbers of vectors in a chunk."""
+    cases = " ".join(f"case {w}: call({w}); break;" for w in chunks)
+    return f"#define VW {width}\n#define MOST {max(chunks)}\n" + JACOBIAN.replace("CASES", cases)
+
+
+def contract_loops(width: int) -> str:
+    """C code of `contract`, to follow that of `jacobian`; sums within vectors go by pairs of vectors."""
     lines, half, places = [], 1, range(width)
     while half < width:
         low = [k if k // half % 2 == 0 else width + k - half for k in places]
@@ -123,7 +131,7 @@ def source(width: int) -> str:
         sides = " + ".join(f"__builtin_shufflevector(a[2 * l], a[2 * l + 1], {mask})" for mask in masks)
         lines.append(f"  UNROLL for (int l = 0; l < {width // (2 * half)}; l++) a[l] = {sides};")
         half *= 2
-    return f"#define VW {width}\n#define MOST {MOST_VECTORS}\n" + SOURCE.replace("SUMS", "\n".join(lines))
+    return CONTRACT.replace("SUMS", "\n".join(lines))
 
 
 Linearise = Callable[[float, Array], tuple[Array, Array]]
@@ -137,7 +145,7 @@ def exploit(derivatives: Derivatives, problem: Problem, compiled: bool) -> tuple
     """
     assert derivatives.quadratic is not None
     terms, counters, given = derivatives.quadratic(problem.params), problem.counters, derivatives
-    _agrees_with_rhs(terms, problem)
+    agrees_with_rhs(terms, problem)
 
     def by_numpy(t: float, y: Array) -> tuple[Array, Array]:
         jac = given.jac(t, y, problem.params)
@@ -166,7 +174,8 @@ def exploit(derivatives: Derivatives, problem: Problem, compiled: bool) -> tuple
     return made, linearise, "quadratic, packed coefficients in C"
 
 
-def _agrees_with_rhs(terms: Quadratic, problem: Problem) -> None:
+def agrees_with_rhs(terms: Quadratic, problem: Problem) -> None:
+    """Raise `InvalidInput` if the arrays do not give the problem's right-hand side, at a point near its start."""
     y = problem.y0 + 1e-2 * (1 + np.abs(problem.y0)) * np.random.default_rng(6).standard_normal(problem.dim)
     ours, theirs = terms.value(y, terms.jac(y)), problem.rhs(np, problem.t_span[0], y, problem.params)
     gap, size = float(np.abs(ours - theirs).max()), float(np.abs(theirs).max())
@@ -177,43 +186,48 @@ def _agrees_with_rhs(terms: Quadratic, problem: Problem) -> None:
         )
 
 
-class PackedQuadratic:
-    """`linearise` and `contract` of one quadratic right-hand side.
+class Packed:
+    """The arrays of one quadratic right-hand side as the C code reads them.
 
-    Raises `CompilerError` where the compiler fails or its code does not agree with NumPy, `Unavailable` without a compiler.
+    `constant` (ld,), `linear` (n, ld) transposed, and `data`: chunks of at most `most` vectors, each (pairs, vectors of the
+    chunk), one after the other. `pairs`, the number of pairs `i <= j`, is filled up to a multiple of `width`.
     """
 
-    def __init__(self, terms: Quadratic) -> None:
-        width, n = vector_width(), len(terms.bilinear)
-        code, _ = load(source(width))
-        long, pointer = ctypes.c_long, ctypes.c_void_p
-        self._jacobian, self._contract = code.jacobian, code.contract
-        self._jacobian.argtypes, self._jacobian.restype = [long] * 4 + [pointer] * 6, None
-        self._contract.argtypes, self._contract.restype = [long] * 5 + [pointer] * 4, None
-        self.n, self.vectors = n, -(-n // width)
+    def __init__(self, terms: Quadratic, width: int, most: int = MOST_VECTORS) -> None:
+        n = self.n = len(terms.bilinear)
+        self.width, self.vectors = width, -(-n // width)
         self.ld = (self.vectors | 1) * width  # an odd number of vectors: columns do not fall on the same cache lines
         self.constant, self.linear = aligned(self.ld), aligned(n, self.ld)
         if terms.constant is not None:
             self.constant[:n] = terms.constant
         if terms.linear is not None:
             self.linear[:, :n] = terms.linear.T
-        self.packed, self.pairs = self._pack(terms.bilinear, width)
-        self._fixed = [address(a) for a in (self.constant, self.linear, self.packed)]
-        self._check(terms)
-
-    def _pack(self, bilinear: Array, width: int) -> tuple[Array, int]:
-        """The chunks, each (pairs, vectors of the chunk), one after the other, and the number of pairs, filled up."""
-        n, (i, j) = self.n, np.triu_indices(self.n)
-        pairs = -(-i.size // width) * width
-        chunks = -(-self.vectors // MOST_VECTORS)
-        out, at = aligned(pairs * self.vectors * width), 0
-        for part in np.array_split(np.arange(self.vectors), chunks):  # the longer ones first, as in C
+        i, j = np.triu_indices(n)
+        self.pairs = -(-i.size // width) * width
+        self.data, at = aligned(self.pairs * self.vectors * width), 0
+        for part in np.array_split(np.arange(self.vectors), -(-self.vectors // most)):  # the longer ones first, as in C
             k = np.arange(part[0] * width, min(n, (part[-1] + 1) * width))
-            chunk = out[at : at + pairs * part.size * width].reshape(pairs, -1)
-            some = bilinear[k]
+            chunk = self.data[at : at + self.pairs * part.size * width].reshape(self.pairs, -1)
+            some = terms.bilinear[k]
             chunk[: i.size, : k.size] = (some[:, i, j] + some[:, j, i]).T
             at += chunk.size
-        return out, pairs
+
+
+class PackedQuadratic(Packed):
+    """`linearise` and `contract` of one quadratic right-hand side.
+
+    Raises `CompilerError` where the compiler fails or its code does not agree with NumPy, `Unavailable` without a compiler.
+    """
+
+    def __init__(self, terms: Quadratic) -> None:
+        super().__init__(terms, vector_width())
+        code, _ = load(jacobian_loops(self.width, range(1, MOST_VECTORS + 1)) + contract_loops(self.width))
+        long, pointer = ctypes.c_long, ctypes.c_void_p
+        self._jacobian, self._contract = code.jacobian, code.contract
+        self._jacobian.argtypes, self._jacobian.restype = [long] * 4 + [pointer] * 6, None
+        self._contract.argtypes, self._contract.restype = [long] * 5 + [pointer] * 4, None
+        self._fixed = [address(a) for a in (self.constant, self.linear, self.data)]
+        self._check(terms)
 
     def linearise(self, y: Array) -> tuple[Array, Array]:
         """`F` (n,) and `J` (n, n), the latter with its columns in a row, at `y` (n,)."""

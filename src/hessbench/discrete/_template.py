@@ -14,6 +14,7 @@ VECTORS = r"""
 typedef double vd __attribute__((vector_size(VW * 8), may_alias));
 typedef long long vl __attribute__((vector_size(VW * 8), may_alias));
 #define SPREAD(x) ((vd){0} + (x))
+#define UNROLL _Pragma("GCC unroll 16")
 static inline vd vselect(vd a, vd b, vd x, vd y) { vl m = a < b; return (vd)((m & (vl)x) | (~m & (vl)y)); }
 static inline double dselect(double a, double b, double x, double y) { return a < b ? x : y; }
 static inline vd vmagnitude(vd a) { return (vd)((vl)a & (~((vl){0} + (-0x7fffffffffffffffLL - 1)))); }

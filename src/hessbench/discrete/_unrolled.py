@@ -129,6 +129,8 @@ def _pull(jacobian: list[tuple[int, int]]) -> str:
 def matrix_times(name: str, entries: list[tuple[int, int]], m: int, vectors: int, stride: str = "VW") -> str:
     """`name(J, V, O)`: the sparse matrix with entries `J[e * stride]` times V (m, vectors), rows of vectors."""
     head = f"static inline void {name}(const double *restrict J, const vd *restrict V, vd *restrict O) {{\n"
+    if len(entries) == m * m and m > 12:
+        return head + _dense_times(m, vectors, stride) + "}\n"
     if len(entries) * vectors > MOST_UNROLLED:
         line = f"for (int v = 0; v < {vectors}; v++) O[ROW[e] * {vectors} + v] += J[e * {stride}] * V[COL[e] * {vectors} + v];"
         return head + f"  memset(O, 0, {m * vectors} * sizeof(vd));\n" + loop(entries, line) + "}\n"
@@ -141,6 +143,18 @@ def matrix_times(name: str, entries: list[tuple[int, int]], m: int, vectors: int
             terms = " + ".join(f"J[{e} * {stride}] * V[{c * vectors + v}]" for e, c in row)
             lines.append(f"  O[{r * vectors + v}] = {terms or 'SPREAD(0.0)'};\n")
     return head + "".join(lines) + "}\n"
+
+
+def _dense_times(m: int, vectors: int, stride: str) -> str:
+    """The same where every entry can differ from zero: rows at a time, held in registers; the last ones may overlap."""
+    rows = max(1, min(8, 24 // vectors))
+    return (
+        f"  for (int r = 0; r < {m}; r += {rows}) {{\n    if (r > {m - rows}) r = {m - rows};\n"
+        f"    vd sum[{rows}][{vectors}];\n    memset(sum, 0, sizeof sum);\n    for (int c = 0; c < {m}; c++)\n"
+        f"      UNROLL for (int l = 0; l < {rows}; l++)\n        UNROLL for (int v = 0; v < {vectors}; v++)\n"
+        f"          sum[l][v] += J[((r + l) * {m} + c) * {stride}] * V[c * {vectors} + v];\n"
+        f"    memcpy(O + r * {vectors}, sum, sizeof sum);\n  }}\n"
+    )
 
 
 def loop(entries: list[tuple[int, int]], line: str) -> str:
