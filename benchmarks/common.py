@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import sys
+import time
 from pathlib import Path
 
 from hessbench import STATUSES, Case, strategies
@@ -137,3 +138,19 @@ def declared(suite):
         if kind == "track":
             function.unit = UNITS.get(field, "seconds" if field.endswith("_s") else "relative")
     return suite
+
+
+def by_turns(runs, seconds):
+    """Lists of CPU times; every contender gets the same share of the clock, a fast one many runs in a row."""
+    times = [[] for _ in runs]
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or min(map(len, times)) < 5:
+        for run, taken in zip(runs, times, strict=True):
+            stop = time.perf_counter() + 0.02
+            while True:
+                start = time.process_time()
+                run()
+                taken.append(time.process_time() - start)
+                if time.perf_counter() > stop:
+                    break
+    return times

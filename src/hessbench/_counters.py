@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 
 
 @dataclass
@@ -39,9 +39,8 @@ class Counters:
 
     def reset(self) -> None:
         """Set every count to zero, in place."""
-        for field in fields(self):
-            setattr(self, field.name, type(getattr(self, field.name))(0))
+        self.__init__()
 
     def snapshot(self) -> Counters:
         """An independent copy."""
-        return Counters(**asdict(self))
+        return Counters(**vars(self))

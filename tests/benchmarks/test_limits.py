@@ -1,0 +1,36 @@
+"""The limit model of the flagship: its counts by hand, its fits on known lines, and that it runs."""
+
+import numpy as np
+import pytest
+
+import hessbench
+from benchmarks import limits
+
+
+def test_exponents_of_known_powers_are_found():
+    sizes = np.array([10, 20, 40, 80])
+    slope, half = limits.exponent(sizes, 3.0 * sizes**2.5)
+    assert slope == pytest.approx(2.5) and half < 1e-6
+    slope, half = limits.exponent(sizes, 3.0 * sizes**2.5 * [1.1, 0.9, 1.1, 0.9])
+    assert half > 0.1
+
+
+def test_bytes_and_operations_of_two_steps_with_two_states():
+    read, operations = limits.work(2, evaluations=14, steps=2)
+    assert read == 8 * 6 * 15  # three pairs of two numbers, by 14 evaluations and one contraction
+    assert operations == 14 * 16 + 12 * (8 + 2 * 16 + 8) + 24
+
+
+def test_the_ratio_is_that_of_measured_time_and_limit():
+    ratio, measured, limit, bandwidth, rate = limits.over_limit(24, seconds=0.1)
+    problem = hessbench.problem("random-quadratic", n=24)
+    counters = hessbench.hessian(problem, problem.perturbed, rtol=limits.RTOL, method=limits.METHOD).counters
+    read, operations = limits.work(24, counters.rhs, counters.steps)
+    assert limit == pytest.approx(1e3 * (read / (1e9 * bandwidth) + operations / (1e9 * rate)))
+    assert ratio == pytest.approx(measured / limit)
+
+
+def test_the_parts_add_up_to_the_whole():
+    parts = limits.breakdown(24)
+    assert set(parts) == {"F and J", "contractions", "J V", "M V", "V^T M V", "the rest"}
+    assert sum(parts.values()) > 0
