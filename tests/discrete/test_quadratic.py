@@ -138,6 +138,14 @@ def test_few_states_and_few_coefficients_are_left_to_scalar_code():
         assert "generated as C" in run(problem).note
 
 
+@needs_compiler
+def test_many_states_are_left_to_numpy_unless_asked_for():
+    problem = hessbench.problem("random-quadratic", n=90)
+    auto, compiled = (run(problem, rtol=1e-5, method="RK45", form=form) for form in ("auto", "compiled"))
+    assert "NumPy form (quadratic, packed" in auto.note and "loops in C" in compiled.note
+    assert error(compiled.hess, auto.hess) < 1e-12
+
+
 def test_right_hand_sides_and_jacobians_are_counted(packed_only):
     problem = hessbench.problem("random-quadratic", n=20)
     packed, numpy = (

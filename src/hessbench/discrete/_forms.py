@@ -136,7 +136,8 @@ def _compiled(problem: Problem, ivp: IVP, options: Options, scheme: Pair) -> Run
 def _kernel(problem: Problem, options: Options, scheme: Pair) -> tuple[Kernel, Array | None]:
     """The kernel of the right-hand side, recorded or as loops, and for the latter the coefficients that it reads."""
     given, n = problem.derivatives, problem.dim
-    if given is not None and given.quadratic is not None and options.form != "sparse" and n in LOOPS:
+    chosen = n in LOOPS or (options.form == "compiled" and n >= LOOPS.stop)
+    if given is not None and given.quadratic is not None and options.form != "sparse" and chosen:
         terms = given.quadratic(problem.params)
         if np.count_nonzero(terms.bilinear) > DENSE * n**3:
             agrees_with_rhs(terms, problem)
