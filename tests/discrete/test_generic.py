@@ -91,7 +91,7 @@ def over_the_same_steps(wrt, method="RK45"):
     problem, (x, path, _, _) = bolza(wrt), frozen(wrt, method)
     folded, (y0, p) = Folded(problem), problem.unpack(x)
     derivatives = FoldedDerivatives(folded, hessbench.generated_joint_derivatives(problem, "jax"))
-    end = folded.end()[0](y0, path.y1, p)
+    end = folded.end(compiled=False)[0](y0, path.y1, p)
     sweeps = Sweeps(
         lambda t, z: np.asarray(folded.rhs(np, t, z, p)), derivatives, p, pair(method), path, folded.columns, 1e9
     )

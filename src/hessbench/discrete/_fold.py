@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from .._derivatives import Array, JointDerivatives, Params
-from .._loss import joint_loss
 from .._problem import TIMES, Problem
 from ._columns import Columns, EndBlocks
+from ._loss_kernel import joint_end_blocks
 
 
 class Watched(Mapping[str, Any]):
@@ -102,38 +102,53 @@ class Folded:
             slope = xp.concatenate([slope, xp.reshape(problem.running_loss(xp, t, z[:n], p), (1,))])
         return sigma * slope if self.free else slope
 
-    def end(self) -> tuple[Callable[[Array, Array, Params], EndBlocks], str]:
-        """`blocks(y0 (N,), z1 (M,), p)` and where they come from."""
+    def end(self, compiled: bool) -> tuple[Callable[[Array, Array, Params], EndBlocks], str]:
+        """`blocks(y0 (N,), z1 (M,), p)` and where they come from: C if `compiled` and possible, else a framework."""
         problem, n, m = self.problem, self.problem.dim, self.states
         seen = Watched(problem.constants)
         problem.loss(np, problem.y0.copy(), problem.y0 + 0.1, seen)
         read = tuple(key for key in problem.varied if key in seen.read)
-        blocks, source = joint_loss(replace(problem, wrt=(*read, *self.free) or ("y0",), perturbed=None))
+        blocks, source = joint_end_blocks(
+            replace(problem, wrt=(*read, *self.free) or ("y0",), perturbed=None), compiled
+        )
         places = [np.arange(at.start, at.stop) for key in (*read, *self.free) for at in (problem.blocks[key],)]
         params = np.concatenate([np.zeros(0, dtype=int), *places])
+        keys, count = (*seen.read, *TIMES), sum(problem.params[key].size for key in read)
+        y0_, y1_ = (
+            slice(0, n),
+            slice(n, 2 * n),
+        )  # in the joint Hessian, after which come the parameters and both end times
+        u = 2 * n + np.array([*range(count), *(count + TIMES.index(key) for key in self.free)], dtype=int)
 
         def at_end(y0: Array, z1: Array, p: Params) -> EndBlocks:
-            made = blocks(y0, z1[:n], {key: p[key] for key in (*seen.read, *TIMES)})
-            u = np.arange(made.grad.size)
-            u = np.concatenate([u[made.at[key]] for key in ("a", *self.free)])
-            wide = [np.zeros((n, m)), np.zeros((m, m)), np.zeros((m, u.size))]
-            wide[0][:, :n], wide[1][:n, :n] = made.second("y0", "y1"), made.second("y1", "y1")
-            wide[2][:n] = made.hess[made.at["y1"]][:, u]
+            made = blocks(y0, z1[:n], {key: p[key] for key in keys})
+            g, h, by_u = made.grad, made.hess, made.hess[:, u]
+            l1, l01, l11, l1p = g[y1_], h[y0_, y1_], h[y1_, y1_], by_u[y1_]
+            if m > n:  # the integral of the running loss is the last state, and a term of the loss
+                l1 = np.append(l1, 1.0)
+                l01, l11, l1p = _filled(l01, n, m), _filled(l11, m, m), _filled(l1p, m, u.size)
             return EndBlocks(
                 value=made.value + float(z1[n:].sum()),
                 params=params,
-                l0=made.first("y0"),
-                l1=np.append(made.first("y1"), np.ones(m - n)),
-                lp=made.grad[u],
-                l00=made.second("y0", "y0"),
-                l01=wide[0],
-                l11=wide[1],
-                l0p=made.hess[made.at["y0"]][:, u],
-                l1p=wide[2],
-                lpp=made.hess[u[:, None], u],
+                l0=g[y0_],
+                l1=l1,
+                lp=g[u],
+                l00=h[y0_, y0_],
+                l01=l01,
+                l11=l11,
+                l0p=by_u[y0_],
+                l1p=l1p,
+                lpp=by_u[u],
             )
 
         return at_end, source
+
+
+def _filled(a: Array, rows: int, columns: int) -> Array:
+    """`a` with zeros behind it."""
+    out = np.zeros((rows, columns))
+    out[: a.shape[0], : a.shape[1]] = a
+    return out
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,6 @@ from .._derivatives import Array, Params
 from .._errors import HessbenchError, InvalidInput, Unavailable
 from .._generated import derivatives_of
 from .._ivp import IVP
-from .._loss import loss_blocks
 from .._problem import Problem
 from .._strategy import Result
 from . import _dense, _sparse
@@ -24,6 +23,7 @@ from ._generic import NotCompiled, linearised
 from ._graph import CannotTrace
 from ._kernel import Kernel, generate
 from ._kernel_quadratic import quadratic_kernel
+from ._loss_kernel import end_blocks
 from ._quadratic import agrees_with_rhs, exploit
 from ._stepper import integrate
 from ._tableau import Pair, pair
@@ -114,7 +114,7 @@ def _compiled(problem: Problem, ivp: IVP, options: Options, scheme: Pair) -> Run
     complaint = passes(compiled, problem, reference, scheme, ivp)
     if complaint is not None:
         raise NotCompiled(complaint)
-    blocks, blocks_source = loss_blocks(problem)
+    blocks, blocks_source = end_blocks(problem, compiled=True)
     kind = "sparse sweep" if kernel.sparse else "dense sweep"
     if kernel.second_order:
         kind = f"q' = v structure, {kind}"
@@ -153,7 +153,7 @@ def _numpy(problem: Problem, ivp: IVP, options: Options, scheme: Pair, notice: s
         raise Unavailable(
             f"problem {problem.name!r} has no derivatives, and no framework that is installed can derive them."
         )
-    blocks, blocks_source = loss_blocks(problem)
+    blocks, blocks_source = end_blocks(problem, compiled=options.form != "numpy")
     n, s, first = problem.dim, scheme.stages, derivatives.jac_sparsity
     sparse = (
         derivatives.sparse and options.form in ("auto", "sparse") and (n >= SPARSE_FROM or options.form == "sparse")

@@ -61,7 +61,7 @@ def linearised(
             return _compiled(folded, ivp, probes, memory, scheme, products)
         except NotCompiled as reason:
             notice = f"; not compiled: {reason}"
-    return _numpy(folded, ivp, probes, memory, scheme, notice)
+    return _numpy(folded, ivp, probes, memory, scheme, notice, compiled=form != "numpy")
 
 
 def _compiled(
@@ -82,7 +82,7 @@ def _compiled(
     complaint = passes(compiled, folded, scheme, ivp)
     if complaint is not None:
         raise NotCompiled(complaint)
-    blocks, source = folded.end()
+    blocks, source = folded.end(compiled=True)
     note = f"compiled form (tangents of {columns.total} columns), derivatives generated as C, loss blocks {source}"
 
     def at(x: Array) -> Point:
@@ -102,9 +102,11 @@ def _compiled(
     return at
 
 
-def _numpy(folded: Folded, ivp: IVP, probes: int, memory: float, scheme: Pair, notice: str) -> Callable[[Array], Point]:
+def _numpy(
+    folded: Folded, ivp: IVP, probes: int, memory: float, scheme: Pair, notice: str, compiled: bool
+) -> Callable[[Array], Point]:
     problem, columns = folded.problem, folded.columns
-    derivatives, (blocks, source) = FoldedDerivatives(folded, joint_derivatives_of(problem)), folded.end()
+    derivatives, (blocks, source) = FoldedDerivatives(folded, joint_derivatives_of(problem)), folded.end(compiled)
     made = f"derivatives {derivatives.joint.source}, loss blocks {source}"
     note = f"NumPy form (tangents of {columns.total} columns), {made}{notice}"
     most_kept = memory / (8.0 * scheme.stages * folded.states)
