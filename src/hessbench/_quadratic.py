@@ -51,6 +51,16 @@ class Quadratic:
         out *= 0.5
         return out if self.constant is None else out + self.constant
 
+    def magnitude(self, y: Array) -> float:
+        """The largest component of `F` at `y`, were all terms added by their absolute values: the scale of round-off."""
+        size = np.abs(y)
+        out = (np.abs(self.bilinear) @ size) @ size
+        if self.linear is not None:
+            out = out + np.abs(self.linear) @ size
+        if self.constant is not None:
+            out = out + np.abs(self.constant)
+        return float(out.max())
+
 
 def symmetrised(bilinear: Array) -> tuple[Array, Array]:
     """`T_kij` as matrices (n, n^2): rows j, columns (k, i), for products with `y_j`; rows k, columns (i, j), with `s_k`."""

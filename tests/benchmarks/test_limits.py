@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import hessbench
-from benchmarks import limits
+from benchmarks import accuracy, limits
 
 
 def test_exponents_of_known_powers_are_found():
@@ -34,3 +34,21 @@ def test_the_parts_add_up_to_the_whole():
     parts = limits.breakdown(24)
     assert set(parts) == {"F and J", "contractions", "J V", "M V", "V^T M V", "the rest"}
     assert sum(parts.values()) > 0
+
+
+def test_the_table_of_accuracy_shows_errors_and_failures(monkeypatch):
+    problem = hessbench.problem("sir")
+    found = accuracy.errors(problem, "DOP853")
+    assert found[0] < 1e-3 and found[-1] < 1e-9 and found == sorted(found, reverse=True)
+    right = hessbench.hessian
+
+    def wrong(problem, x, rtol, method):
+        if rtol < 1e-7:
+            raise hessbench.IntegrationError("planted")
+        result = right(problem, x, rtol=rtol, method=method)
+        result.hess[0, 0] += 0.5 * abs(result.hess).max()
+        return result
+
+    monkeypatch.setattr(hessbench, "hessian", wrong)
+    found = accuracy.errors(problem, "DOP853")
+    assert found[0] > 0.1 and found[1] > 0.1 and found[2:] == ["IntegrationError"] * 2

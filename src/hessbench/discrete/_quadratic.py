@@ -179,7 +179,7 @@ def agrees_with_rhs(terms: Quadratic, problem: Problem) -> None:
     y = problem.y0 + 1e-2 * (1 + np.abs(problem.y0)) * np.random.default_rng(6).standard_normal(problem.dim)
     ours, theirs = terms.value(y, terms.jac(y)), problem.rhs(np, problem.t_span[0], y, problem.params)
     gap, size = float(np.abs(ours - theirs).max()), float(np.abs(theirs).max())
-    if not gap <= ROUND_OFF * (1 + size):
+    if not gap <= ROUND_OFF * terms.magnitude(y):
         raise InvalidInput(
             f"The arrays that `derivatives.quadratic` of problem {problem.name!r} gives are not those of its right-hand side: "
             f"they differ by {gap:.1e} at a point where it is {size:.1e}. Correct them, or leave `quadratic` out."
