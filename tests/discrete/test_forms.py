@@ -180,3 +180,21 @@ def test_an_implicit_method_is_refused():
 
 def test_the_cache_key_depends_on_the_source():
     assert _build.binary_path("a") != _build.binary_path("b")
+
+
+@needs_compiler
+@pytest.mark.parametrize("wrt", [("y0",), ("y0", "s")])
+def test_a_full_jacobian_of_many_states_is_multiplied_by_loops(wrt):
+    n, rng = 14, np.random.default_rng(0)
+    problem = hessbench.Problem(
+        "linear",
+        lambda xp, t, y, p: p["s"] * (p["A"] @ y),
+        lambda xp, y0, y1, p: xp.sum(y1**3),
+        (0.0, 1.0),
+        rng.standard_normal(n),
+        {"A": rng.standard_normal((n, n)) / n, "s": 1.3},
+        wrt=wrt,
+    )
+    auto, numpy = (run(problem, rtol=1e-9, form=form) for form in ("auto", "numpy"))
+    assert "compiled form" in auto.note
+    assert error(auto.hess, numpy.hess) < 1e-12
