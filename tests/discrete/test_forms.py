@@ -9,7 +9,7 @@ import pytest
 
 import hessbench
 from hessbench import InvalidInput
-from hessbench.discrete import _build, _forms, _kernel
+from hessbench.discrete import _build, _emit, _forms, _kernel
 from hessbench.discrete._build import vector_width
 from hessbench.discrete._compiled import Compiled
 from hessbench.discrete._kernel import generate
@@ -32,6 +32,19 @@ def test_so_much_code_that_compiling_takes_long_gives_way_to_numpy_with_a_notice
     monkeypatch.setattr(_kernel, "MOST_OPERATIONS", 10)
     result = run(hessbench.problem("sir"))
     assert "NumPy form" in result.note and "more than 10" in result.note
+    assert "compiled form" in run(hessbench.problem("sir"), form="compiled").note
+
+
+@needs_compiler
+def test_code_in_parts_and_at_a_lower_level_computes_the_same(monkeypatch):
+    problem = case("generic-cubic")
+    whole = run(problem, problem.perturbed)
+    monkeypatch.setattr(_emit, "LONGEST", 40)
+    monkeypatch.setattr(_emit, "PART", 20)
+    monkeypatch.setattr(_kernel, "LARGE", 10)
+    parts = run(problem, problem.perturbed)
+    assert "compiled form" in parts.note
+    assert error(parts.hess, whole.hess) < 1e-12
 
 
 @pytest.mark.parametrize("form", ["auto", "numpy"])

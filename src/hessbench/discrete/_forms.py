@@ -144,7 +144,8 @@ def _kernel(problem: Problem, options: Options, scheme: Pair) -> tuple[Kernel, A
             return quadratic_kernel(terms, scheme, options.probes, vector_width())
     traced = trace(problem)
     sweep = True if options.form == "sparse" and not traced.second_order else None
-    return generate(traced, scheme, options.probes, vector_width(), sweep), None
+    patient = options.form == "compiled"
+    return generate(traced, scheme, options.probes, vector_width(), sweep, patient), None
 
 
 def _numpy(problem: Problem, ivp: IVP, options: Options, scheme: Pair, notice: str) -> Run:

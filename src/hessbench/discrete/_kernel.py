@@ -12,7 +12,7 @@ from typing import Protocol
 
 from ._build import LEVELS
 from ._differentiate import Rows, Sum, forward, gradient, reachable
-from ._emit import Table, Writer, operations
+from ._emit import Table, Writer, function, operations
 from ._graph import CannotTrace, Node
 from ._kernel_sparse import sparse_backward
 from ._stepper import KICK_EVERY, KICK_ROWS
@@ -22,7 +22,7 @@ from ._trace import Traced
 from ._unrolled import Weights, accumulation, matrix_times
 
 Entries = list[tuple[int, int]]
-MOST_OPERATIONS = 12_000  # compile within some ten seconds
+LARGE, MOST_OPERATIONS = 12_000, 60_000  # compile within some five seconds with the first level, ten with the second
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,19 +83,23 @@ class Expressions:
 
     def functions(self, table: Table) -> str:
         """The C functions `slope`, `slopes`, `jacobian` and `contraction`."""
-        scalar = "(double t, const double *restrict X, const double *restrict C, double *restrict G)"
-        time = "" if self.autonomous else "  const vd t = T[0];\n"
+        scalar = ["double t", "const double *restrict X", "const double *restrict C", "double *restrict G"]
+        vector = ["const vd *T", "const vd *restrict X", "const double *restrict C"]
+        multipliers, out = "const vd *restrict L", "vd *restrict O"
 
-        def body(nodes: list[Node], target: str, vector: bool) -> str:
-            return Writer(table.name, vector).body(nodes, [f"{target}[{k}]" for k in range(len(nodes))])
+        def point(name: str, nodes: list[Node]) -> str:
+            body = Writer(table.name, False).body(nodes, [f"G[{k}]" for k in range(len(nodes))])
+            return function(name, scalar, body, "double")
+
+        def batch(name: str, heads: list[str], nodes: list[Node]) -> str:
+            body = Writer(table.name, True, time="T[0]").body(nodes, [f"O[{k}]" for k in range(len(nodes))])
+            return function(name, heads, body, "vd")
 
         return (
-            f"static void slope{scalar} {{\n{body(self.traced.outputs, 'G', False)}}}\n"
-            f"static __attribute__((noinline)) void slopes{scalar} {{\n{body(self.slopes, 'G', False)}}}\n"
-            "static void jacobian(const vd *T, const vd *restrict X, const double *restrict C, vd *restrict O) {\n"
-            f"{time}{body(self.jacobian_nodes, 'O', True)}}}\n"
-            "static void contraction(const vd *T, const vd *restrict X, const double *restrict C, const vd *restrict L, "
-            f"vd *restrict O) {{\n{time}{body(self.contraction_nodes, 'O', True)}}}\n"
+            point("slope", self.traced.outputs)
+            + point("slopes", self.slopes)
+            + batch("jacobian", [*vector, out], self.jacobian_nodes)
+            + batch("contraction", [*vector, multipliers, out], self.contraction_nodes)
         )
 
 
@@ -110,23 +114,28 @@ class Parts(Protocol):
     contraction: Entries
 
 
-def generate(traced: Traced, pair: Pair, probes: int, width: int, sparse: bool | None = None) -> Kernel:
+def generate(
+    traced: Traced, pair: Pair, probes: int, width: int, sparse: bool | None = None, patient: bool = False
+) -> Kernel:
     """Write the kernel. `width` doubles per vector; with `sparse=None` an operation count chooses the sweep.
 
-    Raises `CannotTrace` for so many operations that compiling them takes longer than people wait.
+    Raises `CannotTrace` for so many operations that compiling them takes longer than people wait, unless they are `patient`.
     """
     parts, table = Expressions(traced, probes), Table()
     count = sum(map(operations, (parts.slopes, parts.jacobian_nodes, parts.contraction_nodes)))
-    if count > MOST_OPERATIONS:
+    if count > MOST_OPERATIONS and not patient:
         raise CannotTrace(f"its derivatives take {count} operations, more than {MOST_OPERATIONS}")
     if sparse is None:
         n = parts.m * (2 if parts.second_order else 1)
         sparse = prefers_sparse(n, parts.m, len(parts.jacobian), len(parts.contraction), pair)
     functions = parts.functions(table)
-    return assemble(parts, table.source() + functions, max(1, len(table.slots)), pair, probes, width, sparse)
+    level = LEVELS[count > LARGE]
+    return assemble(parts, table.source() + functions, max(1, len(table.slots)), pair, probes, width, sparse, level)
 
 
-def assemble(parts: Parts, functions: str, fixed: int, pair: Pair, probes: int, width: int, sparse: bool) -> Kernel:
+def assemble(
+    parts: Parts, functions: str, fixed: int, pair: Pair, probes: int, width: int, sparse: bool, level: str = LEVELS[0]
+) -> Kernel:
     """The kernel around the C `functions` prepare, slope, slopes, jacobian and contraction, which read `fixed` numbers."""
     m, s, jacobian, contraction = parts.m, pair.stages, parts.jacobian, parts.contraction
     n = m * (2 if parts.second_order else 1)
@@ -156,7 +165,19 @@ def assemble(parts: Parts, functions: str, fixed: int, pair: Pair, probes: int, 
         sweep,
     ])  # fmt: skip
     return Kernel(
-        source, width, n, m, s, fixed, jacobian, contraction, parts.autonomous, parts.second_order, sparse, parts.params
+        source,
+        width,
+        n,
+        m,
+        s,
+        fixed,
+        jacobian,
+        contraction,
+        parts.autonomous,
+        parts.second_order,
+        sparse,
+        parts.params,
+        level,
     )
 
 
