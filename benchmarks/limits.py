@@ -1,16 +1,20 @@
 """How far the discrete adjoint is from the machine's limit on dense quadratic systems, and how its cost grows.
 
-    python -m benchmarks.limits [limit | growth]        (with `OPENBLAS_NUM_THREADS=1` and on one core)
+    python -m benchmarks.limits [limit | growth | loops | phases]        (with `OPENBLAS_NUM_THREADS=1` and on one core)
 
 prints the tables of `docs/performance.md`. Nothing here is run by asv but `Once.track_over_limit` of the flagship suite.
 """
 
 import sys
 import time
+from functools import partial
 
 import numpy as np
 
 import hessbench
+from hessbench.discrete import Options, prepare
+from hessbench.discrete._dense import symmetric_product
+from hessbench.discrete._quadratic import PackedQuadratic
 
 from .common import by_turns
 
@@ -72,9 +76,6 @@ def over_limit(n, seconds=3.0):
 
 def breakdown(n):
     """Where the time of one Hessian goes, in ms: each part run alone, as often as the Hessian needs it."""
-    from hessbench.discrete._dense import symmetric_product
-    from hessbench.discrete._quadratic import PackedQuadratic
-
     problem = hessbench.problem("random-quadratic", n=n)
     run = hessbench.prepare(problem, "discrete-adjoint", rtol=RTOL, method=METHOD)
     counters, packed = run(problem.perturbed).counters, PackedQuadratic(problem.derivatives.quadratic(problem.params))
@@ -127,6 +128,33 @@ def growth():
     return [(name, row[0][0], row[-1][0], *exponent(*zip(*row, strict=True))) for name, row in rows.items()]
 
 
+def loops(sizes=(16, 32, 50, 64, 80, 100, 150), seconds=2.0):
+    """Rows (n, CPU ms of the form that is chosen, as loops in C, in the plain NumPy form) for random quadratic systems."""
+    rows = []
+    for n in sizes:
+        problem, ivp = hessbench.problem("random-quadratic", n=n), hessbench.IVP(METHOD, RTOL, RTOL, dim=n)
+        forms = [prepare(problem, ivp, Options(form)) for form in ("auto", "compiled", "numpy")]
+        runs = [partial(run, problem.perturbed) for run in forms]
+        rows.append((n, *(1e3 * min(t) for t in by_turns(runs, seconds))))
+    return rows
+
+
+def phases(sizes=(10, 20, 30), strategies=("discrete-adjoint", "discrete-adjoint/numpy", "jax-adjoint"), seconds=2.0):
+    """Rows (n, CPU ms of each strategy) for coupled phases, a dense system that nobody has differentiated by hand."""
+
+    def rhs(xp, t, y, p):
+        return p["w"] + p["k"] / y.shape[0] * xp.sum(xp.sin(y[None, :] - y[:, None]), 1)
+
+    rows = []
+    for n in sizes:
+        rng = np.random.default_rng(0)
+        y0, p = rng.standard_normal(n), {"w": rng.standard_normal(n), "k": 1.5}
+        problem = hessbench.Problem("phases", rhs, lambda xp, y0, y1, p: xp.sum(xp.cos(y1)), (0.0, 3.0), y0, p)
+        runs = [hessbench.prepare(problem, name, rtol=1e-8) for name in strategies]
+        rows.append((n, *(1e3 * min(t) for t in by_turns(runs, seconds))))
+    return rows
+
+
 def main(which):
     if which in ("limit", "all"):
         for n in (100, 150):
@@ -138,6 +166,9 @@ def main(which):
     if which in ("growth", "all"):
         for name, first, last, slope, half in growth():
             print(f"{name}: {first} .. {last}, exponent {slope:.2f} +- {half:.2f}", flush=True)
+    for name, rows in (("loops", loops), ("phases", phases)):
+        if which in (name, "all"):
+            print(f"{name}:", *("  ".join(f"{value:.4g}" for value in row) for row in rows()), sep="\n  ", flush=True)
 
 
 if __name__ == "__main__":

@@ -52,3 +52,9 @@ def test_the_table_of_accuracy_shows_errors_and_failures(monkeypatch):
     monkeypatch.setattr(hessbench, "hessian", wrong)
     found = accuracy.errors(problem, "DOP853")
     assert found[0] > 0.1 and found[1] > 0.1 and found[2:] == ["IntegrationError"] * 2
+
+
+def test_tables_of_forms_and_of_phases_have_a_time_for_each():
+    names = ("discrete-adjoint", "discrete-adjoint/numpy")
+    for rows, width in ((limits.loops((9,), 0.1), 4), (limits.phases((3,), names, 0.1), 3)):
+        assert len(rows) == 1 and len(rows[0]) == width and min(rows[0]) > 0
