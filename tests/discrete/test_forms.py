@@ -45,6 +45,8 @@ def test_code_in_parts_and_at_a_lower_level_computes_the_same(monkeypatch):
     parts = run(problem, problem.perturbed)
     assert "compiled form" in parts.note
     assert error(parts.hess, whole.hess) < 1e-12
+    monkeypatch.setenv("CC", "no-such-compiler")
+    assert "compiled form" in run(problem, problem.perturbed).note  # from disk
 
 
 @pytest.mark.parametrize("form", ["auto", "numpy"])

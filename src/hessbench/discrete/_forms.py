@@ -98,7 +98,7 @@ def prepare_products(problem: Problem, ivp: IVP, options: Options) -> Products:
 def _compiled(problem: Problem, ivp: IVP, options: Options, scheme: Pair) -> Run:
     try:
         kernel, coefficients = _kernel(problem, options, scheme)
-        if compiler() is None and not binary_path(kernel.source).exists():
+        if compiler() is None and not binary_path(kernel.source, kernel.level).exists():
             raise NotCompiled("no C compiler on the path (set CC to name one)")
         compiled = Compiled(kernel, options.probes, options.memory)
     except CannotTrace as reason:
