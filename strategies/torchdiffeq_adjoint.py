@@ -10,9 +10,10 @@ is `l_00 + l_01 V`: zeros for a loss of y1 alone, a matrix that is not symmetric
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from hessbench import IntegrationError, Limits, Result, Strategy, Vector
+from hessbench._torchdiffeq import Counted
 
 
 @dataclass(frozen=True)
@@ -69,28 +70,3 @@ class TorchdiffeqAdjoint(Strategy):
             return Result(value.item(), backend.to_numpy(grad), backend.to_numpy(torch.stack(rows)))
 
         return hessian
-
-
-class Counted:
-    """A right-hand side that counts its calls, and the steps of both directions that torchdiffeq tells it of."""
-
-    def __init__(self, f: Callable[[Any, Any], Any]) -> None:
-        self.f, self.calls, self.accepted, self.rejected = f, 0, 0, 0
-
-    def __call__(self, t: Any, y: Any) -> Any:
-        self.calls += 1
-        return self.f(t, y)
-
-    def callback_accept_step(self, t: Any, y: Any, h: Any) -> None:
-        self.accepted += 1
-
-    def callback_reject_step(self, t: Any, y: Any, h: Any) -> None:
-        self.rejected += 1
-
-    callback_accept_step_adjoint, callback_reject_step_adjoint = callback_accept_step, callback_reject_step
-
-    def report(self, counters: Any, size: float) -> None:
-        """Add the solve since the last report, if there was one, of a system `size` times as large as the problem's."""
-        if self.calls:
-            counters.add(steps=self.accepted, rejected=self.rejected, rhs=self.calls, size=size)
-        self.calls = self.accepted = self.rejected = 0

@@ -8,9 +8,10 @@ step end at t1. The first step is given, because otherwise its size is different
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from hessbench import IntegrationError, Limits, Result, Strategy, Vector
+from hessbench._torchdiffeq import Counted
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class TorchdiffeqBackprop(Strategy):
             y0, p = problem.unpack(x, params)
             y0, f = backend.asarray(y0), Counted(lambda t, y: rhs(t, y, p))
             y1 = solve(f, y0)
-            ivp.counters.add(steps=f.accepted, rejected=f.rejected, rhs=f.calls)
+            f.report(ivp.counters, size=1)
             return problem.loss(torch, y0, y1, p)
 
         all_three = backend.value_grad_hessian(loss)
@@ -57,20 +58,3 @@ class TorchdiffeqBackprop(Strategy):
             return Result(float(value), grad, hess)
 
         return hessian
-
-
-class Counted:
-    """A right-hand side that counts its calls, and the steps that torchdiffeq tells it of."""
-
-    def __init__(self, f: Callable[[Any, Any], Any]) -> None:
-        self.f, self.calls, self.accepted, self.rejected = f, 0, 0, 0
-
-    def __call__(self, t: Any, y: Any) -> Any:
-        self.calls += 1
-        return self.f(t, y)
-
-    def callback_accept_step(self, t: Any, y: Any, h: Any) -> None:
-        self.accepted += 1
-
-    def callback_reject_step(self, t: Any, y: Any, h: Any) -> None:
-        self.rejected += 1

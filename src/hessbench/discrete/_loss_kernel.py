@@ -9,7 +9,7 @@ import numpy as np
 
 from .._derivatives import Array, Params
 from .._errors import Unavailable
-from .._loss import JointLoss, LossBlocks, joint_loss, loss_blocks
+from .._loss import JointLoss, LossBlocks, joint_layout, joint_loss, loss_blocks
 from .._problem import Problem
 from ._build import CompilerError, load
 from ._compiled import flat_params
@@ -64,17 +64,8 @@ class JointLossInC:
     """
 
     def __init__(self, problem: Problem) -> None:
-        self.problem, n = problem, problem.dim
-        ends = 2 * n + np.cumsum([0, *(problem.params[key].size for key in problem.varied)])
-        last = int(ends[-1])
-        self.parts = {key: slice(a, b) for key, a, b in zip(problem.varied, ends[:-1], ends[1:], strict=True)}
-        self.at = {
-            "y0": slice(0, n),
-            "y1": slice(n, 2 * n),
-            "a": slice(2 * n, last),
-            "t0": slice(last, last + 1),
-            "t1": slice(last + 1, last + 2),
-        }
+        self.problem, (self.parts, self.at) = problem, joint_layout(problem)
+        size = self.at["t1"].stop
         fixed = {k: v for k, v in problem.params.items() if k not in self.parts and np.issubdtype(v.dtype, np.floating)}
         inputs, output = self._recorded(fixed)
         first = gradient([output], [output.graph.const(1.0)], inputs)
@@ -90,9 +81,9 @@ class JointLossInC:
         code, _ = load(f"{HEADER}{table.source()}{head} {{\n{body}}}\n")
         code.prepare.argtypes, code.loss.argtypes = [ctypes.c_void_p] * 2, [ctypes.c_void_p] * 3
         code.prepare.restype = code.loss.restype = None
-        self.z, self.out, self.table = Buffer(last + 2), Buffer(len(nodes)), Buffer(max(1, len(table.slots)))
+        self.z, self.out, self.table = Buffer(size), Buffer(len(nodes)), Buffer(max(1, len(table.slots)))
         code.prepare(flat_params(tuple(fixed), problem.params).address, self.table.address)
-        self._loss, self.slopes, size = code.loss, np.array(slopes, dtype=int), last + 2
+        self._loss, self.slopes = code.loss, np.array(slopes, dtype=int)
         rows, cols = np.array(entries, dtype=int).reshape(-1, 2).T
         self.lower, self.upper = rows * size + cols, cols * size + rows
         self._check()
