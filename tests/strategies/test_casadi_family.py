@@ -4,32 +4,16 @@ import numpy as np
 import pytest
 
 import hessbench
-from hessbench import IntegrationError, Problem
+from hessbench import IntegrationError
 from hessbench.backends import available
+
+from .helpers import decay, error
 
 if not available("casadi"):
     pytest.skip("casadi is not installed", allow_module_level=True)
 
 RIGHT = [f"casadi-integrator{variant}" for variant in ("", "/bdf", "/rk", "/collocation")]
 ALL = [*RIGHT, "casadi-integrator/cvodes-defaults"]
-
-
-def error(got, true):
-    return np.max(np.abs(got - true)) / np.max(np.abs(true))
-
-
-def decay(**changes):
-    """y' = -a y on (0, T), loss y(T)^2: L = y0^2 exp(-2 a T), by x = (a, y0)."""
-    given = {
-        "name": "decay",
-        "rhs": lambda xp, t, y, p: -p["a"] * y,
-        "loss": lambda xp, y0, y1, p: xp.sum(y1 * y1),
-        "t_span": (0.0, 0.7),
-        "y0": np.array([1.3]),
-        "params": {"a": np.array([0.9])},
-        "wrt": ("a", "y0"),
-    }
-    return Problem(**{**given, **changes})
 
 
 @pytest.mark.parametrize("name", ALL)
