@@ -36,6 +36,7 @@ VARIANT_PROBLEMS = (
     ("brusselator", {"n": 8, "alpha": 0.12}),  # on this one and the next some are silently wrong
     ("polynomial-control", {}),
 )
+DAMPED = VARIANT_PROBLEMS[2:3]  # without the strategies themselves, the fastest of it would be a variant
 VARIANT_TOLERANCES = (1e-8,)  # at which integrating a Brusselator backward is wrong and does not fail
 LARGE_PROBLEMS = (
     ("random-quadratic", {"n": 100}),
@@ -72,6 +73,19 @@ class VariantGrid:
     setup_cache.timeout = HALF_HOUR
 
 
+class DampedGrid:
+    """The strategies without their variants, on a problem of the variants that `Grid` has not."""
+
+    params = (labels(DAMPED), plain(), VARIANT_TOLERANCES)
+    param_names = ("problem", "contender", "rtol")
+    timeout = 60.0
+
+    def setup_cache(self):
+        return measure_all("hessian", cases(DAMPED, VARIANT_TOLERANCES, plain()), **LIMITS)
+
+    setup_cache.timeout = HALF_HOUR
+
+
 @declared
 class _Time:
     def track_median_s(self, records, *key):
@@ -84,6 +98,10 @@ class Time(_Time, Grid):
 
 class Variants(_Time, VariantGrid):
     """The same of variants."""
+
+
+class Damped(_Time, DampedGrid):
+    """The same of the strategies themselves, on a damped problem."""
 
 
 if LARGE:

@@ -5,7 +5,7 @@ suite is run first.
 """
 
 from .common import LARGE, declared, stored
-from .hessian import Grid, VariantGrid
+from .hessian import DampedGrid, Grid, VariantGrid
 
 
 @declared
@@ -53,6 +53,10 @@ class Metrics(_Metrics, Grid):
 
 class Variants(_Metrics, VariantGrid):
     """Of variants."""
+
+
+class Damped(_Metrics, DampedGrid):
+    """Of the strategies themselves, on a damped problem."""
 
 
 if LARGE:
