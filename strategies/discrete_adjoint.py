@@ -31,6 +31,7 @@ class DiscreteAdjoint(Strategy):
     form: str = "auto"
     probes: int = 1
     memory: float = 2**30
+    scales_by_component: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits(parameters=True, running_loss=True, times=True)
     variants: ClassVar = {"": {}, "numpy": {"form": "numpy"}}
 

@@ -104,7 +104,8 @@ def prepare(
 ) -> Prepared:
     """Trace and compile `strategy` for `problem`, so that calls cost only the Hessian.
 
-    `atol` is `rtol` unless given. Parameters, times and a running loss that the strategy does not handle by itself are
+    `atol` left out is `rtol`, or, for strategies that scale by component (`discrete-adjoint`), `rtol` times the size of each
+    component along the solution. Parameters, times and a running loss that the strategy does not handle by itself are
     carried as states (`augmented`), which the result's note says.
     Raises `Unsupported` with the strategy's reason when it refuses the problem.
     """
@@ -114,7 +115,8 @@ def prepare(
         )
     chosen, backend_name = resolve(strategy, backend)
     problem.validate()
-    ivp = IVP(method, rtol, rtol if atol is None else atol, max_steps, dim=problem.dim)
+    by_component = atol is None and chosen.scales_by_component
+    ivp = IVP(method, rtol, rtol if atol is None else atol, max_steps, problem.dim, by_component)
     reason, counted, augmentation = chosen.why_not(problem), problem.counted(ivp.counters), None
     if reason is None and chosen.limits.lacking(problem) is not None:
         augmentation = augmented(counted)

@@ -28,7 +28,8 @@ class IVP:
     """How to integrate: method, tolerances, step limit. `dim` is the problem's own dimension, the unit of weighted counts.
 
     The error of each step is controlled in SciPy's norm, `rms(error / (atol + rtol |y|)) < 1`, over all components of
-    whatever system is integrated.
+    whatever system is integrated. `by_component`: nobody asked for `atol`, and the strategy declares
+    (`Strategy.scales_by_component`) that it measures each component against its own size instead.
     """
 
     method: str = "DOP853"
@@ -36,6 +37,7 @@ class IVP:
     atol: float = 1e-10
     max_steps: int = 100_000
     dim: int = 1
+    by_component: bool = False
     counters: Counters = field(default_factory=Counters, compare=False, repr=False)
 
     def __post_init__(self) -> None:

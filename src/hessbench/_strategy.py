@@ -143,6 +143,9 @@ class Strategy(ABC):
     packages: ClassVar[tuple[str, ...]] = ()  # modules it imports beside the backend's own
     limits: ClassVar[Limits] = Limits()
     accuracy: ClassVar[Accuracy] = Accuracy()
+    scales_by_component: ClassVar[bool] = (
+        False  # with `atol` left out, whether errors are measured component by component
+    )
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"": {}}
 
     @abstractmethod

@@ -26,8 +26,8 @@ def case(name):
     return hessbench.problem(name, **CASES[name])
 
 
-def run(problem, x=None, rtol=1e-8, method="DOP853", **options):
-    ivp = hessbench.IVP(method, rtol, rtol, dim=problem.dim)
+def run(problem, x=None, rtol=1e-8, method="DOP853", atol=None, **options):
+    ivp = hessbench.IVP(method, rtol, atol or rtol, dim=problem.dim, by_component=atol is None)
     return prepare(problem, ivp, Options(**options))(problem.x0 if x is None else x)
 
 

@@ -40,5 +40,7 @@ def test_error_by_parameters_follows_the_tolerance(form, rtol):
 @pytest.mark.parametrize("form", ["numpy", "auto"])
 def test_without_parameters_in_the_probe_the_error_does_not_follow(form, monkeypatch):
     for module in (_generic, _columns_compiled):
-        monkeypatch.setattr(module, "parameter_directions", lambda values, probes: np.zeros((probes, values.size)))
+        monkeypatch.setattr(
+            module, "parameter_directions", lambda values, probes, by_component: np.zeros((probes, values.size))
+        )
     assert abs(run(silent(), rtol=1e-9, form=form).hess[0, 0] / silent_hessian() - 1) > 1e-3

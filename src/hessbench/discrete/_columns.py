@@ -99,10 +99,12 @@ def _normal(count: int, probes: int) -> Array:
     return np.random.default_rng(SEED + 2).standard_normal((probes, count))
 
 
-def parameter_directions(values: Array, probes: int) -> Array:
+def parameter_directions(values: Array, probes: int, by_component: bool) -> Array:
     """Random directions (probes, P) in the active parameters, always the same, for the tangents in the error norm.
 
-    Of unit variance, or of the parameter's own size where that is larger: the tangents are then of the size of the state, and
-    `atol` does not hide them.
+    Of the parameter's own size, or of unit variance where that is zero. With one `atol` for all, of unit variance at least:
+    the tangents are then of the size of the state, and `atol` does not hide them.
     """
-    return _normal(values.size, probes) * np.maximum(1.0, np.abs(values))
+    size = np.abs(values)
+    size = np.where(size > 0, size, 1.0) if by_component else np.maximum(1.0, size)
+    return _normal(values.size, probes) * size

@@ -50,9 +50,9 @@ class ColumnsCompiled(ForwardSolve):
         self.rows, self.cols = np.array(k.shared, dtype=int).reshape(-1, 2).T
         self._buffers: dict[str, Buffer] = {}
 
-    def params(self, p: Params, values: Array) -> Buffer:
+    def params(self, p: Params, values: Array, by_component: bool = False) -> Buffer:
         """The parameters and the random directions of the probes in the active ones, in the kernel's order."""
-        return flat_params(self.kernel.params, p, parameter_directions(values, self.probes).ravel())
+        return flat_params(self.kernel.params, p, parameter_directions(values, self.probes, by_component).ravel())
 
     def costates(self, path: Path, at_end: Array) -> tuple[Array, Array]:
         """The costate at the start (M,) and the sums of `A^T q` (total,), over the steps of `path`, the latest one."""

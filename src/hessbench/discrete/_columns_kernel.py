@@ -135,6 +135,7 @@ def generate_columns(
         f"#define KICK_EVERY {KICK_EVERY}\n#define KICK_ROWS {KICK_ROWS}",
         "#define Q ((1 + TANGENTS) * M)\n#define SECOND 0",
         f"#define AUTONOMOUS {int(parts.autonomous)}\n#define EXPONENT ({pair.exponent!r})",
+        f"#define STRETCH {pair.stretch!r}\n#define LIMITED {pair.limited!r}",
         *(f"#define N{name} {len(e[name])}" for name in STORED),
         f"#define NP {len(columns)}\n#define NE {own}",
         VECTORS,

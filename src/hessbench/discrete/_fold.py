@@ -102,6 +102,10 @@ class Folded:
             slope = xp.concatenate([slope, xp.reshape(problem.running_loss(xp, t, z[:n], p), (1,))])
         return sigma * slope if self.free else slope
 
+    def slope(self, p: Params) -> Callable[[float, Array], Array]:
+        """`rhs` in NumPy at parameters `p`."""
+        return lambda tau, z: np.asarray(self.rhs(np, tau, z, p))
+
     def end(self, compiled: bool) -> tuple[Callable[[Array, Array, Params], EndBlocks], str]:
         """`blocks(y0 (N,), z1 (M,), p)` and where they come from: C if `compiled` and possible, else a framework."""
         problem, n, m = self.problem, self.problem.dim, self.states

@@ -18,6 +18,7 @@ from . import _dense, _sparse
 from ._build import CompilerError, binary_path, compiler, vector_width
 from ._compiled import Compiled, flat_params
 from ._dense import Costate
+from ._forward import Path
 from ._gate import passes
 from ._generic import NotCompiled, linearised
 from ._graph import CannotTrace
@@ -25,7 +26,8 @@ from ._kernel import Kernel, generate
 from ._kernel_quadratic import quadratic_kernel
 from ._loss_kernel import end_blocks
 from ._quadratic import agrees_with_rhs, exploit
-from ._stepper import integrate
+from ._sizes import Solver
+from ._stepper import Tolerances, Trajectory, integrate
 from ._tableau import Pair, pair
 from ._trace import trace
 
@@ -120,11 +122,20 @@ def _compiled(problem: Problem, ivp: IVP, options: Options, scheme: Pair) -> Run
         kind = f"q' = v structure, {kind}"
     source = "derivatives generated as C" if coefficients is None else "dense quadratic, derivatives as loops in C"
     note = f"compiled form ({kind}), {source}, loss blocks {blocks_source}"
-    fixed = flat_params(kernel.params, problem.params)
+    fixed, span = flat_params(kernel.params, problem.params), problem.t_span
+
+    def attempt(tolerances: Tolerances, ivp: IVP, y0: Array) -> Path:
+        return compiled.forward(y0, fixed, span, ivp, tolerances=tolerances)
+
+    def f(t: float, y: Array) -> Array:
+        return np.asarray(problem.rhs(np, t, y, problem.params))
+
+    solve = Solver(ivp, options.probes, attempt)
+    solve.prepare(f, span, problem.y0, problem.y0)
 
     def hessian(x: Array) -> Result:
         y0, p = problem.unpack(x)
-        path = compiled.forward(y0, fixed, problem.t_span, ivp)
+        path = solve(f, span, y0, y0)
         end = blocks(y0, path.y1, p)
         carried = compiled.backward(path, Costate.at_end(end, problem.loss_uses_y0))
         memory = "" if path.stored else f", checkpoints every {compiled.segment} steps"
@@ -170,16 +181,23 @@ def _numpy(problem: Problem, ivp: IVP, options: Options, scheme: Pair, notice: s
     def jacobians(t: Array, y: Array, p: Params) -> Any:
         return _sparse.matrices(derivatives, t, y, p) if sparse else derivatives.jac(t, y, p)
 
+    span, fixed = problem.t_span, problem.params
+
+    def f(t: float, y: Array) -> Array:
+        return np.asarray(problem.rhs(np, t, y, fixed)) if linearise is None else linearise(t, y)[0]
+
+    def jac(t: Array, y: Array) -> Any:
+        return jacobians(t, y, fixed)
+
+    def attempt(tolerances: Tolerances, ivp: IVP, y0: Array) -> Trajectory:
+        return integrate(f, jac, scheme, span, y0, ivp, options.probes, most_kept, linearise, tolerances)
+
+    solve = Solver(ivp, options.probes, attempt)
+    solve.prepare(f, span, problem.y0, problem.y0)
+
     def hessian(x: Array) -> Result:
         y0, p = problem.unpack(x)
-
-        def f(t: float, y: Array) -> Array:
-            return problem.rhs(np, t, y, p) if linearise is None else linearise(t, y)[0]
-
-        def jac(t: Array, y: Array) -> Any:
-            return jacobians(t, y, p)
-
-        path = integrate(f, jac, scheme, problem.t_span, y0, ivp, options.probes, most_kept, linearise)
+        path = solve(f, span, y0, y0)
         steps = path.t.size
         end = blocks(y0, path.y1, p)
         carried = Costate.at_end(end, problem.loss_uses_y0)

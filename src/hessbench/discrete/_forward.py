@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from .._derivatives import Array
-from .._errors import IntegrationError
 from .._ivp import IVP
 from ._build import load
-from ._stepper import KICK_ROWS, kicks, probe_directions
+from ._stepper import KICK_ROWS, Tolerances, kicks, spread, stopped
 
 FIRST_CAPACITY = 64  # steps; doubled when they do not suffice
 TOO_MANY, TOO_SMALL, FULL = -1, -2, -3  # what `forward` returns when it stops early
@@ -41,12 +41,20 @@ class Sizes(Protocol):
 
 @dataclass(eq=False)
 class Path:
-    """What `forward` leaves for `backward`: number of steps, end state, tangents (probes, N), whether stages are stored."""
+    """What `forward` leaves for `backward`: number of steps, end state, tangents (probes, N), whether stages are stored.
+
+    `largest` (1 + probes, N) are the largest magnitudes of state and tangents; `limited` counts steps whose size stability
+    limited; `sampled` gives starts, sizes and states (k, N) of some steps, with zeros for `q'` in second order, and nothing
+    where stages are not stored.
+    """
 
     steps: int
     y1: Array
     tangents: Array
     stored: bool
+    largest: Array
+    limited: int
+    sampled: Callable[[int], tuple[Array, Array, Array]]
 
 
 class Buffer:
@@ -76,35 +84,48 @@ class ForwardSolve:
         self.segment, self.per_step = segment, per_step
         self._forward = self.code.forward
         pointer, real, long = ctypes.c_void_p, ctypes.c_double, ctypes.c_long
-        self._forward.argtypes = [pointer] * 3 + [real] * 5 + [long] * 5 + [pointer] * 7
+        self._forward.argtypes = [pointer] * 3 + [real] * 4 + [pointer] + [long] * 5 + [pointer] * 8
         self._forward.restype = long
-        self.fixed, self.info = Buffer(kernel.fixed), Buffer(6)
+        self.fixed, self.info = Buffer(kernel.fixed), Buffer(7)
         self.kicks = Buffer(KICK_ROWS * probes * kernel.n)
         self.kicks.array[:] = kicks(kernel.n, probes).ravel()
-        self.state = Buffer((1 + probes) * kernel.n)
+        self.state, self.atol, self.largest = (Buffer((1 + probes) * kernel.n) for _ in range(3))
         self.t = self.h = self.ys = self.x = self.times = None
         self.segment_x = self.segment_times = None
         self.capacity = 0
         self._reserve(FIRST_CAPACITY)
 
-    def forward(self, y0: Array, p: Buffer, t_span: tuple[float, float], ivp: IVP, most: int | None = None) -> Path:
+    def forward(
+        self,
+        y0: Array,
+        p: Buffer,
+        t_span: tuple[float, float],
+        ivp: IVP,
+        most: int | None = None,
+        tolerances: Tolerances | None = None,
+    ) -> Path:
         """Integrate with error control from `y0` (N,); with `most`, stop after that many steps. Counts into `ivp`.
 
-        Raises `IntegrationError` when the end is not reached.
+        At the tolerances of `ivp`, or at those given. Raises `IntegrationError` when the end is not reached.
         """
         t, t1 = t_span
-        n, size, norm, evaluations, rejected, status = 0, 0.0, 0.0, 0, 0, FULL
-        self._start(y0)
+        n, size, norm, evaluations, rejected, limited, status = 0, 0.0, 0.0, 0, 0, 0, FULL
+        self._start(y0, tolerances or Tolerances.scalar(ivp.atol, y0.size, self.probes))
         while status == FULL and n != most:
             if n == self.capacity:
                 self._reserve(2 * n)
             room = min(self.capacity, most) if most else self.capacity
             status = self._forward(
-                self.state.address, p.address, self.fixed.address, t, t1, size, ivp.rtol, ivp.atol, n, ivp.max_steps, room, 0,
-                self.segment, *self._addresses(), self.kicks.address, self.info.address,
+                self.state.address, p.address, self.fixed.address, t, t1, size, ivp.rtol, self.atol.address, n, ivp.max_steps,
+                room, 0, self.segment, *self._addresses(), self.kicks.address, self.largest.address, self.info.address,
             )  # fmt: skip
-            did, again, t, size, norm, n = self.info.array.tolist()
-            evaluations, rejected, n = evaluations + int(did), rejected + int(again), int(n)
+            did, again, t, size, norm, n, held = self.info.array.tolist()
+            evaluations, rejected, limited, n = (
+                evaluations + int(did),
+                rejected + int(again),
+                limited + int(held),
+                int(n),
+            )
         k, counters = self.sizes, ivp.counters
         counters.solves += 1
         counters.steps += n
@@ -112,27 +133,23 @@ class ForwardSolve:
         counters.rhs += evaluations
         counters.rhs_weighted += evaluations
         if status in (TOO_MANY, TOO_SMALL):
-            why = "the step became too small" if status == TOO_SMALL else f"more than max_steps = {ivp.max_steps} steps"
-            raise IntegrationError(
-                f"{ivp.method} stopped at t = {t:.6g} of {t1:.6g} with step size {size:.3g} and state norm {norm:.3g}: {why} "
-                f"(rtol {ivp.rtol:g}, atol {ivp.atol:g})."
-            )
+            raise stopped(ivp.method, t, t1, size, norm, ivp, n, limited)
         counters.jacobians += n * k.stages
         counters.contractions += n * k.stages
-        return self._finish(n)
+        return self._finish(n, limited)
 
     def frozen(self, y0: Array, p: Buffer, t: Array, h: Array) -> Path:
         """Take exactly the steps of size `h` that begin at `t`."""
-        self._start(y0)
+        self._start(y0, Tolerances.scalar(1.0, y0.size, self.probes))
         if self.capacity < t.size:
             self._reserve(t.size)
         assert self.t is not None and self.h is not None
         self.t.array[: t.size], self.h.array[: t.size] = t, h
         self._forward(
-            self.state.address, p.address, self.fixed.address, t[0], t[-1] + h[-1], 0.0, 1.0, 1.0, 0, t.size + 1, t.size + 1,
-            t.size, self.segment, *self._addresses(), self.kicks.address, self.info.address,
+            self.state.address, p.address, self.fixed.address, t[0], t[-1] + h[-1], 0.0, 1.0, self.atol.address, 0, t.size + 1,
+            t.size + 1, t.size, self.segment, *self._addresses(), self.kicks.address, self.largest.address, self.info.address,
         )  # fmt: skip
-        return self._finish(t.size)
+        return self._finish(t.size, 0)
 
     @property
     def checked(self) -> bool:
@@ -144,14 +161,30 @@ class ForwardSolve:
         assert self.t is not None and self.h is not None
         return self.t.array[: path.steps].copy(), self.h.array[: path.steps].copy()
 
-    def _start(self, y0: Array) -> None:
+    def _start(self, y0: Array, tolerances: Tolerances) -> None:
         n = self.sizes.n
         self.state.array[:n] = y0
-        self.state.array[n:] = probe_directions(n, self.probes).ravel()
+        self.state.array[n:] = tolerances.start.ravel()
+        self.atol.array[:] = tolerances.atol.ravel()
+        self.largest.array[:] = 0.0
 
-    def _finish(self, steps: int) -> Path:
+    def _finish(self, steps: int, limited: int) -> Path:
         n, state = self.sizes.n, self.state.array.copy()
-        return Path(steps, state[:n], state[n:].reshape(self.probes, n), self.x is not None)
+        largest = self.largest.array.reshape(-1, n).copy()
+
+        def sampled(most: int) -> tuple[Array, Array, Array]:
+            return self._sampled(steps, most)
+
+        return Path(steps, state[:n], state[n:].reshape(self.probes, n), self.x is not None, largest, limited, sampled)
+
+    def _sampled(self, steps: int, most: int) -> tuple[Array, Array, Array]:
+        k, at = self.sizes, spread(steps, most)
+        if self.x is None or self.t is None or self.h is None:
+            return np.zeros(0), np.zeros(0), np.zeros((0, k.n))
+        first, states = at * k.stages, np.zeros((at.size, k.n))
+        for column in range(k.m):
+            states[:, column] = self.x.array[(first // k.width * k.m + column) * k.width + first % k.width]
+        return self.t.array[at].copy(), self.h.array[at].copy(), states
 
     def _reserve(self, capacity: int) -> None:
         """Room for `capacity` steps, keeping what is there; stages are given up beyond the memory limit."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
-from .._derivatives import Array
+from .._derivatives import Array, Params
 from .._errors import InvalidInput, Unavailable
 from .._generated import joint_derivatives_of
 from .._ivp import IVP
@@ -19,8 +17,10 @@ from ._columns_gate import passes
 from ._columns_kernel import generate_columns
 from ._columns_numpy import Sweeps, tangents
 from ._fold import Folded, FoldedDerivatives
+from ._forward import Path
 from ._graph import CannotTrace
-from ._stepper import integrate
+from ._sizes import Solver, V
+from ._stepper import Tolerances, Trajectory, integrate
 from ._tableau import Pair, pair
 from ._trace import record
 
@@ -85,9 +85,15 @@ def _compiled(
     blocks, source = folded.end(compiled=True)
     note = f"compiled form (tangents of {columns.total} columns), derivatives generated as C, loss blocks {source}"
 
+    def attempt(tolerances: Tolerances, ivp: IVP, y0: Array, p: Params) -> Path:
+        values = compiled.params(p, folded.values(p), ivp.by_component)
+        return compiled.forward(folded.start(y0), values, folded.t_span, ivp, tolerances=tolerances)
+
+    solve = _solver(folded, ivp, probes, attempt)
+
     def at(x: Array) -> Point:
         y0, p = problem.unpack(x)
-        path = compiled.forward(folded.start(y0), compiled.params(p, folded.values(p)), folded.t_span, ivp)
+        path = solve(y0, p)
         end = blocks(y0, path.y1, p)
         grad = columns.gradient(end, *compiled.costates(path, end.l1))
         memory = "" if path.stored else f", checkpoints every {compiled.segment} steps"
@@ -111,15 +117,18 @@ def _numpy(
     note = f"NumPy form (tangents of {columns.total} columns), {made}{notice}"
     most_kept = memory / (8.0 * scheme.stages * folded.states)
 
+    def attempt(tolerances: Tolerances, ivp: IVP, y0: Array, p: Params) -> Trajectory:
+        slopes = tangents(derivatives, p, parameter_directions(folded.values(p), probes, ivp.by_component))
+        f, start = folded.slope(p), folded.start(y0)
+        path = integrate(f, slopes, scheme, folded.t_span, start, ivp, probes, most_kept, tolerances=tolerances)
+        path.jacobians = []
+        return path
+
+    solve = _solver(folded, ivp, probes, attempt)
+
     def at(x: Array) -> Point:
         y0, p = problem.unpack(x)
-
-        def f(tau: float, z: Array) -> Array:
-            return np.asarray(folded.rhs(np, tau, z, p))
-
-        slopes = tangents(derivatives, p, parameter_directions(folded.values(p), probes))
-        path = integrate(f, slopes, scheme, folded.t_span, folded.start(y0), ivp, probes, most_kept)
-        path.jacobians = []
+        f, path = folded.slope(p), solve(y0, p)
         end = blocks(y0, path.y1, p)
         sweeps = Sweeps(f, derivatives, p, scheme, path, columns, memory)
         swept = sweeps.backward(end.l1)
@@ -132,3 +141,11 @@ def _numpy(
         )
 
     return at
+
+
+def _solver(folded: Folded, ivp: IVP, probes: int, attempt: Callable[..., V]) -> Callable[[Array, Params], V]:
+    """Solves by `attempt(tolerances, ivp, y0, p)` with the sizes of the problem's own point."""
+    solve, span = Solver(ivp, probes, attempt), folded.t_span
+    y0, p = folded.problem.unpack(folded.problem.x0)
+    solve.prepare(folded.slope(p), span, folded.start(y0), y0, p)
+    return lambda y0, p: solve(folded.slope(p), span, folded.start(y0), y0, p)

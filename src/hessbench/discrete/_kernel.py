@@ -154,6 +154,7 @@ def assemble(
         f"#define KICK_EVERY {KICK_EVERY}\n#define KICK_ROWS {KICK_ROWS}",
         f"#define Q ((1 + TANGENTS) * M)\n#define SECOND {int(parts.second_order)}",
         f"#define AUTONOMOUS {int(parts.autonomous)}\n#define EXPONENT ({pair.exponent!r})",
+        f"#define STRETCH {pair.stretch!r}\n#define LIMITED {pair.limited!r}",
         f"#define NJ {len(jacobian)}\n#define NZ {len(contraction)}",
         VECTORS,
         f"static const double NODES[S + 1] = {{{nodes}}};",

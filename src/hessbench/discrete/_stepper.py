@@ -32,6 +32,24 @@ KICK, KICK_EVERY, KICK_ROWS = (
     16,
 )  # size in units of the tolerance, steps between kicks, number of different ones
 SAFETY, SHRINK, GROW = 0.9, 0.2, 10.0
+REMEDY = 'take strategy="hand-adjoint" with method="Radau"'
+
+
+class StepTooSmall(IntegrationError):
+    """The error of a step stayed too large however short the step."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tolerances:
+    """Absolute tolerances `atol` (1 + probes, N) of state and tangents, and the tangents `start` (probes, N) at `y0`."""
+
+    atol: Array
+    start: Array
+
+    @classmethod
+    def scalar(cls, atol: float, n: int, probes: int) -> Tolerances:
+        """One tolerance for everything; tangents of unit variance."""
+        return cls(np.full((1 + probes, n), atol), probe_directions(n, probes))
 
 
 @dataclass(eq=False)
@@ -47,6 +65,18 @@ class Trajectory:
     y1: Array
     stages: Array | None = None
     jacobians: list[list[Any]] = field(default_factory=list)
+    largest: Array = field(default_factory=lambda: np.zeros((0, 0)))  # magnitudes (1 + probes, N) of state and tangents
+    limited: int = 0  # steps whose size stability limited, not accuracy
+
+    def sampled(self, most: int) -> tuple[Array, Array, Array]:
+        """Starts (k,), sizes (k,) and states (k, N) of at most `most` steps, spread over all."""
+        at = spread(self.t.size, most)
+        return self.t[at], self.h[at], self.y[at]
+
+
+def spread(count: int, most: int) -> Array:
+    """At most `most` of the places 0 .. count - 1, evenly spread, the first and the last among them."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
 
 
 @cache
@@ -71,8 +101,9 @@ def integrate(
     probes: int,
     most_kept: float = np.inf,
     linearise: Callable[[float, Array], tuple[Array, Any]] | None = None,
+    tolerances: Tolerances | None = None,
 ) -> Trajectory:
-    """Integrate `y' = f(t, y)` in either direction at the tolerances of `ivp`, which also counts.
+    """Integrate `y' = f(t, y)` in either direction at the tolerances of `ivp`, which also counts, or at those given.
 
     `jac(t, y)`, with (s,) and (s, N), gives s matrices (N, N), dense or sparse, or anything else that gives the slopes
     (N, probes) of tangents (N, probes) by `@`. One call of it for each accepted step (none
@@ -83,7 +114,10 @@ def integrate(
     (t, t1), s, n, keep = t_span, pair.stages, y0.size, True
     a, c = pair.extended()
     way, counters = np.sign(t1 - t), ivp.counters
-    slopes, y, calls = np.empty((s + 1, 1 + probes, n)), np.vstack([y0, probe_directions(n, probes)]), 2
+    tolerances = tolerances or Tolerances.scalar(ivp.atol, n, probes)
+    rtol, atol, limited = ivp.rtol, tolerances.atol, 0
+    slopes, y, calls = np.empty((s + 1, 1 + probes, n)), np.vstack([y0, tolerances.start]), 2
+    largest = np.abs(y)
     points, first = np.empty((s + 1, n)), None
     matrices: list[Any] = [None] * (s + 1)
 
@@ -94,7 +128,7 @@ def integrate(
         return value
 
     slopes[0, 0] = slope(0, t, y0)
-    size = _first_step(f, t_span, y0, slopes[0, 0], pair, ivp)
+    size = _first_step(f, t_span, y0, slopes[0, 0], pair, rtol, atol[0])
     out: list[tuple[float, float, Array]] = []
     stages, jacobians, before = [], [], 0
     with np.errstate(all="ignore"):
@@ -104,7 +138,7 @@ def integrate(
             while True:
                 if not size >= shortest or len(out) >= ivp.max_steps:
                     _count(counters, calls, len(out), before, ivp, n)
-                    raise IntegrationError(_explain(pair, t, t1, size, y[0], ivp, len(out)))
+                    raise stopped(pair.name, t, t1, size, float(np.linalg.norm(y[0])), ivp, len(out), limited)
                 end = t1 if (t + way * size - t1) * way > 0 else t + way * size
                 h = end - t
                 size = abs(h)
@@ -113,8 +147,8 @@ def integrate(
                     points[i] = y[0] + h * (a[i, :i] @ slopes[:i, 0])
                     slopes[i, 0] = slope(i, t + c[i] * h, points[i])
                 calls += s
-                new = points[s : s + 1]
-                error = _norm(pair, h, slopes[:, :1], y[:1], new, (1 + probes) * n, ivp)
+                new, near = points[s : s + 1], points[s - 1 : s]
+                error = _norm(pair, h, slopes[:, :1], y[:1], new, (1 + probes) * n, rtol, atol[:1])
                 batch = None
                 if error < 1 and probes:
                     new_ones = 0 if first is None else 1  # the first stage's is the last one of the step before
@@ -122,12 +156,12 @@ def integrate(
                         batch = [*([first] * new_ones), *jac(t + c[new_ones:] * h, points[new_ones:])]
                     else:
                         batch = matrices.copy()
-                    w = y[1:]
+                    last = w = y[1:]
                     for i in range(s + 1):
-                        w = y[1:] + h * _combined(a[i, :i], slopes[:i, 1:]) if i else w
+                        last, w = w, y[1:] + h * _combined(a[i, :i], slopes[:i, 1:]) if i else w
                         slopes[i, 1:] = (batch[i] @ w.T).T
-                    new = np.vstack([new, w])
-                    error = _norm(pair, h, slopes, y, new, new.size, ivp)
+                    new, near = np.vstack([new, w]), np.vstack([near, last])
+                    error = _norm(pair, h, slopes, y, new, new.size, rtol, atol)
                 if error < 1:
                     break
                 factor = SAFETY * error**pair.exponent if np.isfinite(error) else SHRINK
@@ -142,15 +176,20 @@ def integrate(
             first = None if batch is None else batch[-1]
             grow = GROW if error == 0 else min(GROW, SAFETY * error**pair.exponent)
             size *= min(1.0, grow) if rejected else grow
+            reach = _stretch(h, slopes[s] - slopes[s - 1], new - near, rtol, atol, new)
+            limited += reach > pair.limited
+            if reach > pair.stretch:
+                size = min(size, abs(h) * pair.stretch / reach)
             t, y = end, new.copy()
+            largest = np.maximum(largest, np.abs(y))
             if first is not None and len(out) % KICK_EVERY == 0:
                 noise = kicks(n, probes)[len(out) // KICK_EVERY % KICK_ROWS]
-                y[1:] += noise * (ivp.atol + ivp.rtol * np.abs(y[1:]))
+                y[1:] += noise * (atol[1:] + rtol * np.abs(y[1:]))
                 slopes[s, 1:] = (first @ y[1:].T).T
             slopes[0], matrices[0] = slopes[s], matrices[s]
     _count(counters, calls, len(out), before, ivp, n)
     ts, hs, ys = (np.array(column) for column in zip(*out, strict=True))
-    return Trajectory(ts, hs, ys, y[0], np.array(stages) if keep else None, jacobians)
+    return Trajectory(ts, hs, ys, y[0], np.array(stages) if keep else None, jacobians, largest, limited)
 
 
 def replay(f: Callable[[float, Array], Array], pair: Pair, t: Array, h: Array, y: Array) -> tuple[Array, Array]:
@@ -170,9 +209,9 @@ def _combined(weights: Array, rows: Array) -> Array:
     return (weights @ rows.reshape(len(rows), -1)).reshape(rows.shape[1:])
 
 
-def _norm(pair: Pair, h: float, slopes: Array, old: Array, new: Array, size: int, ivp: IVP) -> float:
-    """SciPy's error norm of the rows (s + 1, rows, N), as a share of `size` components."""
-    scale = ivp.atol + ivp.rtol * np.maximum(np.abs(old), np.abs(new))
+def _norm(pair: Pair, h: float, slopes: Array, old: Array, new: Array, size: int, rtol: float, atol: Array) -> float:
+    """SciPy's error norm of the rows (s + 1, rows, N), as a share of `size` components; `atol` is (rows, N)."""
+    scale = atol + rtol * np.maximum(np.abs(old), np.abs(new))
     squares = [float(np.sum((_combined(e, slopes) / scale) ** 2)) for e in pair.errors]
     if squares[0] == 0:
         return 0.0
@@ -180,12 +219,28 @@ def _norm(pair: Pair, h: float, slopes: Array, old: Array, new: Array, size: int
     return abs(h) * float(np.sqrt(share / size))
 
 
+def _stretch(h: float, up: Array, across: Array, rtol: float, atol: Array, new: Array) -> float:
+    """Step size times the Jacobian's largest eigenvalue, from slopes that differ by `up` at rows that differ by `across`.
+
+    Hairer & Wanner, section IV.2. Differences are weighed as the error is; those of a few units in the last place say nothing.
+    """
+    weights = 1.0 / (atol + rtol * np.abs(new))
+    down = float(np.sum((across * weights) ** 2))
+    return abs(h) * float(np.sqrt(np.sum((up * weights) ** 2) / down)) if down > new.size * (7e-15 / rtol) ** 2 else 0.0
+
+
 def _first_step(
-    f: Callable[[float, Array], Array], t_span: tuple[float, float], y: Array, slope: Array, pair: Pair, ivp: IVP
+    f: Callable[[float, Array], Array],
+    t_span: tuple[float, float],
+    y: Array,
+    slope: Array,
+    pair: Pair,
+    rtol: float,
+    atol: Array,
 ) -> float:
     """Hairer, Norsett & Wanner, section II.4, as SciPy has it; one evaluation of `f`."""
     t0, t1 = t_span
-    scale, length = ivp.atol + np.abs(y) * ivp.rtol, abs(t1 - t0)
+    scale, length = atol + np.abs(y) * rtol, abs(t1 - t0)
 
     def rms(v: Array) -> float:
         return float(np.linalg.norm(v / scale)) / y.size**0.5
@@ -206,10 +261,16 @@ def _count(counters, calls: int, steps: int, rejected: int, ivp: IVP, n: int) ->
     counters.rhs_weighted += calls * n / ivp.dim
 
 
-def _explain(pair: Pair, t: float, t1: float, size: float, y: Array, ivp: IVP, steps: int) -> str:
-    why = f"more than max_steps = {ivp.max_steps} steps" if steps >= ivp.max_steps else "the step became too small"
-    norm = float(np.linalg.norm(np.nan_to_num(y, nan=np.inf)))
-    return (
-        f"{pair.name} stopped at t = {t:.6g} of {t1:.6g} with step size {size:.3g} and state norm {norm:.3g}: {why} "
-        f"(rtol {ivp.rtol:g}, atol {ivp.atol:g})."
+def stopped(
+    name: str, t: float, t1: float, size: float, norm: float, ivp: IVP, steps: int, limited: int
+) -> IntegrationError:
+    """Why a solve ended early, after `steps` steps of which stability limited some."""
+    many = steps >= ivp.max_steps
+    why = f"more than max_steps = {ivp.max_steps} steps" if many else "the step became too small"
+    if limited > steps / 2:
+        why += f"; stability limited {limited} of {steps} steps, so the problem is stiff: {REMEDY}"
+    norm = norm if np.isfinite(norm) else np.inf
+    return (IntegrationError if many else StepTooSmall)(
+        f"{name} stopped at t = {t:.6g} of {t1:.6g} with step size {size:.3g} and state norm {norm:.3g}: {why} "
+        f"(rtol {ivp.rtol:g}{'' if ivp.by_component else f', atol {ivp.atol:g}'})."
     )

@@ -2,7 +2,7 @@
 
 The generated part defines, before it: `VW` (doubles per vector), `N` states, `COLUMNS` of tangents, `M` inputs of the traced
 function, `S` stages, `TANGENTS` probes, `Q` rows `(1 + TANGENTS) M`, `SECOND` (1 for `q' = v, v' = g(t, q)`), `AUTONOMOUS`,
-`EXPONENT`, and the functions `prepare`, `slope`, `slopes`, `stage`, `finish`, `error`.
+`EXPONENT`, `STRETCH`, `LIMITED`, and the functions `prepare`, `slope`, `slopes`, `stage`, `finish`, `error`.
 """
 
 VECTORS = r"""
@@ -49,6 +49,13 @@ static void load(State *z, const double *y, const double *probes) {
   }
 }
 
+/* Tolerances (1 + TANGENTS, N) in the layout of a state; what fills a vector up is divided by, and must not be zero. */
+static void load_tolerances(State *z, const double *atol) {
+  load(z, atol, atol + N);
+  for (int i = Q; i < KV * VW; i++) ((double *)z->zq)[i] = 1;
+  for (int i = SECOND ? Q : 0; i < KV * VW; i++) ((double *)z->zv)[i] = 1;
+}
+
 static void save(const State *z, double *y) {
   memcpy(y, z->zq, M * 8);
   if (SECOND) memcpy(y + M, z->zv, M * 8);
@@ -60,9 +67,9 @@ static void put(double *XS, double *TS, long g, const vd *x, double t) {
   if (!AUTONOMOUS) TS[g] = t;
 }
 
-static double rms(const double *v, const double *y, double rtol, double atol) {
+static double rms(const double *v, const double *y, double rtol, const double *atol) {
   double s = 0;
-  for (int i = 0; i < N; i++) { double e = v[i] / (atol + rtol * fabs(y[i])); s += e * e; }
+  for (int i = 0; i < N; i++) { double e = v[i] / (atol[i] + rtol * fabs(y[i])); s += e * e; }
   return sqrt(s / N);
 }
 
@@ -71,7 +78,7 @@ static void field(double t, const double *y, const double *C, double *f) {
   slope(t, y, C, f + HALF);
 }
 
-static double first_step(double t0, double t1, const double *y, const double *C, double rtol, double atol) {
+static double first_step(double t0, double t1, const double *y, const double *C, double rtol, const double *atol) {
   double f0[N], f1[N], y1[N], length = fabs(t1 - t0), way = t1 > t0 ? 1 : -1;
   field(t0, y, C, f0);
   double d0 = rms(y, y, rtol, atol), d1 = rms(f0, y, rtol, atol);
@@ -85,30 +92,55 @@ static double first_step(double t0, double t1, const double *y, const double *C,
 }
 
 /* Keeps every mode of the tangents at the level of the tolerance (see `_stepper`). */
-static void kick(State *z, const double *by, double rtol, double atol) {
+static void kick(State *z, const double *by, double rtol, const double *atol) {
   for (int r = 1; r <= TANGENTS; r++, by += N) {
     double *q = (double *)z->zq + r * M, *v = (double *)z->zv + r * M;
-    for (int i = 0; i < M; i++) q[i] += (atol + rtol * fabs(q[i])) * by[i];
-    if (SECOND) for (int i = 0; i < M; i++) v[i] += (atol + rtol * fabs(v[i])) * by[i + M];
+    const double *at = atol + r * N;
+    for (int i = 0; i < M; i++) q[i] += (at[i] + rtol * fabs(q[i])) * by[i];
+    if (SECOND) for (int i = 0; i < M; i++) v[i] += (at[i + M] + rtol * fabs(v[i])) * by[i + M];
   }
+}
+
+static void enlarge(State *top, const State *z) {
+  for (int v = 0; v < KV; v++) {
+    top->zq[v] = vlarger(top->zq[v], vmagnitude(z->zq[v]));
+    if (SECOND) top->zv[v] = vlarger(top->zv[v], vmagnitude(z->zv[v]));
+  }
+}
+
+/* Step size times the Jacobian's largest eigenvalue, from the last two slopes, both at the end of the step: Hairer & Wanner,
+   section IV.2. Differences of state and tangents are weighed as the error is; a few units in the last place say nothing. */
+static double stretch(double h, vd (*K)[KV], const vd *x, const State *zn, double rtol, const State *at) {
+  vd up = {0}, down = {0};
+  for (int v = 0; v < KV; v++) {
+    vd w = 1.0 / (at->zq[v] + rtol * vmagnitude(zn->zq[v])), dk = (K[S][v] - K[S - 1][v]) * w, dy = (zn->zq[v] - x[v]) * w;
+    up += dk * dk;
+    down += dy * dy;
+  }
+  double least = 7e-15 / rtol, rate = total(down) > Q * least * least ? sqrt(total(up) / total(down)) : 0;
+  return SECOND ? fabs(h) * sqrt(rate) : fabs(h) * rate;
 }
 
 /* Continues from step `n` at time t with the state and tangents in `state` (and leaves them there); `size` is the next
    step's, or 0. Returns 0 at the end, -1: too many steps, -2: step too small, -3: `cap` steps reached. `frozen` steps if > 0.
-   States are kept in ys at every `stride` steps; stages in XS, TS if XS is not null. info: evaluations, rejected, t, size, |y|,
-   steps. */
-long forward(double *state, const double *P, double *C, double t, double t1, double size, double rtol, double atol, long n,
-             long most, long cap, long frozen, long stride, double *ts, double *hs, double *ys, double *XS, double *TS,
-             const double *kicks, double *info) {
+   States are kept in ys at every `stride` steps; stages in XS, TS if XS is not null. `atol` has a tolerance for each entry of
+   `state`, `largest` keeps the largest magnitude of each. info: evaluations, rejected, t, size, |y|, steps, and how many of
+   them stability limits. */
+long forward(double *state, const double *P, double *C, double t, double t1, double size, double rtol, const double *atol,
+             long n, long most, long cap, long frozen, long stride, double *ts, double *hs, double *ys, double *XS, double *TS,
+             const double *kicks, double *largest, double *info) {
   vd K[S + 1][KV], x[KV];
-  State z, zn;
+  State z, zn, at, top;
   memset(K, 0, sizeof K);
   memset(x, 0, sizeof x);
   prepare(P, C);
   load(&z, state, state + N);
+  load_tolerances(&at, atol);
+  load(&top, largest, largest + N);
+  enlarge(&top, &z);
   slopes(t, (double *)z.zq, C, (double *)K[0]);
   double way = t1 > t ? 1 : -1;
-  long evaluations = 1, rejected = 0, status = 0;
+  long evaluations = 1, rejected = 0, status = 0, limited = 0;
   if (!frozen && size == 0) { size = first_step(t, t1, state, C, rtol, atol); evaluations = 3; }
   while (frozen ? n < frozen : (t1 - t) * way > 0) {
     if (n >= cap || n >= most) { status = n >= most ? -1 : -3; break; }
@@ -133,7 +165,7 @@ long forward(double *state, const double *P, double *C, double t, double t1, dou
       slopes(end, (double *)zn.zq, C, (double *)K[S]);
       evaluations += S;
       if (frozen) { e = 0; break; }
-      e = error(&z, &zn, h, K, rtol, atol);
+      e = error(&z, &zn, h, K, rtol, &at);
       if (e < 1) break;
       double factor = isfinite(e) ? 0.9 * pow(e, EXPONENT) : 0.2;
       size *= factor > 0.2 ? factor : 0.2;
@@ -147,8 +179,14 @@ long forward(double *state, const double *P, double *C, double t, double t1, dou
     n++;
     double grow = e == 0 ? 10 : fmin(10, 0.9 * pow(e, EXPONENT));
     size *= again ? fmin(1, grow) : grow;
+    if (!frozen) {
+      double reach = stretch(h, K, x, &zn, rtol, &at);
+      limited += reach > LIMITED;
+      if (reach > STRETCH) size = fmin(size, fabs(h) * STRETCH / reach);
+    }
     t = end;
     z = zn;
+    enlarge(&top, &z);
     if (!frozen && TANGENTS && n % KICK_EVERY == 0) {
       kick(&z, kicks + n / KICK_EVERY % KICK_ROWS * TANGENTS * N, rtol, atol);
       slopes(t, (double *)z.zq, C, (double *)K[S]);
@@ -161,8 +199,13 @@ long forward(double *state, const double *P, double *C, double t, double t1, dou
     memcpy(state + r * N, (double *)z.zq + r * M, M * 8);
     if (SECOND) memcpy(state + r * N + M, (double *)z.zv + r * M, M * 8);
   }
+  for (int r = 0; r <= TANGENTS; r++) {
+    memcpy(largest + r * N, (double *)top.zq + r * M, M * 8);
+    if (SECOND) memcpy(largest + r * N + M, (double *)top.zv + r * M, M * 8);
+  }
   for (int i = 0; i < N; i++) norm += state[i] * state[i];
   info[0] = evaluations; info[1] = rejected; info[2] = t; info[3] = size; info[4] = sqrt(norm); info[5] = n;
+  info[6] = limited;
   return status;
 }
 

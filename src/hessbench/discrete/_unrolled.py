@@ -48,14 +48,15 @@ class Weights:
             "static __attribute__((noinline)) void finish(const State *z, double h, vd (*restrict K)[KV], State *zn) {\n"
             f"  const double hh = {self._scale};\n  for (int v = 0; v < KV; v++) {{\n{finish}  }}\n"
             "  if (!SECOND) memset(zn->zv, 0, sizeof zn->zv);\n}\n"
-            "static double error(const State *z, const State *zn, double h, vd (*K)[KV], double rtol, double atol) {\n"
+            "static double error(const State *z, const State *zn, double h, vd (*K)[KV], double rtol, const State *atol) {\n"
             f"  const double hh = {self._scale};\n  vd s0 = {{0}}, s1 = {{0}};\n"
             f"  for (int v = 0; v < KV; v++) {{\n{blocks}  }}\n  (void)s1;\n  (void)hh;\n"
             f"  return total(s0) == 0 ? 0 : sqrt({share} / ((1 + TANGENTS) * N));\n}}\n"
         )
 
     def _error(self, part: str, factor: str, rows: Iterable[Array]) -> str:
-        lines = f"    {{ vd w = 1.0 / (atol + rtol * vlarger(vmagnitude(z->{part}[v]), vmagnitude(zn->{part}[v])));\n"
+        size = f"vlarger(vmagnitude(z->{part}[v]), vmagnitude(zn->{part}[v]))"
+        lines = f"    {{ vd w = 1.0 / (atol->{part}[v] + rtol * {size});\n"
         for r, row in enumerate(rows):
             lines += f"      vd e{r} = w * (SPREAD(0.0){plus(factor, row, 'K[{}][v]')}); s{r} += e{r} * e{r};\n"
         return lines + "    }\n"

@@ -1,0 +1,153 @@
+"""Tolerances by component: the error of each is measured against its own size along the solution.
+
+    scale of component i  =  atol_i + rtol |y_i|,      atol_i = max(rtol s_i, r_i),      s_i = max over t of |y_i(t)|
+
+and the same for every tangent, which starts from random multiples of the sizes `s`. So nothing depends on units, and no
+component hides behind a larger one. `r_i` is the round-off that one step adds to component i: no error is asked to be smaller,
+which a component that is zero but for round-off would need.
+
+The sizes come from solves at a loose tolerance (`TRIAL`): sizes that were guessed too large leave an error of `TRIAL` times
+the guess in the small components, so that a few repetitions find sizes that differ by any number of digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+
+from .._counters import Counters
+from .._derivatives import Array
+from .._errors import IntegrationError
+from .._ivp import IVP
+from ._stepper import StepTooSmall, Tolerances, probe_directions
+
+TRIAL, PASSES = 1e-6, 6
+TOO_LARGE = (
+    16.0  # times the size that a solve found: from there on the tolerance of that component has to be found anew
+)
+SAMPLES, DRAWS, LAST = 8, 3, 4 * np.finfo(float).eps
+
+
+class Visited(Protocol):
+    """What a solve tells: the largest magnitudes (1 + probes, N) of state and tangents, and steps of it."""
+
+    @property
+    def largest(self) -> Array: ...
+    @property
+    def sampled(self) -> Callable[[int], tuple[Array, Array, Array]]:
+        """Of at most so many steps, spread over all: starts (k,), sizes (k,) and states (k, N)."""
+        ...
+
+
+V = TypeVar("V", bound=Visited)
+
+
+@dataclass(frozen=True, eq=False)
+class Sized:
+    """Tolerances that were found at one point, with the sizes (N,) behind them; zero where round-off decides."""
+
+    tolerances: Tolerances
+    sizes: Array
+
+    def fits(self, found: Visited) -> bool:
+        """Whether the sizes are not much larger than those that a solve with them found."""
+        return not (self.sizes > TOO_LARGE * found.largest[0]).any()
+
+
+def fit(
+    attempt: Callable[[Tolerances, IVP], V],
+    f: Callable[[float, Array], Array],
+    span: tuple[float, float],
+    y0: Array,
+    ivp: IVP,
+    probes: int,
+) -> Sized:
+    """Find the sizes at the start `y0` (N,) by solves `attempt(tolerances, ivp)`. Raises `IntegrationError` as it does."""
+    loose = max(ivp.rtol, TRIAL)
+    quiet, sizes, passes = replace(ivp, rtol=loose, counters=Counters()), _guess(f, span, y0, loose), 0
+    while True:
+        start = probe_directions(y0.size, probes) * sizes
+        found = attempt(Tolerances(np.tile(loose * sizes, (1 + probes, 1)), start), quiet)
+        noise, passes = round_off(f, found), passes + 1
+        wanted = np.maximum(found.largest[0], noise[0] / loose)
+        if passes == PASSES or not (sizes > TOO_LARGE / 2 * wanted).any():
+            break
+        sizes = _positive(wanted)
+    sizes = _positive(found.largest[0])
+    atol = np.maximum(ivp.rtol * sizes, noise)
+    return Sized(Tolerances(atol, start), np.where(ivp.rtol * found.largest[0] > noise[0], found.largest[0], 0.0))
+
+
+def round_off(f: Callable[[float, Array], Array], found: Visited) -> Array:
+    """Round-off (1 + probes, N) that one step adds to state and tangents."""
+    out, size = np.zeros(found.largest.shape[1]), _positive(found.largest[0])
+    for t, h, y in zip(*found.sampled(SAMPLES), strict=True):
+        out = np.fmax(out, abs(h) * _jitter(f, t, y))
+    grown = np.max(found.largest / size, axis=1, keepdims=True)
+    return out * np.maximum(grown, 1.0)
+
+
+def _jitter(f: Callable[[float, Array], Array], t: float, y: Array) -> Array:
+    """By how much the slope (N,) changes when the last digits of the state do, whatever cancels in it."""
+    rng = np.random.default_rng(3)
+    with np.errstate(all="ignore"):
+        here = f(t, y)
+        moved = [np.abs(f(t, y * (1 + LAST * rng.choice([-1.0, 1.0], y.size))) - here) for _ in range(DRAWS)]
+    return np.nan_to_num(np.max(moved, axis=0), nan=0.0, posinf=0.0)
+
+
+def _guess(f: Callable[[float, Array], Array], span: tuple[float, float], y0: Array, loose: float) -> Array:
+    """Sizes (N,) before anything is known; rather too large."""
+    length = abs(span[1] - span[0])
+    with np.errstate(all="ignore"):
+        moved = length * np.maximum(np.abs(f(span[0], y0)), _jitter(f, span[0], y0) / loose)
+    return _positive(np.where(y0 != 0, np.abs(y0), np.where(np.isfinite(moved), moved, 0.0)))
+
+
+def _positive(sizes: Array) -> Array:
+    """`sizes` (N,) with the largest one, or 1, where there is none."""
+    return np.where(sizes > 0, sizes, sizes.max() if sizes.max() > 0 else 1.0)
+
+
+class Solver(Generic[V]):
+    """Solves whose tolerances go by component: those found at the problem's own point, or anew where they do not fit.
+
+    `attempt(tolerances, ivp, *point)` is one solve; a result depends on the point alone, whatever was asked before.
+    """
+
+    def __init__(self, ivp: IVP, probes: int, attempt: Callable[..., V]) -> None:
+        self.ivp, self.probes, self.attempt = ivp, probes, attempt
+        self.known: Sized | None = None
+
+    def prepare(self, f: Callable[[float, Array], Array], span: tuple[float, float], y0: Array, *point: object) -> None:
+        """Find the sizes at the problem's own point; where it can not be integrated, later calls will say so."""
+        if self.ivp.by_component:
+            try:
+                self.known = self._fitted(f, span, y0, *point)
+            except IntegrationError:
+                self.known = None
+
+    def __call__(self, f: Callable[[float, Array], Array], span: tuple[float, float], y0: Array, *point: object) -> V:
+        """Solve from `y0` (N,). Raises `IntegrationError` when the end is not reached."""
+        if not self.ivp.by_component:
+            return self.attempt(Tolerances.scalar(self.ivp.atol, y0.size, self.probes), self.ivp, *point)
+        known, failed = self.known, None
+        if known is not None:
+            try:
+                found = self.attempt(known.tolerances, self.ivp, *point)
+                if known.fits(found):
+                    return found
+            except StepTooSmall as error:
+                failed = error  # perhaps because the sizes are not those of this point
+        try:
+            return self.attempt(self._fitted(f, span, y0, *point).tolerances, self.ivp, *point)
+        except IntegrationError as error:
+            raise failed or error from None
+
+    def _fitted(
+        self, f: Callable[[float, Array], Array], span: tuple[float, float], y0: Array, *point: object
+    ) -> Sized:
+        return fit(lambda tolerances, ivp: self.attempt(tolerances, ivp, *point), f, span, y0, self.ivp, self.probes)
