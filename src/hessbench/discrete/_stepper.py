@@ -102,8 +102,11 @@ def integrate(
     most_kept: float = np.inf,
     linearise: Callable[[float, Array], tuple[Array, Any]] | None = None,
     tolerances: Tolerances | None = None,
+    ends: Sequence[float] = (),
 ) -> Trajectory:
     """Integrate `y' = f(t, y)` in either direction at the tolerances of `ivp`, which also counts, or at those given.
+
+    At each of the times `ends`, in the direction of integration, a step ends.
 
     `jac(t, y)`, with (s,) and (s, N), gives s matrices (N, N), dense or sparse, or anything else that gives the slopes
     (N, probes) of tangents (N, probes) by `@`. One call of it for each accepted step (none
@@ -112,6 +115,7 @@ def integrate(
     steps. Raises `IntegrationError` when the end is not reached.
     """
     (t, t1), s, n, keep = t_span, pair.stages, y0.size, True
+    targets = [t1, *reversed(ends)]
     a, c = pair.extended()
     way, counters = np.sign(t1 - t), ivp.counters
     tolerances = tolerances or Tolerances.scalar(ivp.atol, n, probes)
@@ -139,7 +143,8 @@ def integrate(
                 if not size >= shortest or len(out) >= ivp.max_steps:
                     _count(counters, calls, len(out), before, ivp, n)
                     raise stopped(pair.name, t, t1, size, float(np.linalg.norm(y[0])), ivp, len(out), limited)
-                end = t1 if (t + way * size - t1) * way > 0 else t + way * size
+                asked, stop = size, targets[-1]
+                end = stop if (t + way * size - stop) * way > 0 else t + way * size
                 h = end - t
                 size = abs(h)
                 points[0] = y[0]
@@ -180,6 +185,9 @@ def integrate(
             limited += reach > pair.limited
             if reach > pair.stretch:
                 size = min(size, abs(h) * pair.stretch / reach)
+            if end == stop:
+                targets.pop()
+                size = max(size, asked)  # a step that was cut short says nothing of the next one
             t, y = end, new.copy()
             largest = np.maximum(largest, np.abs(y))
             if first is not None and len(out) % KICK_EVERY == 0:

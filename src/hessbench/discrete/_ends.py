@@ -1,0 +1,124 @@
+"""Where steps have to end, so that no pulse, jump or kink at given times is stepped over: `narrow_features` along a trial solution.
+
+Times that the unknowns move are looked up anew at each point; jumps at fixed times are looked up once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .._adjoint import bolza_slope, bolza_start
+from .._counters import Counters
+from .._derivatives import Array, Params
+from .._errors import IntegrationError
+from .._features import narrow_features
+from .._ivp import IVP
+from .._problem import TIMES, Problem
+from .._switches import reads_time, watched
+from ._sizes import TRIAL, Solver
+from ._stepper import Tolerances, Trajectory, integrate
+from ._tableau import pair
+
+FIXED = 1e-12  # of the span: two ends that are closer stand on both sides of a jump
+
+
+@dataclass(frozen=True, eq=False)
+class StepEnds:
+    """The times at which steps end, as a function of the decision vector; `own` are those at the problem's own point."""
+
+    problem: Problem
+    method: str
+    own: Array
+    moving: bool
+
+    @classmethod
+    def of(cls, problem: Problem, method: str) -> StepEnds:
+        """Look for them at the problem's own point."""
+        x = problem.x0
+        own = _found(problem, x, method)
+        return cls(problem, method, own, own.size > 0 and _moving(problem, x, own))
+
+    def at(self, x: Array) -> Array:
+        """Those at `x` (n,), in the direction of integration."""
+        if not self.own.size or not self.moving or np.array_equal(x, self.problem.x0):
+            found = self.own
+        else:
+            found = _found(self.problem, x, self.method)
+        (t0, t1), _ = map(float, self.problem.times(x)), None
+        inside = (found - t0) * (found - t1) < 0
+        return found[inside]
+
+
+def _found(problem: Problem, x: Array, method: str) -> Array:
+    y0, p = problem.unpack(x)
+    t0, t1 = map(float, problem.times(x))
+    functions = [problem.rhs] if problem.running_loss is None else [problem.rhs, problem.running_loss]
+    if problem.autonomous or not any(reads_time(f, t0, y0, p) for f in functions):
+        return np.empty(0)
+    f, ivp = bolza_slope(problem, p), IVP(method, TRIAL, TRIAL, dim=problem.dim, by_component=True)
+
+    def attempt(tolerances: Tolerances, ivp: IVP) -> Trajectory:
+        return integrate(f, _none, pair(method), (t0, t1), start, ivp, 0, tolerances=tolerances)
+
+    start = bolza_start(problem, y0)
+    try:
+        path = Solver(replace(ivp, counters=Counters()), 0, attempt)(f, (t0, t1), start)
+    except IntegrationError:
+        return np.empty(0)
+    times, states = np.append(path.t, t1), np.vstack([path.y, path.y1])
+    slopes = np.array([f(t, y) for t, y in zip(times.tolist(), states, strict=True)])
+    if not np.isfinite(slopes).all():
+        slopes = np.gradient(states, times, axis=0)
+    through = _hermite(times, states, slopes)
+    return narrow_features(problem, p, (t0, t1), lambda t: through(t)[:, : problem.dim], times)
+
+
+def _moving(problem: Problem, x: Array, found: Array) -> bool:
+    """Whether the unknowns may move what was found: a smooth feature, or a choice that reads a parameter in `wrt`."""
+    y0, p = problem.unpack(x)
+    if not problem.varied:
+        return False
+    span = abs(problem.t_span[1] - problem.t_span[0])
+    gaps = np.diff(np.sort(found), prepend=-np.inf, append=np.inf)
+    if np.any(np.minimum(gaps[:-1], gaps[1:]) > FIXED * span):
+        return True
+    with np.errstate(all="ignore"):
+        return any(
+            watched(f, t, y0, p, problem.varied).entries or watched(f, t, y0, p, problem.varied).escaped
+            for f in (problem.rhs, problem.running_loss)
+            if f is not None
+            for t in (*problem.t_span, *found[:: max(1, found.size // 8)].tolist())
+        )
+
+
+def _hermite(times: Array, states: Array, slopes: Array) -> Callable[[Array], Array]:
+    """The cubic through states (m, N) with slopes (m, N) at times (m,), between each two of them."""
+    way = 1.0 if times[-1] > times[0] else -1.0
+
+    def at(t: Array) -> Array:
+        k = np.clip(np.searchsorted(way * times, way * t, "right") - 1, 0, times.size - 2)
+        h = times[k + 1] - times[k]
+        s = ((t - times[k]) / h)[:, None]
+        u, h = 1 - s, h[:, None]
+        value = (1 + 2 * s) * u**2 * states[k] + s**2 * (3 - 2 * s) * states[k + 1]
+        return value + h * (s * u**2 * slopes[k] - s**2 * u * slopes[k + 1])
+
+    return at
+
+
+def _none(t: Array, y: Array) -> list[Array]:
+    return []
+
+
+def in_tau(ends: Array, problem: Problem, x: Array) -> Array:
+    """The same ends in a time that runs from 0 to 1 between end times that are unknowns."""
+    if not set(TIMES) & set(problem.wrt):
+        return ends
+    t0, t1 = map(float, problem.times(x))
+    return (ends - t0) / (t1 - t0)
+
+
+__all__ = ["StepEnds", "in_tau"]
