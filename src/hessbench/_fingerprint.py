@@ -24,23 +24,23 @@ from typing import Any
 import numpy as np
 
 from ._library import file_of, of_library, release_of, top_of
+from ._places import ABSENT, Places
 from ._reading import (
     DESCRIPTORS,
+    SMALL,
+    Memo,
     Unreadable,
     built_in,
     cell_of,
     content,
-    elements,
     imports_in,
     is_plain,
     names_in,
     numbers,
-    parts_of,
 )
 
 MOST = 20_000  # objects; past that, walking takes longer than preparing anew
 REMEMBERED = 64  # walks that `reached` keeps
-ABSENT = object()
 PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis), type(NotImplemented))
 SKIPPED = tuple(
     f"__{key}" for key in ("dict__", "weakref__", "doc__", "module__", "annot", "firstlineno__", "static_attr")
@@ -64,7 +64,7 @@ def reached(functions: Iterable[Any]) -> tuple[bytes, ...] | None:
     functions = tuple(functions)
     at = tuple(map(id, functions))
     known = _walks.get(at)
-    if known is not None and known.holds():
+    if known is not None and known.places.hold():
         return known.key
     try:
         known = _Walk()
@@ -92,9 +92,7 @@ class _Walk:
         self.own: set[str | None] = set()  # packages of the functions
         self.names: set[str] = set()
         self.modules: list[types.ModuleType] = []
-        self.places: list[tuple[Mapping[Any, Any], Any, Any]] = []
-        self.same: list[tuple[Callable[[Any], tuple[Any, ...]], Any, tuple[Any, ...]]] = []
-        self.equal: list[tuple[Callable[[Any], Any], Any, Any]] = []
+        self.places = Places()
         self.inside = 0 if guarded else 1
         self.key: tuple[bytes, ...] = ()
 
@@ -110,36 +108,18 @@ class _Walk:
             raise Unreadable from None
         return self.hash.digest()
 
-    def holds(self) -> bool:
-        """Whether every place still holds what it held."""
-        for where, name, value in self.places:
-            if where.get(name, ABSENT) is not value:
-                return False
-        try:
-            for read, what, values in self.same:
-                found = read(what)
-                if len(found) != len(values) or any(a is not b for a, b in zip(found, values, strict=True)):
-                    return False
-            return all(read(what) == value for read, what, value in self.equal)
-        except Unreadable:
-            return False
-
     def say(self, *words: Any) -> None:
         self.hash.update("".join(f"{len(str(w))}:{w}" for w in words).encode("utf-8", "surrogatepass"))
 
     def place(self, where: Mapping[Any, Any], name: Any, value: Any) -> None:
         if not self.inside:
-            self.places.append((where, name, value))
+            self.places.names.append((where, name, value))
         if value is not ABSENT:
             self.walk(value)
 
-    def check_same(self, read: Callable[[Any], tuple[Any, ...]], what: Any) -> None:
+    def check(self, read: Callable[[Any], Any], what: Any) -> None:
         if not self.inside:
-            self.same.append((read, what, read(what)))
-
-    def check_equal(self, read: Callable[[Any], Any], what: Any) -> None:
-        if not self.inside:
-            self.equal.append((read, what, read(what)))
+            self.places.others.append((read, what, read(what)))
 
     def walk(self, obj: Any) -> None:
         kind = type(obj)
@@ -160,22 +140,22 @@ class _Walk:
         if kind is np.ndarray or isinstance(obj, np.generic):
             self.array(obj)
         elif kind is list:
-            self.check_same(tuple, obj)
+            if not self.inside:
+                self.places.lists.append((obj, tuple(obj)))
             self.sequence(obj)
         elif kind in (dict, types.MappingProxyType):
-            self.check_same(tuple, obj)
+            self.size(obj)
             self.say("dict", len(obj))
             for key, value in obj.items():
                 self.walk(key)
                 self.place(obj, key, value)
         elif kind is set:
-            self.check_equal(_piece, obj)
+            self.check(_piece, obj)
             self.sequence(frozenset(obj))
         elif kind is types.FunctionType:
             self.function(obj)
         elif kind is types.CellType:
-            self.check_same(cell_of, obj)
-            self.sequence(cell_of(obj))
+            self.cell(obj)
         elif kind is types.ModuleType or isinstance(obj, types.ModuleType):
             self.say("module", obj.__name__, release_of(obj.__name__))
             if not self.foreign(obj.__name__, getattr(obj, "__file__", None)):
@@ -193,7 +173,8 @@ class _Walk:
 
     def function(self, f: types.FunctionType) -> None:
         module, where = str(f.__globals__.get("__name__")), f.__globals__
-        self.check_same(parts_of, f)
+        if not self.inside:
+            self.places.functions.append((f, f.__code__, f.__defaults__, f.__kwdefaults__))
         if self.foreign(module, where.get("__file__")) and not f.__code__.co_filename.startswith("<"):
             self.say("function", module, f.__qualname__, release_of(module))
         else:
@@ -227,23 +208,41 @@ class _Walk:
         self.state(vars(cls))
 
     def state(self, attributes: Mapping[str, Any]) -> None:
-        self.check_same(tuple, attributes)
+        self.size(attributes)
         for name in sorted(attributes):
             if not name.startswith(SKIPPED):
                 self.say("attribute", name)
                 self.place(attributes, name, attributes[name])
 
+    def size(self, where: Mapping[Any, Any]) -> None:
+        if not self.inside:
+            self.places.sizes.append((where, len(where)))
+
+    def cell(self, cell: types.CellType) -> None:
+        if not cell_of(cell):
+            self.check(cell_of, cell)
+        elif not self.inside:
+            self.places.cells.append((cell, cell.cell_contents))
+        self.sequence(cell_of(cell))
+
     def array(self, a: Any) -> None:
         if a.dtype.hasobject:
             self.say("objects", a.shape)
-            self.check_same(elements, a)
-            self.sequence(elements(a))
+            if not self.inside:
+                self.places.elements.append((a, tuple(a.ravel().tolist())))
+            return self.sequence(tuple(a.ravel().tolist()))
+        if self.inside or isinstance(a, np.generic):
+            pass
+        elif a.nbytes <= SMALL:
+            self.places.arrays.append((a, a.dtype, a.shape, a.tobytes()))
         else:
-            self.check_equal(numbers, a)
-            self.say("array", *numbers(a))
+            self.check(numbers, a)
+        self.say("array", *numbers(a))
 
     def instance(self, obj: Any, kind: type) -> None:
         parts: tuple[Any, ...] | None = None
+        if kind is Memo:
+            return
         if isinstance(obj, types.MethodType):
             parts = (obj.__func__, obj.__self__)
         elif isinstance(obj, staticmethod | classmethod):
@@ -266,7 +265,7 @@ class _Walk:
             return self.state(vars(obj))
         if parts is not None:
             return self.sequence(parts)
-        self.check_equal(_piece, obj)
+        self.check(_piece, obj)
         self.inside += 1
         self.walk(content(obj))
         self.inside -= 1
@@ -275,7 +274,7 @@ class _Walk:
         self.say(type(items).__name__, len(items))
         if isinstance(items, frozenset):
             if not all(type(item) in PLAIN for item in items):
-                self.check_equal(_piece, items)
+                self.check(_piece, items)
             self.say(*sorted(_Walk(guarded=False).of((item,)).hex() for item in items))
         else:
             for item in items:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dis
 import hashlib
 import sys
 import types
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ._library import imported, release_of
 
-SMALL = 1024  # bytes of an array that are compared as they are
+SMALL = 2**18  # bytes of an array that are compared as they are
+OUTSIDE = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_GLOBALS"})
 DESCRIPTORS = (
     types.WrapperDescriptorType,
     types.MethodWrapperType,
@@ -25,6 +28,12 @@ DESCRIPTORS = (
 
 class Unreadable(Exception):
     """What was reached has a part whose state cannot be read."""
+
+
+class Memo:
+    """A value that is remembered to save work: no part of what a function that holds it is."""
+
+    value: Any = None
 
 
 def content(obj: Any) -> Any:
@@ -69,19 +78,11 @@ def built_in(obj: Any) -> tuple[Any, ...]:
     raise Unreadable
 
 
-def parts_of(f: types.FunctionType) -> tuple[Any, ...]:
-    return f.__code__, f.__defaults__, f.__kwdefaults__, f.__closure__
-
-
 def cell_of(cell: types.CellType) -> tuple[Any, ...]:
     try:
         return (cell.cell_contents,)
     except ValueError:  # empty
         return ()
-
-
-def elements(a: np.ndarray) -> tuple[Any, ...]:
-    return tuple(a.ravel().tolist())
 
 
 def numbers(a: Any) -> tuple[Any, ...]:
@@ -98,9 +99,11 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
             yield from _codes(const)
 
 
+@lru_cache(1024)
 def names_in(code: types.CodeType) -> list[str]:
-    """What may be looked up outside of a function."""
-    return list(dict.fromkeys(name for part in _codes(code) for name in part.co_names))
+    """What a function looks up outside of it, itself or by the functions within."""
+    found = (i.argval for part in _codes(code) for i in dis.get_instructions(part) if i.opname in OUTSIDE)
+    return list(dict.fromkeys(found))
 
 
 def imports_in(code: types.CodeType, package: str | None) -> list[types.ModuleType]:

@@ -1,20 +1,21 @@
-"""Calling the forward solve of a generated kernel: buffers, growth, the memory limit, errors in words."""
+"""Calling the forward solve of a generated kernel: growth, pauses for signals, errors in words."""
 
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
+from collections.abc import Iterator
+from time import perf_counter
 from typing import Protocol
-
-import numpy as np
 
 from .._derivatives import Array
 from .._errors import IntegrationError
 from .._ivp import IVP
 from ._build import load
 from ._stepper import KICK_ROWS, kicks, probe_directions
+from ._workspace import Buffer, Shared, Workspace
 
-FIRST_CAPACITY = 64  # steps; doubled when they do not suffice
+PAUSE = 0.05  # seconds after which a running kernel comes back to Python, which then sees Ctrl-C
+FIRST_PACE = 1e-3  # seconds of a step, until one was measured
 TOO_MANY, TOO_SMALL, FULL = -1, -2, -3  # what `forward` returns when it stops early
 
 
@@ -39,53 +40,70 @@ class Sizes(Protocol):
     def autonomous(self) -> bool: ...
 
 
-@dataclass(eq=False)
 class Path:
-    """What `forward` leaves for `backward`: number of steps, end state, tangents (probes, N), whether stages are stored."""
+    """What `forward` leaves for `backward`: number of steps, end state, tangents (probes, N), whether stages are stored.
 
-    steps: int
+    Its workspace is free for another call when the path is dropped.
+    """
+
+    __slots__ = ("probes", "steps", "stored", "tangents", "work", "y1")
     y1: Array
     tangents: Array
-    stored: bool
+
+    def __init__(self, work: Workspace, probes: int) -> None:
+        self.work, self.probes, self.steps, self.stored = work, probes, 0, False
+
+    def ended(self, steps: int) -> Path:
+        """With what the workspace holds after `steps` steps."""
+        n, state = self.work.k.n, self.work.state.array.copy()
+        self.steps, self.stored = steps, self.work.x is not None
+        self.y1, self.tangents = state[:n], state[n:].reshape(self.probes, n)
+        return self
+
+    def __del__(self) -> None:
+        self.work.shared.wait(self.work)
 
 
-class Buffer:
-    """Doubles that start at a multiple of 64 bytes, and their address."""
+class Pace:
+    """How many steps a kernel is to take before Python looks for signals again: about `PAUSE` seconds' worth.
 
-    __slots__ = ("address", "array")
+    Measured as it runs; results do not depend on it.
+    """
 
-    def __init__(self, size: int, old: Buffer | None = None) -> None:
-        raw = np.zeros(size + 8)
-        self.array = raw[(-raw.ctypes.data // 8) % 8 :][:size]
-        self.address = self.array.ctypes.data
-        if old is not None:
-            self.array[: old.array.size] = old.array
+    __slots__ = ("each",)
+
+    def __init__(self) -> None:
+        self.each = FIRST_PACE
+
+    def steps(self) -> int:
+        """At least one."""
+        return max(1, int(PAUSE / self.each))
+
+    def took(self, steps: int, seconds: float) -> None:
+        """Learn from the last call."""
+        self.each = seconds / max(1, steps)
 
 
 class ForwardSolve:
-    """A kernel's forward solve with its buffers; not to be shared between threads.
+    """A kernel's forward solve; any number of threads may call it at once, each in a workspace of its own.
 
-    Stages of all steps are stored if they take at most `limit` bytes, `per_step` a step; otherwise states at the starts of
-    segments of `segment` steps, from which the stages are computed once more.
+    Stages of all steps are stored if those of all calls in flight take at most `limit` bytes, `per_step` a step; otherwise
+    states at the starts of segments of `segment` steps, from which the stages are computed once more. `fixed` is what
+    every call finds in the table that the kernel keeps of numbers that depend on parameters alone.
     """
 
     def __init__(self, kernel: Sizes, probes: int, limit: float, segment: int, per_step: int) -> None:
         self.code, self.file = load(kernel.source, kernel.level)
         self.stamp = self.file.with_suffix(".checked")
-        self.sizes, self.probes, self.limit = kernel, probes, limit
-        self.segment, self.per_step = segment, per_step
+        self.sizes, self.probes, self.segment = kernel, probes, segment
+        self.shared, self.ahead, self.back = Shared(limit, per_step), Pace(), Pace()
         self._forward = self.code.forward
         pointer, real, long = ctypes.c_void_p, ctypes.c_double, ctypes.c_long
         self._forward.argtypes = [pointer] * 3 + [real] * 5 + [long] * 5 + [pointer] * 7
         self._forward.restype = long
-        self.fixed, self.info = Buffer(kernel.fixed), Buffer(6)
+        self.fixed = Buffer(kernel.fixed)
         self.kicks = Buffer(KICK_ROWS * probes * kernel.n)
         self.kicks.array[:] = kicks(kernel.n, probes).ravel()
-        self.state = Buffer((1 + probes) * kernel.n)
-        self.t = self.h = self.ys = self.x = self.times = None
-        self.segment_x = self.segment_times = None
-        self.capacity = 0
-        self._reserve(FIRST_CAPACITY)
 
     def forward(self, y0: Array, p: Buffer, t_span: tuple[float, float], ivp: IVP, most: int | None = None) -> Path:
         """Integrate with error control from `y0` (N,); with `most`, stop after that many steps. Counts into `ivp`.
@@ -93,18 +111,20 @@ class ForwardSolve:
         Raises `IntegrationError` when the end is not reached.
         """
         t, t1 = t_span
-        n, size, norm, evaluations, rejected, status = 0, 0.0, 0.0, 0, 0, FULL
-        self._start(y0)
+        n, size, norm, evaluations, rejected, status, path = 0, 0.0, 0.0, 0, 0, FULL, self._start(y0)
+        work = path.work
         while status == FULL and n != most:
-            if n == self.capacity:
-                self._reserve(2 * n)
-            room = min(self.capacity, most) if most else self.capacity
+            if n == work.capacity:
+                work.reserve(2 * n)
+            room, start = min(work.capacity, n + self.ahead.steps(), most or work.capacity), perf_counter()
             status = self._forward(
-                self.state.address, p.address, self.fixed.address, t, t1, size, ivp.rtol, ivp.atol, n, ivp.max_steps, room, 0,
-                self.segment, *self._addresses(), self.kicks.address, self.info.address,
+                work.state.address, p.address, work.fixed.address, t, t1, size, ivp.rtol, ivp.atol, n, ivp.max_steps, room, 0,
+                self.segment, *work.addresses(), self.kicks.address, work.info.address,
             )  # fmt: skip
-            did, again, t, size, norm, n = self.info.array.tolist()
-            evaluations, rejected, n = evaluations + int(did), rejected + int(again), int(n)
+            before = n
+            did, again, t, size, norm, n = work.info.array.tolist()
+            evaluations, rejected, n = evaluations + int(did) - (before > 0), rejected + int(again), int(n)
+            self.ahead.took(n - before + int(again), perf_counter() - start)
         k, counters = self.sizes, ivp.counters
         counters.solves += 1
         counters.steps += n
@@ -119,20 +139,20 @@ class ForwardSolve:
             )
         counters.jacobians += n * k.stages
         counters.contractions += n * k.stages
-        return self._finish(n)
+        return path.ended(n)
 
     def frozen(self, y0: Array, p: Buffer, t: Array, h: Array) -> Path:
         """Take exactly the steps of size `h` that begin at `t`."""
-        self._start(y0)
-        if self.capacity < t.size:
-            self._reserve(t.size)
-        assert self.t is not None and self.h is not None
-        self.t.array[: t.size], self.h.array[: t.size] = t, h
+        path = self._start(y0)
+        work = path.work
+        if work.capacity < t.size:
+            work.reserve(t.size)
+        work.t.array[: t.size], work.h.array[: t.size] = t, h
         self._forward(
-            self.state.address, p.address, self.fixed.address, t[0], t[-1] + h[-1], 0.0, 1.0, 1.0, 0, t.size + 1, t.size + 1,
-            t.size, self.segment, *self._addresses(), self.kicks.address, self.info.address,
+            work.state.address, p.address, work.fixed.address, t[0], t[-1] + h[-1], 0.0, 1.0, 1.0, 0, t.size + 1, t.size + 1,
+            t.size, self.segment, *work.addresses(), self.kicks.address, work.info.address,
         )  # fmt: skip
-        return self._finish(t.size)
+        return path.ended(t.size)
 
     @property
     def checked(self) -> bool:
@@ -140,34 +160,35 @@ class ForwardSolve:
         return self.stamp.exists()
 
     def steps_of(self, path: Path) -> tuple[Array, Array]:
-        """Starts and sizes of the steps of `path`, the latest one."""
-        assert self.t is not None and self.h is not None
-        return self.t.array[: path.steps].copy(), self.h.array[: path.steps].copy()
+        """Starts and sizes of the steps of `path`."""
+        return path.work.t.array[: path.steps].copy(), path.work.h.array[: path.steps].copy()
 
-    def _start(self, y0: Array) -> None:
-        n = self.sizes.n
-        self.state.array[:n] = y0
-        self.state.array[n:] = probe_directions(n, self.probes).ravel()
+    def workspace(self) -> Workspace:
+        """A new one."""
+        return Workspace(self.sizes, 1 + self.probes, self.segment, self.fixed, self.shared)
 
-    def _finish(self, steps: int) -> Path:
-        n, state = self.sizes.n, self.state.array.copy()
-        return Path(steps, state[:n], state[n:].reshape(self.probes, n), self.x is not None)
+    def segments(self, path: Path) -> Iterator[tuple[int, int]]:
+        """The steps of `path` in runs of whole segments, from the last one back to the first, each short enough for a signal.
 
-    def _reserve(self, capacity: int) -> None:
-        """Room for `capacity` steps, keeping what is there; stages are given up beyond the memory limit."""
-        k, first = self.sizes, self.capacity == 0
-        self.t, self.h = Buffer(capacity, self.t), Buffer(capacity, self.h)
-        self.ys = Buffer((capacity // self.segment + 2) * k.n, self.ys)
-        stages = capacity * k.stages + k.width
-        if (first or self.x is not None) and capacity * self.per_step <= self.limit:
-            self.x = Buffer(stages * k.m, self.x)
-            self.times = Buffer(k.width if k.autonomous else stages, self.times)
-        else:
-            self.x = self.times = None
-            stages = self.segment * k.stages + k.width
-            self.segment_x, self.segment_times = Buffer(stages * k.m), Buffer(stages)
-        self.capacity = capacity
+        What is done between two turns is taken for the work on a run.
+        """
+        stop, seg = path.steps, self.segment
+        while stop > 0:
+            start = max(0, (stop - 1) // seg - (max(1, self.back.steps() // seg) - 1)) * seg
+            before = perf_counter()
+            yield start, stop
+            self.back.took(stop - start, perf_counter() - before)
+            stop = start
 
-    def _addresses(self, segment: bool = False) -> list[int | None]:
-        stages = (self.segment_x, self.segment_times) if segment and self.x is None else (self.x, self.times)
-        return [None if b is None else b.address for b in (self.t, self.h, self.ys, *stages)]
+    def _start(self, y0: Array) -> Path:
+        """A path of no steps yet, in a workspace that nobody else uses."""
+        try:
+            work = self.shared.waiting.pop()
+        except IndexError:
+            work = self.workspace()
+        path, n = Path(work, self.probes), self.sizes.n
+        if work.x is None:
+            work.refresh()
+        work.state.array[:n] = y0
+        work.state.array[n:] = probe_directions(n, self.probes).ravel()
+        return path
