@@ -34,6 +34,7 @@ class DiscreteAdjoint(Strategy):
     scales_by_component: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits(parameters=True, running_loss=True, times=True)
     variants: ClassVar = {"": {}, "numpy": {"form": "numpy"}}
+    thread_safe: ClassVar[bool] = True
 
     def prepare(self, problem, backend, ivp) -> Callable[[Vector], Result]:
         from hessbench.discrete import Options, prepare

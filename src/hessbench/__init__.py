@@ -10,7 +10,15 @@ from ._api import Prepared, hessian, prepare
 from ._augment import Augmented, augmented
 from ._counters import Counters
 from ._derivatives import Derivatives, JointDerivatives, Sparsity
-from ._errors import HessbenchError, IntegrationError, InvalidInput, NoReference, Unavailable, Unsupported
+from ._errors import (
+    HessbenchError,
+    HessbenchWarning,
+    IntegrationError,
+    InvalidInput,
+    NoReference,
+    Unavailable,
+    Unsupported,
+)
 from ._fixed_step import choose_steps, count_fixed, integrate_fixed, steps_for, tableau, write_step
 from ._generated import derivatives_of, generated_derivatives, generated_joint_derivatives, joint_derivatives_of
 from ._ivp import IVP
@@ -38,6 +46,7 @@ __all__ = [
     "Counters",
     "Derivatives",
     "HessbenchError",
+    "HessbenchWarning",
     "HessianProducts",
     "IntegrationError",
     "InvalidInput",

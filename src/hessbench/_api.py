@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
+from threading import RLock
 from typing import Any
 
 import numpy as np
 
 from . import backends
 from ._augment import Augmented, augmented
+from ._counters import CountersOfThread
 from ._derivatives import Array
 from ._errors import HessbenchError, InvalidInput, Unavailable, Unsupported
 from ._ivp import IVP
+from ._preparations import Preparations
 from ._problem import Problem
 from ._registry import find, strategies
 from ._strategy import Result, Strategy
+from ._warnings import sentences, warn
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A strategy ready to run on one problem. Call it with `x` (n,), or nothing for the problem's own point."""
+    """A strategy ready to run on one problem. Call it with `x` (n,), or nothing for the problem's own point.
+
+    Any number of threads may call it at once: in parallel where the strategy is `thread_safe`, else one after the other
+    (`alone`). A call warns (`HessbenchWarning`) of what the result's `warnings` say, of each thing once; `quiet` never does.
+    """
 
     problem: Problem
     strategy: Strategy
@@ -29,6 +38,8 @@ class Prepared:
     ivp: IVP
     run: Callable[[Array], Result]
     augmentation: Augmented | None = None
+    alone: Any = field(default_factory=nullcontext, compare=False, repr=False)
+    warned: set[str] | None = field(default_factory=set, compare=False, repr=False)
 
     def __call__(self, x: Any = None) -> Result:
         """Value, gradient and Hessian at `x`, with counters.
@@ -36,16 +47,25 @@ class Prepared:
         Raises `InvalidInput` for a bad `x`, `IntegrationError` for a failed solve, `HessbenchError` for a result of the
         wrong shape.
         """
-        return self.direct(self.problem.check_x(x))
+        result = self.direct(self.problem.check_x(x))
+        if result.warnings and self.warned is not None:
+            warn(result, 2, self.warned)
+        return result
+
+    def quiet(self) -> Prepared:
+        """The same, for callers that read `Result.warnings` themselves."""
+        return replace(self, warned=None)
 
     def direct(self, x: Array) -> Result:
-        """The same for an `x` (n,) of float64 that is handed to the strategy as it is."""
+        """The same for an `x` (n,) of float64 that is handed to the strategy as it is; it does not warn."""
         counters = self.ivp.counters
-        counters.reset()
-        if self.augmentation is None:
-            result = self.run(x)
-        else:
-            result = self.augmentation.pulled_back(self.run(self.augmentation.start(x)))
+        with self.alone:
+            counters.reset()
+            if self.augmentation is None:
+                result = self.run(x)
+            else:
+                result = self.augmentation.pulled_back(self.run(self.augmentation.start(x)))
+            counted = counters.snapshot()
         grad, hess = (np.asarray(a, dtype=np.float64) for a in (result.grad, result.hess))
         n = x.size
         if grad.shape != (n,) or hess.shape != (n, n):
@@ -57,17 +77,20 @@ class Prepared:
         if ignored:
             said = f"the loss does not depend on {' and '.join(ignored)}: gradient and Hessian there are zero"
             note = f"{note}; {said}" if note else said
-        return replace(
-            result,
-            value=float(result.value),
-            grad=grad,
-            hess=hess,
-            counters=counters.snapshot(),
-            note=note,
-            blocks=blocks,
-            shapes=self.problem.shapes,
-            zero_blocks=ignored,
+        out = Result(
+            float(result.value),
+            grad,
+            hess,
+            counted,
+            note,
+            blocks,
+            self.problem.shapes,
+            ignored,
+            result.warnings,
+            result.error,
         )
+        found = sentences(out, self.ivp)
+        return replace(out, warnings=found) if found else out
 
 
 def resolve(strategy: str | Strategy, backend: str | None = None) -> tuple[Strategy, str]:
@@ -116,7 +139,8 @@ def prepare(
     chosen, backend_name = resolve(strategy, backend)
     problem.validate()
     by_component = atol is None and chosen.scales_by_component
-    ivp = IVP(method, rtol, rtol if atol is None else atol, max_steps, problem.dim, by_component)
+    atol = rtol if atol is None else atol
+    ivp = IVP(method, rtol, atol, max_steps, problem.dim, by_component, CountersOfThread())
     reason, counted, augmentation = chosen.why_not(problem), problem.counted(ivp.counters), None
     if reason is None and chosen.limits.lacking(problem) is not None:
         augmentation = augmented(counted)
@@ -125,17 +149,30 @@ def prepare(
     if reason is not None:
         raise Unsupported(reason)
     run = chosen.prepare(counted, backends.backend(backend_name), ivp)
-    return Prepared(problem, chosen, backend_name, ivp, run, augmentation)
+    return Prepared(problem, chosen, backend_name, ivp, run, augmentation, turns(chosen))
+
+
+def turns(strategy: Strategy) -> AbstractContextManager[Any]:
+    """What a call of `strategy` waits for: nothing, or other threads."""
+    return nullcontext() if strategy.thread_safe else RLock()
 
 
 def hessian(problem: Problem, x: Any = None, strategy: str | Strategy = "discrete-adjoint", **options: Any) -> Result:
     """Value, gradient and Hessian of the problem's loss at `x` (default: the problem's own point).
 
-    `options` are those of `prepare`: `backend`, `rtol`, `atol`, `method`, `max_steps`. For many points call `prepare` once.
+    `options` are those of `prepare`: `backend`, `rtol`, `atol`, `method`, `max_steps`. The latest preparations are kept, and
+    used again as long as nothing that the problem's functions reach has changed.
+    Warns (`HessbenchWarning`) of whatever the result's `warnings` say. Raises what `prepare` and `Prepared` raise.
 
     >>> import hessbench
     >>> result = hessbench.hessian(hessbench.problem("harmonic-oscillator"), rtol=1e-10)
     >>> result.hess.shape
     (4, 4)
     """
-    return prepare(problem, strategy, **options)(x)
+    result = _preparations.get(problem, strategy, options).direct(problem.check_x(x))
+    if result.warnings:
+        warn(result, 2)
+    return result
+
+
+_preparations = Preparations(prepare)

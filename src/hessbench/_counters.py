@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 
@@ -44,3 +45,7 @@ class Counters:
     def snapshot(self) -> Counters:
         """An independent copy."""
         return Counters(**vars(self))
+
+
+class CountersOfThread(threading.local, Counters):
+    """Counters of which every thread has its own, all of them zero at first."""

@@ -1,4 +1,4 @@
-"""Every error that hessbench raises on purpose; each message names the thing, what was expected, and the remedy."""
+"""Every error that hessbench raises on purpose, and its warning: what went wrong, what was expected, the remedy."""
 
 
 class HessbenchError(Exception):
@@ -23,3 +23,7 @@ class IntegrationError(HessbenchError, ArithmeticError):
 
 class NoReference(HessbenchError):
     """No two independent methods agree, so there is nothing a Hessian could be checked against."""
+
+
+class HessbenchWarning(UserWarning):
+    """A result that may be wrong, slow or fragile; the sentence says why, and what to do."""

@@ -191,9 +191,10 @@ def _converter(b: Backend) -> Callable[[Params], dict[str, Any]]:
 
     def convert(p: Params) -> dict[str, Any]:
         nonlocal seen
-        if seen is None or seen[0] is not p:
-            seen = p, {key: b.asarray(value) for key, value in p.items()}
-        return seen[1]
+        latest = seen  # another thread may change `seen` at any time
+        if latest is None or latest[0] is not p:
+            seen = latest = p, {key: b.asarray(value) for key, value in p.items()}
+        return latest[1]
 
     return convert
 

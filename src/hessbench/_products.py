@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from . import backends
-from ._api import resolve
-from ._counters import Counters
+from ._api import resolve, turns
+from ._counters import Counters, CountersOfThread
 from ._derivatives import Array
 from ._errors import HessbenchError, InvalidInput, Unsupported
 from ._ivp import IVP
+from ._preparations import Preparations
 from ._problem import Problem
 from ._strategy import Strategy
 
@@ -30,12 +32,16 @@ class HessianProducts:
 
 @dataclass(frozen=True)
 class PreparedProducts:
-    """A strategy ready to multiply the Hessian of one problem. Call it with `x` (n,) or `None`, and directions (n, k)."""
+    """A strategy ready to multiply the Hessian of one problem. Call it with `x` (n,) or `None`, and directions (n, k).
+
+    From as many threads at once as there are, as `Prepared`.
+    """
 
     problem: Problem
     strategy: Strategy
     ivp: IVP
     run: Callable[[Array, Array], tuple[float, Array, Array]]
+    alone: Any = field(default_factory=nullcontext, compare=False, repr=False)
 
     def __call__(self, x: Any, directions: Any) -> HessianProducts:
         """Value, gradient and products at `x`, with counters; `k = 0` directions give the gradient alone.
@@ -53,11 +59,13 @@ class PreparedProducts:
                 f"Write a single vector v as v[:, None]."
             )
         counters = self.ivp.counters
-        counters.reset()
-        value, grad, products = self.run(x, d)
+        with self.alone:
+            counters.reset()
+            value, grad, products = self.run(x, d)
+            counted = counters.snapshot()
         if grad.shape != x.shape or products.shape != d.shape:
             raise HessbenchError(f"The strategy returned products of shape {products.shape}, expected {d.shape}.")
-        return HessianProducts(float(value), grad, products, counters.snapshot())
+        return HessianProducts(float(value), grad, products, counted)
 
 
 def prepare_products(
@@ -82,9 +90,10 @@ def prepare_products(
     reason = chosen.why_not(problem) or chosen.limits.lacking(problem)
     if reason is not None:
         raise Unsupported(reason)
-    ivp = IVP(method, rtol, rtol if atol is None else atol, max_steps, dim=problem.dim)
+    atol = rtol if atol is None else atol
+    ivp = IVP(method, rtol, atol, max_steps, dim=problem.dim, counters=CountersOfThread())
     run = chosen.prepare_products(problem.counted(ivp.counters), backends.backend(backend), ivp)
-    return PreparedProducts(problem, chosen, ivp, run)
+    return PreparedProducts(problem, chosen, ivp, run, turns(chosen))
 
 
 def products(
@@ -100,4 +109,7 @@ def products(
     >>> hessbench.products(problem, None, np.eye(4)[:, :1]).products.shape
     (4, 1)
     """
-    return prepare_products(problem, strategy, **options)(x, directions)
+    return _preparations.get(problem, strategy, options)(x, directions)
+
+
+_preparations = Preparations(prepare_products)

@@ -15,6 +15,7 @@ import numpy as np
 
 from ._derivatives import Array, Derivatives, Params
 from ._errors import InvalidInput
+from ._reading import Memo
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,12 +76,13 @@ def quadratic_derivatives(terms: Callable[[Params], Quadratic]) -> Derivatives:
     The symmetrised form of `bilinear` is made once for each array, and the latest kept: parameters that are the same arrays at
     every call, as those of a `Problem` are, cost nothing. Do not change such an array in place.
     """
-    latest: list[tuple[Array, tuple[Array, Array]]] = []
+    latest = Memo()
 
     def matrices(bilinear: Array) -> tuple[Array, Array]:
-        if not latest or latest[0][0] is not bilinear:
-            latest[:] = [(bilinear, symmetrised(bilinear))]
-        return latest[0][1]
+        found = latest.value  # another thread may change it at any time
+        if found is None or found[0] is not bilinear:
+            found = latest.value = (bilinear, symmetrised(bilinear))
+        return found[1]
 
     def jac(t: Array, y: Array, p: Params) -> Array:
         q = terms(p)

@@ -24,9 +24,11 @@ Vector = Array
 class Result:
     """`value`, `grad` (n,) and `hess` (n, n) at one point `x`; `hess` as computed, not symmetrised.
 
-    `note` says in words what the strategy decided by itself (generated derivatives, number of fixed steps).
-    The harness fills in `counters`; `blocks` and `shapes`, where each name of the problem's `wrt` stands and what shape it
-    has; and `zero_blocks`, the names that the loss ignores: gradient and Hessian by them are exactly zero.
+    `note` says in words what the strategy decided by itself (generated derivatives, number of fixed steps); `warnings` are
+    sentences about this point that a user has to see (stiff, a kink was crossed), to which the harness adds its own.
+    The harness fills in `counters`; `error`, an estimate of the Hessian's relative error (`hessian(..., verify=True)`);
+    `blocks` and `shapes`, where each name of the problem's `wrt` stands and what shape it has; and `zero_blocks`, the names
+    that the loss ignores: gradient and Hessian by them are exactly zero.
     """
 
     value: float
@@ -37,6 +39,8 @@ class Result:
     blocks: Mapping[str, slice] = field(default_factory=dict)
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     zero_blocks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    error: float | None = None
 
     def block(self, row: str, column: str) -> Array:
         """The Hessian by two names of `wrt`, for example `block("y0", "theta")`: (size of row, size of column).
@@ -137,6 +141,9 @@ class Strategy(ABC):
 
     The law that `hessbench check` tests: with `run = prepare(problem, backend, ivp)`, `run(x)` returns the value, gradient
     and Hessian at `x` within `accuracy`, does not change `x`, and returns the same again when called again.
+
+    `thread_safe` says that several threads may be in `run` at once: nothing that a call writes is shared, `ivp.counters`
+    apart, of which each thread has its own. Calls of other strategies take turns.
     """
 
     backends: ClassVar[tuple[str, ...]] = ("numpy",)
@@ -147,6 +154,7 @@ class Strategy(ABC):
         False  # with `atol` left out, whether errors are measured component by component
     )
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"": {}}
+    thread_safe: ClassVar[bool] = False
 
     @abstractmethod
     def prepare(self, problem: Problem, backend: Backend, ivp: IVP) -> Callable[[Vector], Result]:

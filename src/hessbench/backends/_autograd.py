@@ -1,6 +1,8 @@
 """HIPS autograd: NumPy on tapes, mostly reverse mode."""
 
+import threading
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import autograd
@@ -12,6 +14,18 @@ from ._base import Backend, float64
 
 ag: Any = autograd  # its wrappers carry no usable types
 anp: Any = autograd.numpy
+_ALONE = threading.RLock()
+
+
+def alone(f: Callable[..., Any]) -> Callable[..., Any]:
+    """`f` by one thread at a time: autograd numbers its traces by one counter for all threads."""
+
+    @wraps(f)
+    def call(*args: Any) -> Any:
+        with _ALONE:
+            return f(*args)
+
+    return call
 
 
 class AutogradBackend(Backend):
@@ -25,10 +39,12 @@ class AutogradBackend(Backend):
     def asarray(self, a: Any) -> Any:
         return a if isinstance(a, Box) else float64(a)
 
+    @alone
     def vjp(self, f: Callable[[Any], Any], x: Any, v: Any) -> tuple[Any, Any]:
         pull, value = ag.make_vjp(f)(x)
         return value, pull(v)
 
+    @alone
     def jvp(self, f: Callable[[Any], Any], x: Any, v: Any) -> tuple[Any, Any]:
         if v.ndim == 1:
             return ag.make_jvp(f)(x)(v)
@@ -36,7 +52,7 @@ class AutogradBackend(Backend):
         return value, anp.stack([pull(e) for e in vspace(value).standard_basis()]) @ v
 
     def grad(self, f: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        return ag.grad(f)
+        return alone(ag.grad(f))
 
     def value_grad_hessian(
         self, f: Callable[[Any], Any], mode: str | None = None
@@ -54,7 +70,7 @@ class AutogradBackend(Backend):
             pull, out = ag.make_vjp(both)(x)
             return out[0], out[1:], np.stack([pull(np.append(0.0, e)) for e in basis])
 
-        return all_three
+        return alone(all_three)
 
 
 BACKEND = AutogradBackend()

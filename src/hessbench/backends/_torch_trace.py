@@ -1,5 +1,6 @@
 """Tracing a torch function, derivatives included, into a graph of elementary operations that runs without Python."""
 
+import threading
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -13,13 +14,15 @@ from torch.utils import _pytree as pytree
 def traced(f: Callable[..., Any]) -> Callable[..., Any]:
     """`f`, traced anew for each combination of argument shapes; takes and returns nested structures of tensors."""
     known: dict[Any, tuple[Callable[..., Any], Any]] = {}
+    alone = threading.Lock()
 
     def call(*args: Any) -> Any:
         flat, form = pytree.tree_flatten(args)
         flat = [a.contiguous() for a in flat]  # a trace holds for one memory layout
         key = (form, *(a.shape for a in flat))
         if key not in known:
-            known[key] = _trace(f, flat, form)
+            with alone:
+                known[key] = known.get(key) or _trace(f, flat, form)
         script, out_form = known[key]
         return pytree.tree_unflatten(list(script(*flat)), out_form)
 

@@ -21,14 +21,13 @@ static void multipliers_of(long k0, long k1, const double *C, const double *hs, 
   pad(X, T, L, (k1 - k0) * S);
 }
 
-/* The costate over all steps, in segments of `seg` steps (seg * S a multiple of VW), last one first. If not `stored`, XS, TS
+/* The costate from step `steps` back to `from`, in segments of `seg` steps (seg * S a multiple of VW). If not `stored`, XS, TS
    and LS hold one segment, refilled from the states ys. J: Jacobians of a segment. `ends` keeps the costate at the end of
-   every segment, G (COLUMNS) sums the gradient in the parameters. */
-void costates(long steps, long seg, long stored, const double *C, const double *ts, const double *hs, const double *ys,
-              double *XS, double *TS, double *LS, double *J, double *lam, double *ends, double *G) {
-  static _Thread_local vd sums[NP];
-  memset(sums, 0, sizeof sums);
-  for (long k0 = (steps - 1) / seg * seg; k0 >= 0; k0 -= seg) {
+   every segment, `sums` (NP) what is added up for the gradient in the parameters, G (COLUMNS). */
+void costates(long from, long steps, long seg, long stored, const double *C, const double *ts, const double *hs,
+              const double *ys, double *XS, double *TS, double *LS, double *J, double *lam, double *ends, vd *sums,
+              double *G) {
+  for (long k0 = (steps - 1) / seg * seg; k0 >= from; k0 -= seg) {
     long k1 = k0 + seg < steps ? k0 + seg : steps, at = stored ? k0 * S : 0, used = ((k1 - k0) * S + VW - 1) / VW;
     double *X = XS + at * M, *T = AUTONOMOUS ? TS : TS + at, *L = LS + at * M;
     if (!stored) replay(k0, k1, ys + k0 / seg * N, C, ts, hs, X, T);

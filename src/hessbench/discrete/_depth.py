@@ -50,7 +50,7 @@ class Depth:
         return cls(problem, ivp, any(one.entries or one.escaped for one in seen))
 
     def warnings(self, x: Array, found: Seen, steps: int, times: Array, states: Array) -> tuple[str, ...]:
-        """Sentences on a solve at `x` (n,) of so many `steps`; `times` (m,) and `states` (m, N) are all of its steps and its end."""
+        """Sentences on a solve at `x` (n,) of so many `steps`; `times` (m,), `states` (m, N) are of all steps and the end."""
         return tuple([*_stiff(found, steps), *_chaotic(self.ivp, found), *self._crossed(x, times, states)])
 
     def _crossed(self, x: Array, times: Array, states: Array) -> Sequence[str]:
@@ -62,8 +62,8 @@ class Depth:
         (a, b), more = between[0], len(between) - 1
         others = f", and {more} more such places" if more else ""
         return (
-            f"between t = {a:.6g} and t = {b:.6g} the solution crosses a kink or jump of the right-hand side at a time that the "
-            f"unknowns move{others}: gradient and Hessian leave that out, and may be wrong (verify=True tells).",
+            f"between t = {a:.6g} and t = {b:.6g} the solution crosses a kink or jump of the right-hand side at a time that "
+            f"the unknowns move{others}: gradient and Hessian leave that out, and may be wrong (verify=True tells).",
         )
 
 

@@ -1,6 +1,7 @@
-"""Where steps have to end, so that no pulse, jump or kink at given times is stepped over: `narrow_features` along a trial solution.
+"""Where steps have to end, so that no pulse, jump or kink at given times is stepped over.
 
-Times that the unknowns move are looked up anew at each point; jumps at fixed times are looked up once.
+That is what `narrow_features` finds along a trial solution. Times that the unknowns move are looked up anew at each point,
+jumps at fixed times once.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 
 from .._adjoint import bolza_slope, bolza_start
 from .._counters import Counters
-from .._derivatives import Array, Params
+from .._derivatives import Array
 from .._errors import IntegrationError
 from .._features import narrow_features
 from .._ivp import IVP
@@ -42,14 +43,14 @@ class StepEnds:
         return cls(problem, method, own, own.size > 0 and _moving(problem, x, own))
 
     def at(self, x: Array) -> Array:
-        """Those at `x` (n,), in the direction of integration."""
-        if not self.own.size or not self.moving or np.array_equal(x, self.problem.x0):
-            found = self.own
-        else:
-            found = _found(self.problem, x, self.method)
-        (t0, t1), _ = map(float, self.problem.times(x)), None
-        inside = (found - t0) * (found - t1) < 0
-        return found[inside]
+        """Those at `x` (n,), in the direction of integration; as parts of the span where an end time is in `wrt`."""
+        if not self.own.size:
+            return self.own
+        problem = self.problem
+        found = _found(problem, x, self.method) if self.moving and not np.array_equal(x, problem.x0) else self.own
+        t0, t1 = map(float, problem.times(x))
+        inside = found[(found - t0) * (found - t1) < 0]
+        return (inside - t0) / (t1 - t0) if set(TIMES) & set(problem.wrt) else inside
 
 
 def _found(problem: Problem, x: Array, method: str) -> Array:
@@ -111,14 +112,3 @@ def _hermite(times: Array, states: Array, slopes: Array) -> Callable[[Array], Ar
 
 def _none(t: Array, y: Array) -> list[Array]:
     return []
-
-
-def in_tau(ends: Array, problem: Problem, x: Array) -> Array:
-    """The same ends in a time that runs from 0 to 1 between end times that are unknowns."""
-    if not set(TIMES) & set(problem.wrt):
-        return ends
-    t0, t1 = map(float, problem.times(x))
-    return (ends - t0) / (t1 - t0)
-
-
-__all__ = ["StepEnds", "in_tau"]

@@ -18,6 +18,7 @@ from . import _dense, _sparse
 from ._build import CompilerError, binary_path, compiler, vector_width
 from ._compiled import Compiled, flat_params
 from ._dense import Costate
+from ._ends import StepEnds
 from ._forward import Path
 from ._gate import passes
 from ._generic import NotCompiled, linearised
@@ -124,8 +125,10 @@ def _compiled(problem: Problem, ivp: IVP, options: Options, scheme: Pair) -> Run
     note = f"compiled form ({kind}), {source}, loss blocks {blocks_source}"
     fixed, span = flat_params(kernel.params, problem.params), problem.t_span
 
+    ends = StepEnds.of(problem, ivp.method)
+
     def attempt(tolerances: Tolerances, ivp: IVP, y0: Array) -> Path:
-        return compiled.forward(y0, fixed, span, ivp, tolerances=tolerances)
+        return compiled.forward(y0, fixed, span, ivp, tolerances=tolerances, ends=ends.own)
 
     def f(t: float, y: Array) -> Array:
         return np.asarray(problem.rhs(np, t, y, problem.params))
@@ -189,8 +192,10 @@ def _numpy(problem: Problem, ivp: IVP, options: Options, scheme: Pair, notice: s
     def jac(t: Array, y: Array) -> Any:
         return jacobians(t, y, fixed)
 
+    ends = StepEnds.of(problem, ivp.method)
+
     def attempt(tolerances: Tolerances, ivp: IVP, y0: Array) -> Trajectory:
-        return integrate(f, jac, scheme, span, y0, ivp, options.probes, most_kept, linearise, tolerances)
+        return integrate(f, jac, scheme, span, y0, ivp, options.probes, most_kept, linearise, tolerances, ends.own)
 
     solve = Solver(ivp, options.probes, attempt)
     solve.prepare(f, span, problem.y0, problem.y0)

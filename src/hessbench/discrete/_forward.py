@@ -1,10 +1,10 @@
-"""Calling the forward solve of a generated kernel: buffers, growth, the memory limit, errors in words."""
+"""Calling the forward solve of a generated kernel: growth, pauses for signals, errors in words."""
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from time import perf_counter
 from typing import Protocol
 
 import numpy as np
@@ -13,8 +13,10 @@ from .._derivatives import Array
 from .._ivp import IVP
 from ._build import load
 from ._stepper import KICK_ROWS, Tolerances, kicks, spread, stopped
+from ._workspace import Buffer, Shared, Workspace
 
-FIRST_CAPACITY = 64  # steps; doubled when they do not suffice
+PAUSE = 0.05  # seconds after which a running kernel comes back to Python, which then sees Ctrl-C
+FIRST_PACE = 1e-3  # seconds of a step, until one was measured
 TOO_MANY, TOO_SMALL, FULL = -1, -2, -3  # what `forward` returns when it stops early
 
 
@@ -39,61 +41,86 @@ class Sizes(Protocol):
     def autonomous(self) -> bool: ...
 
 
-@dataclass(eq=False)
 class Path:
     """What `forward` leaves for `backward`: number of steps, end state, tangents (probes, N), whether stages are stored.
 
-    `largest` (1 + probes, N) are the largest magnitudes of state and tangents; `limited` counts steps whose size stability
-    limited; `sampled` gives starts, sizes and states (k, N) of some steps, with zeros for `q'` in second order, and nothing
-    where stages are not stored.
+    `largest` (1 + probes, N) are the largest magnitudes of state and tangents, `limited` counts steps whose size stability
+    limited. Its workspace is free for another call when the path is dropped.
     """
 
-    steps: int
+    __slots__ = ("largest", "limited", "probes", "steps", "stored", "tangents", "work", "y1")
     y1: Array
     tangents: Array
-    stored: bool
     largest: Array
-    limited: int
-    sampled: Callable[[int], tuple[Array, Array, Array]]
+
+    def __init__(self, work: Workspace, probes: int) -> None:
+        self.work, self.probes, self.steps, self.stored, self.limited = work, probes, 0, False, 0
+
+    def ended(self, steps: int, limited: int = 0) -> Path:
+        """With what the workspace holds after `steps` steps."""
+        n, state = self.work.k.n, self.work.state.array.copy()
+        self.steps, self.stored, self.limited = steps, self.work.x is not None, limited
+        self.y1, self.tangents = state[:n], state[n:].reshape(self.probes, n)
+        self.largest = self.work.largest.array.reshape(-1, n).copy()
+        return self
+
+    def sampled(self, most: int) -> tuple[Array, Array, Array]:
+        """Starts (k,), sizes (k,) and states (k, N) of at most `most` steps, spread over all.
+
+        In second order, `q'` is left at zero; where stages are not stored, there are none.
+        """
+        k, work, at = self.work.k, self.work, spread(self.steps, most)
+        if work.x is None:
+            return np.zeros(0), np.zeros(0), np.zeros((0, k.n))
+        first, states = at * k.stages, np.zeros((at.size, k.n))
+        for column in range(k.m):
+            states[:, column] = work.x.array[(first // k.width * k.m + column) * k.width + first % k.width]
+        return work.t.array[at], work.h.array[at], states
+
+    def __del__(self) -> None:
+        self.work.shared.wait(self.work)
 
 
-class Buffer:
-    """Doubles that start at a multiple of 64 bytes, and their address."""
+class Pace:
+    """How many steps a kernel is to take before Python looks for signals again: about `PAUSE` seconds' worth.
 
-    __slots__ = ("address", "array")
+    Measured as it runs; results do not depend on it.
+    """
 
-    def __init__(self, size: int, old: Buffer | None = None) -> None:
-        raw = np.zeros(size + 8)
-        self.array = raw[(-raw.ctypes.data // 8) % 8 :][:size]
-        self.address = self.array.ctypes.data
-        if old is not None:
-            self.array[: old.array.size] = old.array
+    __slots__ = ("each",)
+
+    def __init__(self) -> None:
+        self.each = FIRST_PACE
+
+    def steps(self) -> int:
+        """At least one."""
+        return max(1, int(PAUSE / self.each))
+
+    def took(self, steps: int, seconds: float) -> None:
+        """Learn from the last call."""
+        self.each = seconds / max(1, steps)
 
 
 class ForwardSolve:
-    """A kernel's forward solve with its buffers; not to be shared between threads.
+    """A kernel's forward solve; any number of threads may call it at once, each in a workspace of its own.
 
-    Stages of all steps are stored if they take at most `limit` bytes, `per_step` a step; otherwise states at the starts of
-    segments of `segment` steps, from which the stages are computed once more.
+    Stages of all steps are stored if those of all calls in flight take at most `limit` bytes, `per_step` a step; otherwise
+    states at the starts of segments of `segment` steps, from which the stages are computed once more. `fixed` is what
+    every call finds in the table that the kernel keeps of numbers that depend on parameters alone.
     """
 
     def __init__(self, kernel: Sizes, probes: int, limit: float, segment: int, per_step: int) -> None:
         self.code, self.file = load(kernel.source, kernel.level)
         self.stamp = self.file.with_suffix(".checked")
-        self.sizes, self.probes, self.limit = kernel, probes, limit
-        self.segment, self.per_step = segment, per_step
+        self.sizes, self.probes, self.segment = kernel, probes, segment
+        self.shared, self.ahead, self.back = Shared(limit, per_step), Pace(), Pace()
         self._forward = self.code.forward
         pointer, real, long = ctypes.c_void_p, ctypes.c_double, ctypes.c_long
         self._forward.argtypes = [pointer] * 3 + [real] * 4 + [pointer] + [long] * 5 + [pointer] * 8
         self._forward.restype = long
-        self.fixed, self.info = Buffer(kernel.fixed), Buffer(7)
+        self.fixed = Buffer(kernel.fixed)
         self.kicks = Buffer(KICK_ROWS * probes * kernel.n)
         self.kicks.array[:] = kicks(kernel.n, probes).ravel()
-        self.state, self.atol, self.largest = (Buffer((1 + probes) * kernel.n) for _ in range(3))
-        self.t = self.h = self.ys = self.x = self.times = None
-        self.segment_x = self.segment_times = None
-        self.capacity = 0
-        self._reserve(FIRST_CAPACITY)
 
     def forward(
         self,
@@ -103,29 +130,35 @@ class ForwardSolve:
         ivp: IVP,
         most: int | None = None,
         tolerances: Tolerances | None = None,
+        ends: Array | None = None,
     ) -> Path:
         """Integrate with error control from `y0` (N,); with `most`, stop after that many steps. Counts into `ivp`.
 
-        At the tolerances of `ivp`, or at those given. Raises `IntegrationError` when the end is not reached.
+        At the tolerances of `ivp`, or at those given. At each of the times `ends`, in the direction of integration, a step
+        ends. Raises `IntegrationError` when the end is not reached.
         """
         t, t1 = t_span
+        targets = [t1] if ends is None else [t1, *ends[::-1].tolist()]
         n, size, norm, evaluations, rejected, limited, status = 0, 0.0, 0.0, 0, 0, 0, FULL
-        self._start(y0, tolerances or Tolerances.scalar(ivp.atol, y0.size, self.probes))
+        path = self._start(y0, tolerances or Tolerances.scalar(ivp.atol, y0.size, self.probes))
+        work = path.work
         while status == FULL and n != most:
-            if n == self.capacity:
-                self._reserve(2 * n)
-            room = min(self.capacity, most) if most else self.capacity
+            if n == work.capacity:
+                work.reserve(2 * n)
+            room, start = min(work.capacity, n + self.ahead.steps(), most or work.capacity), perf_counter()
+            before, asked = n, size
             status = self._forward(
-                self.state.address, p.address, self.fixed.address, t, t1, size, ivp.rtol, self.atol.address, n, ivp.max_steps,
-                room, 0, self.segment, *self._addresses(), self.kicks.address, self.largest.address, self.info.address,
+                work.state.address, p.address, work.fixed.address, t, targets[-1], size, ivp.rtol, work.atol.address, n,
+                ivp.max_steps, room, 0, self.segment, *work.addresses(), self.kicks.address, work.largest.address,
+                work.info.address,
             )  # fmt: skip
-            did, again, t, size, norm, n, held = self.info.array.tolist()
-            evaluations, rejected, limited, n = (
-                evaluations + int(did),
-                rejected + int(again),
-                limited + int(held),
-                int(n),
-            )
+            did, again, t, size, norm, n, held = work.info.array.tolist()
+            evaluations, rejected, n = evaluations + int(did) - (before > 0), rejected + int(again), int(n)
+            limited += int(held)
+            self.ahead.took(n - before + int(again), perf_counter() - start)
+            if status == 0 and len(targets) > 1:
+                targets.pop()
+                status, size = FULL, max(size, asked)  # a step that was cut short says nothing of the next one
         k, counters = self.sizes, ivp.counters
         counters.solves += 1
         counters.steps += n
@@ -136,20 +169,21 @@ class ForwardSolve:
             raise stopped(ivp.method, t, t1, size, norm, ivp, n, limited)
         counters.jacobians += n * k.stages
         counters.contractions += n * k.stages
-        return self._finish(n, limited)
+        return path.ended(n, limited)
 
     def frozen(self, y0: Array, p: Buffer, t: Array, h: Array) -> Path:
         """Take exactly the steps of size `h` that begin at `t`."""
-        self._start(y0, Tolerances.scalar(1.0, y0.size, self.probes))
-        if self.capacity < t.size:
-            self._reserve(t.size)
-        assert self.t is not None and self.h is not None
-        self.t.array[: t.size], self.h.array[: t.size] = t, h
+        path = self._start(y0, Tolerances.scalar(1.0, y0.size, self.probes))
+        work = path.work
+        if work.capacity < t.size:
+            work.reserve(t.size)
+        work.t.array[: t.size], work.h.array[: t.size] = t, h
         self._forward(
-            self.state.address, p.address, self.fixed.address, t[0], t[-1] + h[-1], 0.0, 1.0, self.atol.address, 0, t.size + 1,
-            t.size + 1, t.size, self.segment, *self._addresses(), self.kicks.address, self.largest.address, self.info.address,
+            work.state.address, p.address, work.fixed.address, t[0], t[-1] + h[-1], 0.0, 1.0, work.atol.address, 0,
+            t.size + 1, t.size + 1, t.size, self.segment, *work.addresses(), self.kicks.address, work.largest.address,
+            work.info.address,
         )  # fmt: skip
-        return self._finish(t.size, 0)
+        return path.ended(t.size)
 
     @property
     def checked(self) -> bool:
@@ -157,50 +191,37 @@ class ForwardSolve:
         return self.stamp.exists()
 
     def steps_of(self, path: Path) -> tuple[Array, Array]:
-        """Starts and sizes of the steps of `path`, the latest one."""
-        assert self.t is not None and self.h is not None
-        return self.t.array[: path.steps].copy(), self.h.array[: path.steps].copy()
+        """Starts and sizes of the steps of `path`."""
+        return path.work.t.array[: path.steps].copy(), path.work.h.array[: path.steps].copy()
 
-    def _start(self, y0: Array, tolerances: Tolerances) -> None:
-        n = self.sizes.n
-        self.state.array[:n] = y0
-        self.state.array[n:] = tolerances.start.ravel()
-        self.atol.array[:] = tolerances.atol.ravel()
-        self.largest.array[:] = 0.0
+    def workspace(self) -> Workspace:
+        """A new one."""
+        return Workspace(self.sizes, 1 + self.probes, self.segment, self.fixed, self.shared)
 
-    def _finish(self, steps: int, limited: int) -> Path:
-        n, state = self.sizes.n, self.state.array.copy()
-        largest = self.largest.array.reshape(-1, n).copy()
+    def segments(self, path: Path) -> Iterator[tuple[int, int]]:
+        """The steps of `path` in runs of whole segments, from the last one back to the first, each short enough for a signal.
 
-        def sampled(most: int) -> tuple[Array, Array, Array]:
-            return self._sampled(steps, most)
+        What is done between two turns is taken for the work on a run.
+        """
+        stop, seg = path.steps, self.segment
+        while stop > 0:
+            start = max(0, (stop - 1) // seg - (max(1, self.back.steps() // seg) - 1)) * seg
+            before = perf_counter()
+            yield start, stop
+            self.back.took(stop - start, perf_counter() - before)
+            stop = start
 
-        return Path(steps, state[:n], state[n:].reshape(self.probes, n), self.x is not None, largest, limited, sampled)
-
-    def _sampled(self, steps: int, most: int) -> tuple[Array, Array, Array]:
-        k, at = self.sizes, spread(steps, most)
-        if self.x is None or self.t is None or self.h is None:
-            return np.zeros(0), np.zeros(0), np.zeros((0, k.n))
-        first, states = at * k.stages, np.zeros((at.size, k.n))
-        for column in range(k.m):
-            states[:, column] = self.x.array[(first // k.width * k.m + column) * k.width + first % k.width]
-        return self.t.array[at].copy(), self.h.array[at].copy(), states
-
-    def _reserve(self, capacity: int) -> None:
-        """Room for `capacity` steps, keeping what is there; stages are given up beyond the memory limit."""
-        k, first = self.sizes, self.capacity == 0
-        self.t, self.h = Buffer(capacity, self.t), Buffer(capacity, self.h)
-        self.ys = Buffer((capacity // self.segment + 2) * k.n, self.ys)
-        stages = capacity * k.stages + k.width
-        if (first or self.x is not None) and capacity * self.per_step <= self.limit:
-            self.x = Buffer(stages * k.m, self.x)
-            self.times = Buffer(k.width if k.autonomous else stages, self.times)
-        else:
-            self.x = self.times = None
-            stages = self.segment * k.stages + k.width
-            self.segment_x, self.segment_times = Buffer(stages * k.m), Buffer(stages)
-        self.capacity = capacity
-
-    def _addresses(self, segment: bool = False) -> list[int | None]:
-        stages = (self.segment_x, self.segment_times) if segment and self.x is None else (self.x, self.times)
-        return [None if b is None else b.address for b in (self.t, self.h, self.ys, *stages)]
+    def _start(self, y0: Array, tolerances: Tolerances) -> Path:
+        """A path of no steps yet, in a workspace that nobody else uses."""
+        try:
+            work = self.shared.waiting.pop()
+        except IndexError:
+            work = self.workspace()
+        path, n = Path(work, self.probes), self.sizes.n
+        if work.x is None:
+            work.refresh()
+        work.state.array[:n] = y0
+        work.state.array[n:] = tolerances.start.ravel()
+        work.atol.array[:] = tolerances.atol.ravel()
+        work.largest.array[:] = 0.0
+        return path

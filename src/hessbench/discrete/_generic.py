@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from .._derivatives import Array, Params
 from .._errors import InvalidInput, Unavailable
@@ -16,6 +17,7 @@ from ._columns_compiled import ColumnsCompiled, hessian_segment, products_segmen
 from ._columns_gate import passes
 from ._columns_kernel import generate_columns
 from ._columns_numpy import Sweeps, tangents
+from ._ends import StepEnds
 from ._fold import Folded, FoldedDerivatives
 from ._forward import Path
 from ._graph import CannotTrace
@@ -85,15 +87,15 @@ def _compiled(
     blocks, source = folded.end(compiled=True)
     note = f"compiled form (tangents of {columns.total} columns), derivatives generated as C, loss blocks {source}"
 
-    def attempt(tolerances: Tolerances, ivp: IVP, y0: Array, p: Params) -> Path:
+    def attempt(tolerances: Tolerances, ivp: IVP, y0: Array, p: Params, ends: Array) -> Path:
         values = compiled.params(p, folded.values(p), ivp.by_component)
-        return compiled.forward(folded.start(y0), values, folded.t_span, ivp, tolerances=tolerances)
+        return compiled.forward(folded.start(y0), values, folded.t_span, ivp, tolerances=tolerances, ends=ends)
 
     solve = _solver(folded, ivp, probes, attempt)
 
     def at(x: Array) -> Point:
         y0, p = problem.unpack(x)
-        path = solve(y0, p)
+        path = solve(x)
         end = blocks(y0, path.y1, p)
         grad = columns.gradient(end, *compiled.costates(path, end.l1))
         memory = "" if path.stored else f", checkpoints every {compiled.segment} steps"
@@ -117,10 +119,10 @@ def _numpy(
     note = f"NumPy form (tangents of {columns.total} columns), {made}{notice}"
     most_kept = memory / (8.0 * scheme.stages * folded.states)
 
-    def attempt(tolerances: Tolerances, ivp: IVP, y0: Array, p: Params) -> Trajectory:
+    def attempt(tolerances: Tolerances, ivp: IVP, y0: Array, p: Params, ends: Array) -> Trajectory:
         slopes = tangents(derivatives, p, parameter_directions(folded.values(p), probes, ivp.by_component))
         f, start = folded.slope(p), folded.start(y0)
-        path = integrate(f, slopes, scheme, folded.t_span, start, ivp, probes, most_kept, tolerances=tolerances)
+        path = integrate(f, slopes, scheme, folded.t_span, start, ivp, probes, most_kept, None, tolerances, ends)
         path.jacobians = []
         return path
 
@@ -128,7 +130,7 @@ def _numpy(
 
     def at(x: Array) -> Point:
         y0, p = problem.unpack(x)
-        f, path = folded.slope(p), solve(y0, p)
+        f, path = folded.slope(p), solve(x)
         end = blocks(y0, path.y1, p)
         sweeps = Sweeps(f, derivatives, p, scheme, path, columns, memory)
         swept = sweeps.backward(end.l1)
@@ -143,9 +145,14 @@ def _numpy(
     return at
 
 
-def _solver(folded: Folded, ivp: IVP, probes: int, attempt: Callable[..., V]) -> Callable[[Array, Params], V]:
-    """Solves by `attempt(tolerances, ivp, y0, p)` with the sizes of the problem's own point."""
-    solve, span = Solver(ivp, probes, attempt), folded.t_span
-    y0, p = folded.problem.unpack(folded.problem.x0)
-    solve.prepare(folded.slope(p), span, folded.start(y0), y0, p)
-    return lambda y0, p: solve(folded.slope(p), span, folded.start(y0), y0, p)
+def _solver(folded: Folded, ivp: IVP, probes: int, attempt: Callable[..., V]) -> Callable[[Array], V]:
+    """Solves at `x` by `attempt(tolerances, ivp, y0, p, ends)`, with the sizes of the problem's own point where they fit."""
+    problem, solve, span = folded.problem, Solver(ivp, probes, attempt), folded.t_span
+    ends = StepEnds.of(problem, ivp.method)
+
+    def parts(x: Array) -> tuple[Any, ...]:
+        y0, p = problem.unpack(x)
+        return folded.slope(p), span, folded.start(y0), y0, p, ends.at(x)
+
+    solve.prepare(*parts(problem.x0))
+    return lambda x: solve(*parts(x))

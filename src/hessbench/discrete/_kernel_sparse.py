@@ -33,15 +33,15 @@ static void times_columns(const double *a, const vd *phi, const int *at, int cou
   }
 }
 
-/* As the dense sweep's: segments of `seg` steps, last one first; lam, Sm and W (or null) are carried from y1 to y0. */
-void backward(long steps, long seg, long stored, const double *C, const double *ts, const double *hs, const double *ys,
-              double *XS, double *TS, double *work, double *lam, vd *Sm, vd *W) {
+/* As the dense sweep's: segments of `seg` steps from `steps` back to `first`; lam, Sm and W (or null) are carried along. */
+void backward(long first, long steps, long seg, long stored, const double *C, const double *ts, const double *hs,
+              const double *ys, double *XS, double *TS, double *work, double *lam, vd *Sm, vd *W) {
   long blocks = (seg * S + VW - 1) / VW;
   double *J = work, *L = J + blocks * NJ * VW, *Z = L + blocks * M * VW;
   static _Thread_local double js[S][NJ], zs[S][NZ + 1];
   static _Thread_local vd next[N * NV], wide[N * NV], moved[N];
   memset(L, 0, blocks * M * VW * 8);
-  for (long k0 = (steps - 1) / seg * seg; k0 >= 0; k0 -= seg) {
+  for (long k0 = (steps - 1) / seg * seg; k0 >= first; k0 -= seg) {
     long k1 = k0 + seg < steps ? k0 + seg : steps, used = ((k1 - k0) * S + VW - 1) / VW, from = stored ? k0 * S : 0;
     double *X = XS + from * M, *T = AUTONOMOUS ? TS : TS + from;
     if (!stored) replay(k0, k1, ys + k0 / seg * N, C, ts, hs, X, T);
@@ -85,7 +85,7 @@ void backward(long steps, long seg, long stored, const double *C, const double *
       if (W) memcpy(W, wide, sizeof wide);
     }
   }
-  symmetrise((double *)Sm);
+  if (first == 0) symmetrise((double *)Sm);
 }
 """
 

@@ -15,9 +15,9 @@ from ._build import CompilerError, load
 from ._compiled import flat_params
 from ._differentiate import forward, gradient
 from ._emit import Table, Writer, operations
-from ._forward import Buffer
 from ._graph import CannotTrace, Graph, Node
 from ._trace import Namespace, merged, symbols
+from ._workspace import Buffer
 
 MOST_OPERATIONS = 5000  # compile within a few seconds
 STEP, AGREES = 1e-5, 1e-5  # of the differences that check new code, and how closely
@@ -59,8 +59,8 @@ def joint_end_blocks(problem: Problem, compiled: bool) -> tuple[JointBlocks, str
 class JointLossInC:
     """`blocks(y0, y1, p)` of `joint_loss`; parameters outside `wrt` are those of the problem, whatever `p` says.
 
-    Not to be shared between threads. Raises `CannotTrace` with the reason, `Unavailable` without a compiler, `CompilerError`
-    where it fails or its code does not agree with differences of the loss.
+    Any number of threads may call it at once. Raises `CannotTrace` with the reason, `Unavailable` without a compiler,
+    `CompilerError` where it fails or its code does not agree with differences of the loss.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -81,7 +81,8 @@ class JointLossInC:
         code, _ = load(f"{HEADER}{table.source()}{head} {{\n{body}}}\n")
         code.prepare.argtypes, code.loss.argtypes = [ctypes.c_void_p] * 2, [ctypes.c_void_p] * 3
         code.prepare.restype = code.loss.restype = None
-        self.z, self.out, self.table = Buffer(size), Buffer(len(nodes)), Buffer(max(1, len(table.slots)))
+        self.size, self.count, self.table = size, len(nodes), Buffer(max(1, len(table.slots)))
+        self.waiting: list[tuple[Buffer, Buffer]] = []  # room for arguments and results that no call uses
         code.prepare(flat_params(tuple(fixed), problem.params).address, self.table.address)
         self._loss, self.slopes = code.loss, np.array(slopes, dtype=int)
         rows, cols = np.array(entries, dtype=int).reshape(-1, 2).T
@@ -90,19 +91,29 @@ class JointLossInC:
 
     def __call__(self, y0: Array, y1: Array, p: Params) -> JointLoss:
         """Value and derivatives; `p` holds the parameters in `wrt` and the end times."""
-        z, n = self.z.array, y0.size
+        room = self._room()
+        z, n = room[0].array, y0.size
         z[:n], z[n : 2 * n], z[-2], z[-1] = y0, y1, p["t0"], p["t1"]
         for key, part in self.parts.items():
             z[part] = np.ravel(p[key])
-        return self._at_z()
+        return self._at_z(room)
 
-    def _at_z(self) -> JointLoss:
-        self._loss(self.z.address, self.table.address, self.out.address)
-        out, size, slopes = self.out.array, self.z.array.size, self.slopes
+    def _room(self) -> tuple[Buffer, Buffer]:
+        try:
+            return self.waiting.pop()
+        except IndexError:
+            return Buffer(self.size), Buffer(self.count)
+
+    def _at_z(self, room: tuple[Buffer, Buffer]) -> JointLoss:
+        z, results = room
+        self._loss(z.address, self.table.address, results.address)
+        out, size, slopes = results.array, self.size, self.slopes
         grad, hess = np.zeros(size), np.zeros(size * size)
         grad[slopes] = out[1 : 1 + slopes.size]
         hess[self.lower] = hess[self.upper] = out[1 + slopes.size :]
-        return JointLoss(float(out[0]), grad, hess.reshape(size, size), self.at)
+        made = JointLoss(float(out[0]), grad, hess.reshape(size, size), self.at)
+        self.waiting.append(room)
+        return made
 
     def _recorded(self, fixed: Params) -> tuple[list[Node], Node]:
         problem, graph, n, place = self.problem, Graph(), self.problem.dim, 0
@@ -124,7 +135,7 @@ class JointLossInC:
 
     def _check(self) -> None:
         """Compare with the loss in NumPy, and derivatives with differences along a random direction."""
-        problem, rng, size = self.problem, np.random.default_rng(7), self.z.array.size
+        problem, rng, size = self.problem, np.random.default_rng(7), self.size
         n, own = problem.dim, problem.constants
         z = np.concatenate([problem.y0, problem.y0, *(np.ravel(own[key]) for key in (*self.parts, "t0", "t1"))])
         z[: 2 * n] += 0.01 * (1 + np.abs(z[: 2 * n])) * rng.standard_normal(2 * n)
@@ -135,8 +146,9 @@ class JointLossInC:
             return float(problem.loss(np, z[:n], z[n : 2 * n], {**own, **given, "t0": z[-2], "t1": z[-1]}))
 
         def by_c(z: Array) -> JointLoss:
-            self.z.array[:] = z
-            return self._at_z()
+            room = self._room()
+            room[0].array[:] = z
+            return self._at_z(room)
 
         with np.errstate(all="ignore"):
             here, there, back = by_c(z), by_c(z + STEP * along), by_c(z - STEP * along)

@@ -29,6 +29,7 @@ from ._build import CompilerError, load, vector_width
 MOST_VECTORS = 6
 AGREES = 1e-13  # of the C code with products of the arrays as given, relative, per state
 ROUND_OFF = 1e-9  # of the arrays with the problem's right-hand side
+PRODUCTS, LEAST_ROWS = 3e8, 64  # of one call of `contract`, so that Python sees Ctrl-C in between
 
 JACOBIAN = r"""
 typedef double vec __attribute__((vector_size(8 * VW), may_alias));
@@ -244,12 +245,24 @@ class PackedQuadratic(Packed):
 
     def contract(self, q: Array) -> Array:
         """`q_k T_kij` (..., n, n) for `q` (..., n)."""
-        n, rows = self.n, q.size // self.n
-        padded, work, out = aligned(rows, self.ld), aligned(rows, self.pairs), np.empty((rows, n, n))
-        padded[:, :n] = q.reshape(rows, n)
-        self._contract(
-            n, self.ld, self.vectors, self.pairs, rows, self._fixed[2], address(padded), address(work), address(out)
-        )
+        n, total = self.n, q.size // self.n
+        flat, out, most = q.reshape(total, n), np.empty((total, n, n)), max(LEAST_ROWS, int(PRODUCTS / self.data.size))
+        for start in range(0, total, most):
+            part = out[start : start + most]
+            rows = len(part)
+            padded, work = aligned(rows, self.ld), aligned(rows, self.pairs)
+            padded[:, :n] = flat[start : start + rows]
+            self._contract(
+                n,
+                self.ld,
+                self.vectors,
+                self.pairs,
+                rows,
+                self._fixed[2],
+                address(padded),
+                address(work),
+                address(part),
+            )
         return out.reshape(*q.shape, n)
 
     def _check(self, terms: Quadratic) -> None:

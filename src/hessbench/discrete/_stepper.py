@@ -102,7 +102,7 @@ def integrate(
     most_kept: float = np.inf,
     linearise: Callable[[float, Array], tuple[Array, Any]] | None = None,
     tolerances: Tolerances | None = None,
-    ends: Sequence[float] = (),
+    ends: Array | None = None,
 ) -> Trajectory:
     """Integrate `y' = f(t, y)` in either direction at the tolerances of `ivp`, which also counts, or at those given.
 
@@ -115,7 +115,7 @@ def integrate(
     steps. Raises `IntegrationError` when the end is not reached.
     """
     (t, t1), s, n, keep = t_span, pair.stages, y0.size, True
-    targets = [t1, *reversed(ends)]
+    targets = [t1] if ends is None else [t1, *ends[::-1].tolist()]
     a, c = pair.extended()
     way, counters = np.sign(t1 - t), ivp.counters
     tolerances = tolerances or Tolerances.scalar(ivp.atol, n, probes)

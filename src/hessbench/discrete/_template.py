@@ -254,16 +254,16 @@ static void product(const double *a, int transposed, const vd *b, vd *out) {
   }
 }
 
-/* Segments of `seg` steps (seg * S a multiple of VW), last one first. If not `stored`, XS and TS hold one segment, refilled
-   from the states ys. `work`: Jacobians, multipliers, contractions of a segment. lam (N), Sm (N x N, padded rows) and W
-   (the same, or null) are carried from y1 to y0. */
-void backward(long steps, long seg, long stored, const double *C, const double *ts, const double *hs, const double *ys,
-              double *XS, double *TS, double *work, double *lam, vd *Sm, vd *W) {
+/* Segments of `seg` steps (seg * S a multiple of VW), from step `steps` back to step `from`, at which one begins. If not
+   `stored`, XS and TS hold one segment, refilled from the states ys. `work`: Jacobians, multipliers, contractions of a
+   segment. lam (N), Sm (N x N, padded rows) and W (the same, or null) are carried from y1 to y0. */
+void backward(long from, long steps, long seg, long stored, const double *C, const double *ts, const double *hs,
+              const double *ys, double *XS, double *TS, double *work, double *lam, vd *Sm, vd *W) {
   long blocks = (seg * S + VW - 1) / VW;
   double *J = work, *L = J + blocks * NJ * VW, *Z = L + blocks * M * VW;
   static _Thread_local vd phi[N * NV], temp[N * NV], c[N * NV], stages[S * M * NV], zs[S * M * NV], K[S][M * NV];
   memset(L, 0, blocks * M * VW * 8);
-  for (long k0 = (steps - 1) / seg * seg; k0 >= 0; k0 -= seg) {
+  for (long k0 = (steps - 1) / seg * seg; k0 >= from; k0 -= seg) {
     long k1 = k0 + seg < steps ? k0 + seg : steps, used = ((k1 - k0) * S + VW - 1) / VW, at = stored ? k0 * S : 0;
     double *X = XS + at * M, *T = AUTONOMOUS ? TS : TS + at;
     if (!stored) replay(k0, k1, ys + k0 / seg * N, C, ts, hs, X, T);
