@@ -87,7 +87,7 @@ def test_jumps_at_fixed_times_cost_no_digits(form, backward):
     c = np.array([4.0, 18.0, 8.0, -30.0]) * (-1 if backward else 1)
     residual = np.log(1e-9) + c @ [0.6, 0.3, 0.05, 0.1] + 16.0
     assert result.value == pytest.approx(residual**2, rel=1e-7)
-    assert np.allclose(result.hess, 2 * np.outer(c, c), rtol=1e-8, atol=0)
+    assert np.allclose(result.hess, 2 * np.outer(c, c), rtol=3e-8, atol=0)  # the state grows 270-fold
 
 
 def test_ends_at_jumps_are_kept_and_those_that_unknowns_move_are_not():

@@ -7,7 +7,7 @@ jumps at fixed times once.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from ._sizes import TRIAL, Solver
 from ._stepper import Tolerances, Trajectory, integrate
 from ._tableau import pair
 
+SEEN = 8  # parts of a step: what is wider has several stages in it, and the error estimate sees it
 FIXED = 1e-12  # of the span: two ends that are closer stand on both sides of a jump
 
 
@@ -59,14 +60,21 @@ def _found(problem: Problem, x: Array, method: str) -> Array:
     functions = [problem.rhs] if problem.running_loss is None else [problem.rhs, problem.running_loss]
     if problem.autonomous or not any(reads_time(f, t0, y0, p) for f in functions):
         return np.empty(0)
-    f, ivp = bolza_slope(problem, p), IVP(method, TRIAL, TRIAL, dim=problem.dim, by_component=True)
+    f, start, span = bolza_slope(problem, p), bolza_start(problem, y0), (t0, t1)
 
-    def attempt(tolerances: Tolerances, ivp: IVP) -> Trajectory:
-        return integrate(f, _none, pair(method), (t0, t1), start, ivp, 0, tolerances=tolerances)
+    def solved(method: str) -> Trajectory:
+        ivp = IVP(method, TRIAL, TRIAL, dim=problem.dim, by_component=True, counters=Counters())
 
-    start = bolza_start(problem, y0)
+        def attempt(tolerances: Tolerances, ivp: IVP) -> Trajectory:
+            return integrate(f, _none, pair(method), span, start, ivp, 0, tolerances=tolerances)
+
+        return Solver(ivp, 0, attempt)(f, span, start)
+
     try:
-        path = Solver(replace(ivp, counters=Counters()), 0, attempt)(f, (t0, t1), start)
+        path, steps = (
+            solved("RK45"),
+            solved(method).t,
+        )  # the steps of low order are short enough for cubics between them
     except IntegrationError:
         return np.empty(0)
     times, states = np.append(path.t, t1), np.vstack([path.y, path.y1])
@@ -74,7 +82,8 @@ def _found(problem: Problem, x: Array, method: str) -> Array:
     if not np.isfinite(slopes).all():
         slopes = np.gradient(states, times, axis=0)
     through = _hermite(times, states, slopes)
-    return narrow_features(problem, p, (t0, t1), lambda t: through(t)[:, : problem.dim], times)
+    seen = np.interp(np.arange(SEEN * len(steps) + 1) / SEEN, np.arange(len(steps) + 1), np.append(steps, t1))
+    return narrow_features(problem, p, span, lambda t: through(t)[:, : problem.dim], seen)
 
 
 def _moving(problem: Problem, x: Array, found: Array) -> bool:
