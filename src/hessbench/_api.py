@@ -157,11 +157,20 @@ def turns(strategy: Strategy) -> AbstractContextManager[Any]:
     return nullcontext() if strategy.thread_safe else RLock()
 
 
-def hessian(problem: Problem, x: Any = None, strategy: str | Strategy = "discrete-adjoint", **options: Any) -> Result:
+def hessian(
+    problem: Problem,
+    x: Any = None,
+    strategy: str | Strategy = "discrete-adjoint",
+    *,
+    verify: bool = False,
+    **options: Any,
+) -> Result:
     """Value, gradient and Hessian of the problem's loss at `x` (default: the problem's own point).
 
     `options` are those of `prepare`: `backend`, `rtol`, `atol`, `method`, `max_steps`. The latest preparations are kept, and
-    used again as long as nothing that the problem's functions reach has changed.
+    used again as long as nothing that the problem's functions reach has changed. With `verify`, which takes up to four times as
+    long, `error` of the result estimates the Hessian's relative error (see `hessbench._verify`), and it is a warning where
+    that is more than a hundred times `rtol`.
     Warns (`HessbenchWarning`) of whatever the result's `warnings` say. Raises what `prepare` and `Prepared` raise.
 
     >>> import hessbench
@@ -169,7 +178,12 @@ def hessian(problem: Problem, x: Any = None, strategy: str | Strategy = "discret
     >>> result.hess.shape
     (4, 4)
     """
-    result = _preparations.get(problem, strategy, options).direct(problem.check_x(x))
+    if verify:
+        from ._verify import verifiers
+
+        result = verifiers.get(problem, strategy, options)(problem.check_x(x))
+    else:
+        result = _preparations.get(problem, strategy, options).direct(problem.check_x(x))
     if result.warnings:
         warn(result, 2)
     return result

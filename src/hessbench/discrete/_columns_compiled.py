@@ -24,7 +24,7 @@ def hessian_segment(kernel: ColumnsKernel) -> int:
 
 def products_segment(kernel: ColumnsKernel, limit: float) -> int:
     """Steps of a segment whose entries take at most `limit` bytes: with one segment they are computed once."""
-    return max(1, int(limit / (8 * kernel.stages * kernel.entries) / kernel.granule)) * kernel.granule
+    return max(1, int(limit / (8 * kernel.stages * max(1, kernel.entries)) / kernel.granule)) * kernel.granule
 
 
 class ColumnsCompiled(ForwardSolve):

@@ -15,7 +15,7 @@ from ._build import load
 from ._stepper import KICK_ROWS, Tolerances, kicks, spread, stopped
 from ._workspace import Buffer, Shared, Workspace
 
-PAUSE = 0.05  # seconds after which a running kernel comes back to Python, which then sees Ctrl-C
+PAUSE = 0.02  # seconds after which a running kernel comes back to Python, which then sees Ctrl-C
 FIRST_PACE = 1e-3  # seconds of a step, until one was measured
 TOO_MANY, TOO_SMALL, FULL = -1, -2, -3  # what `forward` returns when it stops early
 
