@@ -25,7 +25,7 @@ import numpy as np
 
 from ._library import file_of, of_library, release_of, top_of
 from ._places import ABSENT, Places
-from ._reading import (
+from ._apart import (
     DESCRIPTORS,
     SMALL,
     Memo,

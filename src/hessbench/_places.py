@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ._reading import Unreadable
+from ._apart import Unreadable
 
 ABSENT = object()
 

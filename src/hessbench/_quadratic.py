@@ -15,7 +15,7 @@ import numpy as np
 
 from ._derivatives import Array, Derivatives, Params
 from ._errors import InvalidInput
-from ._reading import Memo
+from ._apart import Memo
 
 
 @dataclass(frozen=True, eq=False)
