@@ -59,11 +59,11 @@ def chaos(plan: Tight, x: Array, witness: Witness) -> NoReference | None:
 def explained(plan: Tight, x: Array, witness: Witness, said: str) -> NoReference:
     """Why methods and value differences do not agree at `x`; `said` is what was found."""
     problem = plan.problem
-    here = _crossed(plan, x)
+    here = crossed(plan, x)
     if (here.ties and witness.blows_up) or (here.loss and witness.blows_up):
         return no_reference(problem, "no Hessian", said)
     if here.between:
-        beside = [_crossed(plan, x + side * 2.0**-12 * u) for u, _ in witness.directions for side in (1, -1)]
+        beside = [crossed(plan, x + side * 2.0**-12 * u) for u, _ in witness.directions for side in (1, -1)]
         if any(len(other.between) != len(here.between) for other in beside):
             counts = sorted({len(here.between), *(len(other.between) for other in beside)})
             return no_reference(problem, "grazed", f"{' or '.join(map(str, counts))} crossings")
@@ -77,7 +77,7 @@ def explained(plan: Tight, x: Array, witness: Witness, said: str) -> NoReference
     return no_reference(problem, "narrow feature", found) if found else no_reference(problem, "disagreement", said)
 
 
-def _crossed(plan: Tight, x: Array) -> Crossings:
+def crossed(plan: Tight, x: Array) -> Crossings:
     """What the solution at `x` crosses."""
     try:
         path = plan.solve(x, "DOP853", 1e-10)

@@ -6,12 +6,12 @@
 - automatic differentiation by JAX, autograd or torch through other steps of the same formula, by the decision vector itself
 - differences of the value by a solver of another kind (`_witness`), which would see a term that all differentiation misses
 
-The first two that can be had and are finite are compared; the first of them is the reference, if value differences agree. Where
-the two differ, a third framework decides, and `suspect` names the one that is outvoted. A method that agrees with the value
-differences stands against others that do not. The steps are those of an adaptive solve at 1e-13 by each component's own size, which
-end where the right-hand side has features in time (`_features`), subdivided until both agree. Two integrations share neither
-the step size nor the way of differentiating, and derivative code only where one framework is all there is. From 40 unknowns
-on, the second one is compared through its gradient and products with random vectors instead of the whole matrix.
+The first two that can be had and are finite are compared; the first of them is the reference, if value differences agree.
+Where the two differ, a third framework decides, and `suspect` names the one that is outvoted. A method that agrees with the
+value differences stands against others that do not. The steps are those of an adaptive solve at 1e-13 by each component's own
+size, which end where the right-hand side has features in time (`_features`), subdivided until both agree. Two integrations
+share neither the step size nor the way of differentiating, and derivative code only where one framework is all there is.
+From 40 unknowns on, the second one is compared through its gradient and products with random vectors instead of the whole matrix.
 """
 
 from __future__ import annotations
@@ -143,6 +143,8 @@ def compute_reference(problem: Problem, x: Array) -> Reference:
     found, gap = refined(found)
     chosen, outvoted = found[:2], []
     if not gap <= AGREE:
+        if problem.exact is None and diagnosis.crossed(plan, x).between:  # others would differ there too
+            raise diagnosis.explained(plan, x, witness, f"{found[0].way.name} and {found[1].way.name} differ by {gap:.1e}")
         more, skipped = finite_ones(problem, x, times, enough=3)
         found = [*found, *more[2:]]
         chosen, gap, outvoted = majority(found)
@@ -180,7 +182,9 @@ def finite_ones(problem: Problem, x: Array, times: Array, enough: int = 2) -> tu
         if moved and (len(found) >= enough or not any("not finite" in reason for reason in skipped)):
             break
         at = away_from_zero(problem, x) if moved else (problem, x)
-        for way in ways(*at, times):
+        for tried, way in enumerate(ways(*at, times)):
+            if tried == 3 and not found:
+                break  # nothing is finite: no other framework will help
             if any(f.way.name == way.name for f in found):
                 continue
             check, reason = evaluated(way, 1)
@@ -232,6 +236,8 @@ def _alone(plan: Tight, x: Array, found: list[Found], skipped: list[str]) -> Ref
     problem = plan.problem
     said = "; ".join(skipped)
     if not found:
+        if Witness(plan, x).blows_up:
+            raise diagnosis.no_reference(problem, "no Hessian", said)
         unavailable = not any("not finite" in reason for reason in skipped)
         raise diagnosis.no_reference(problem, "no framework" if unavailable else "non-finite", said)
     (one,) = found

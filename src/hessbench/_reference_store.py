@@ -44,7 +44,7 @@ def save(path: Path, value: float, grad: Array, hess: Array, agreement: float, h
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with part_file.open("wb") as file:
-                np.savez(file, checksum=np.array(checksum(parts)), **parts)
+                np.savez(file, checksum=np.array(checksum(parts)), **parts)  # type: ignore[arg-type]
             part_file.replace(path)
         finally:
             part_file.unlink(missing_ok=True)

@@ -172,7 +172,10 @@ class Witness:
             column.append(new)
             if before is None or weights is None:
                 return
-            new = tuple((w * fine - coarse) / (w - 1) for w, fine, coarse in zip(weights, new, before, strict=True))  # type: ignore[assignment]
+            new = (
+                (weights[0] * new[0] - before[0]) / (weights[0] - 1),
+                (weights[1] * new[1] - before[1]) / (weights[1] - 1),
+            )
 
     def verdict(self, value: float, grad: Array, hess: Array) -> Verdict:
         """Whether differences confirm a value, gradient (n,) and Hessian (n, n)."""
