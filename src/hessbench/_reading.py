@@ -1,0 +1,107 @@
+"""Taking objects apart for `_fingerprint`: what they hold, in a form that can be compared or walked on."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ._library import imported, release_of
+
+SMALL = 1024  # bytes of an array that are compared as they are
+DESCRIPTORS = (
+    types.WrapperDescriptorType,
+    types.MethodWrapperType,
+    types.MethodDescriptorType,
+    types.ClassMethodDescriptorType,
+    types.GetSetDescriptorType,
+    types.MemberDescriptorType,
+)
+
+
+class Unreadable(Exception):
+    """What was reached has a part whose state cannot be read."""
+
+
+def content(obj: Any) -> Any:
+    """What an object of a class of its own kind holds: numbers, or what it would pickle."""
+    try:
+        if hasattr(obj, "__array__") and not isinstance(obj, np.ndarray):
+            return np.asarray(obj.detach() if hasattr(obj, "detach") else obj)
+        made = obj.__reduce_ex__(4)
+    except Exception:
+        raise Unreadable from None
+    if isinstance(made, str):
+        return made
+    return tuple(part if k < 3 or part is None else list(part) for k, part in enumerate(made[:5]))
+
+
+def is_plain(obj: Any, kind: type) -> bool:
+    """Whether the state of `obj` is its `__dict__`, and nothing else."""
+    own = ("__reduce_ex__", "__reduce__", "__getstate__")
+    if not hasattr(obj, "__dict__") or any(getattr(kind, key) is not getattr(object, key) for key in own):
+        return False
+    try:
+        made = obj.__reduce_ex__(4)
+    except Exception:
+        raise Unreadable from None
+    return (
+        made[0].__name__ == "__newobj__"
+        and len(made[1]) == 1
+        and not isinstance(made[2], tuple)
+        and made[3:] == (None,) * 2
+    )
+
+
+def built_in(obj: Any) -> tuple[Any, ...]:
+    """A function in C, which is what its name says if that is where it can be found."""
+    owner, name = getattr(obj, "__self__", None), obj.__name__
+    if owner is not None and not isinstance(owner, types.ModuleType):
+        return (owner, name)
+    homes = [getattr(obj, "__module__", None), "numpy", "scipy.special"]
+    for home in (home for home in homes if home is not None):
+        if getattr(sys.modules.get(home), name, None) is obj:
+            return (home, name, release_of(home))
+    raise Unreadable
+
+
+def parts_of(f: types.FunctionType) -> tuple[Any, ...]:
+    return f.__code__, f.__defaults__, f.__kwdefaults__, f.__closure__
+
+
+def cell_of(cell: types.CellType) -> tuple[Any, ...]:
+    try:
+        return (cell.cell_contents,)
+    except ValueError:  # empty
+        return ()
+
+
+def elements(a: np.ndarray) -> tuple[Any, ...]:
+    return tuple(a.ravel().tolist())
+
+
+def numbers(a: Any) -> tuple[Any, ...]:
+    kind = a.dtype.str if a.dtype.names is None else a.dtype.descr
+    data = a.tobytes() if a.nbytes <= SMALL else hashlib.blake2b(np.ascontiguousarray(a).data, digest_size=32).digest()
+    return kind, a.shape, data
+
+
+def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    """The code and that of the functions within."""
+    yield code
+    for const in code.co_consts:
+        if isinstance(const, types.CodeType):
+            yield from _codes(const)
+
+
+def names_in(code: types.CodeType) -> list[str]:
+    """What may be looked up outside of a function."""
+    return list(dict.fromkeys(name for part in _codes(code) for name in part.co_names))
+
+
+def imports_in(code: types.CodeType, package: str | None) -> list[types.ModuleType]:
+    return [module for part in _codes(code) for module in imported(part, package)]
