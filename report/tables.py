@@ -102,7 +102,10 @@ def merged(pairs: list[tuple[str, list[float]]]) -> list[tuple[str, list[float]]
 def not_ranked(table: Table) -> Table:
     """Everything without a time: status, reason and error; the wrong ones first."""
     order = {
-        status: i for i, status in enumerate(("wrong", "inaccurate", "failed", "timeout", "unsupported", "unavailable"))
+        status: i
+        for i, status in enumerate(
+            ("wrong", "inaccurate", "failed", "timeout", "unjudged", "unsupported", "unavailable")
+        )
     }
     rows = table[table["status"] != "ok"].copy()
     rows["_status"] = rows["status"].map(order)

@@ -11,7 +11,8 @@ Where the two differ, a third framework decides, and `suspect` names the one tha
 value differences stands against others that do not. The steps are those of an adaptive solve at 1e-13 by each component's own
 size, which end where the right-hand side has features in time (`_features`), subdivided until both agree. Two integrations
 share neither the step size nor the way of differentiating, and derivative code only where one framework is all there is.
-From 40 unknowns on, the second one is compared through its gradient and products with random vectors instead of the whole matrix.
+From 40 unknowns on, the second one is compared through its gradient and products with random vectors instead of the whole
+matrix.
 """
 
 from __future__ import annotations
@@ -28,10 +29,11 @@ from platformdirs import user_cache_path
 
 from . import _diagnosis as diagnosis
 from ._derivatives import Array
-from ._errors import IntegrationError
+from ._errors import IntegrationError, NoReference
+from ._fingerprint import digest
 from ._problem import Problem
 from ._reference_methods import Check, at_least_eight
-from ._reference_store import load, save
+from ._reference_store import load, load_refusal, save, save_refusal
 from ._reference_ways import Way, away_from_zero, evaluated, ways
 from ._tight import Tight, tight
 from ._witness import Verdict, Witness
@@ -68,7 +70,14 @@ def reference(problem: Problem, x: Any = None) -> Reference:
     path = cache_path(problem, x)
     found = load(path, x.size)
     if found is None:
-        out = compute_reference(problem, x)
+        refused = load_refusal(path)
+        if refused is not None:
+            raise NoReference(*refused)
+        try:
+            out = compute_reference(problem, x)
+        except NoReference as error:
+            save_refusal(path, str(error), error.diagnosis)
+            raise
         save(path, out.value, out.grad, out.hess, out.agreement, out.how, out.suspect)
         return out
     return Reference(*found)
@@ -80,13 +89,15 @@ def points(problem: Problem) -> list[Array]:
 
 
 def is_cached(problem: Problem, x: Array) -> bool:
-    """Whether `reference(problem, x)` would be a look-up: the entry is there and whole."""
-    return load(cache_path(problem, x), np.size(x)) is not None
+    """Whether `reference(problem, x)` would be a look-up: the entry is there and whole, or says why there is none."""
+    path = cache_path(problem, x)
+    return load(path, np.size(x)) is not None or load_refusal(path) is not None
 
 
-def cache_path(problem: Problem, x: Array) -> Path:
-    """The file of one reference."""
-    return cache_folder() / "references" / f"{problem.name}-{content_key(problem, x)}.npz"
+def cache_path(problem: Problem, x: Array) -> Path | None:
+    """The file of one reference; `None` where it cannot be kept."""
+    key = content_key(problem, x)
+    return None if key is None else cache_folder() / "references" / f"{problem.name}-{key}.npz"
 
 
 def cache_folder() -> Path:
@@ -94,25 +105,24 @@ def cache_folder() -> Path:
     return Path(os.environ.get("HESSBENCH_CACHE") or user_cache_path("hessbench"))
 
 
-def content_key(problem: Problem, x: Array) -> str:
-    """A hash of everything the numbers depend on: arrays, times, the source of the functions, and their values nearby."""
-    digest = hashlib.sha256(f"{FORMAT} {problem.name} {problem.t_span} {problem.wrt}".encode())
-    running = () if problem.running_loss is None else (problem.running_loss,)
-    for key, value in sorted(problem.params.items()):
-        digest.update(key.encode() + np.ascontiguousarray(value).tobytes())
-    for array in (x, problem.y0):
-        digest.update(array.tobytes())
-    y0, p = problem.unpack(x)
-    for function in (problem.rhs, problem.loss, *running):
-        try:
-            digest.update(inspect.getsource(function).encode())
-        except (OSError, TypeError):
-            digest.update(getattr(function, "__code__", function).__class__.__name__.encode())
-    nearby = [f(np, t, y, p) for f in (problem.rhs, *running) for t in problem.t_span for y in (y0, 0.9 * y0 + 0.05)]
-    nearby.append(problem.loss(np, y0, 0.9 * y0 + 0.05, p))
-    for value in nearby:
-        digest.update(np.array2string(np.asarray(value), precision=10, threshold=10**9).encode())
-    return digest.hexdigest()[:20]
+def content_key(problem: Problem, x: Array) -> str | None:
+    """A hash of everything the numbers depend on: arrays, times, and all that the functions reach.
+
+    `None` where part of that cannot be read, so that nothing can be kept.
+    """
+    found = digest(
+        (problem.rhs, problem.loss, problem.running_loss, problem.derivatives, problem.loss_blocks, problem.exact)
+    )
+    if found is None:
+        return None
+    key = hashlib.sha256(f"{FORMAT} {problem.name} {problem.t_span} {problem.wrt}".encode() + found)
+    for name, value in [*sorted(problem.params.items()), ("x", x), ("y0", problem.y0)]:
+        array = np.ascontiguousarray(value)
+        key.update(f"{name} {array.dtype.str} {array.shape}".encode() + array.tobytes())
+    key.update(
+        repr(sorted((k, np.asarray(v).tolist()) for k, v in (getattr(problem, "scale", None) or {}).items())).encode()
+    )
+    return key.hexdigest()[:20]
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +154,9 @@ def compute_reference(problem: Problem, x: Array) -> Reference:
     chosen, outvoted = found[:2], []
     if not gap <= AGREE:
         if problem.exact is None and diagnosis.crossed(plan, x).between:  # others would differ there too
-            raise diagnosis.explained(plan, x, witness, f"{found[0].way.name} and {found[1].way.name} differ by {gap:.1e}")
+            raise diagnosis.explained(
+                plan, x, witness, f"{found[0].way.name} and {found[1].way.name} differ by {gap:.1e}"
+            )
         more, skipped = finite_ones(problem, x, times, enough=3)
         found = [*found, *more[2:]]
         chosen, gap, outvoted = majority(found)

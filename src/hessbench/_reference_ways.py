@@ -84,7 +84,7 @@ def derivatives_by(problem: Problem, source: str) -> Derivatives:
     t0, t1 = problem.t_span
     rng = np.random.default_rng(3)
     t, y = t0 + 0.37 * (t1 - t0), problem.y0 * (1 + 1e-3 * rng.standard_normal(problem.dim))
-    v = (np.abs(y) + 1e-3 * np.max(np.abs(y))) * rng.choice([-1.0, 1.0], problem.dim)
+    v = (np.abs(y) if np.any(y) else np.ones(problem.dim)) * rng.choice([-1.0, 1.0], problem.dim)
     up, down = (problem.rhs(np, t, y + side * 1e-5 * v, p) for side in (1, -1))
     product, slope = made.jac(t, y, p) @ v, (up - down) / 2e-5
     if np.all(np.isfinite(slope)) and not np.allclose(product, slope, rtol=1e-3, atol=1e-3 * np.max(np.abs(slope))):

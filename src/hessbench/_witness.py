@@ -32,7 +32,7 @@ ENOUGH = 1e-6  # where the search for the best increment ends
 LEVELS = tuple(range(4, 28, 2))
 SETTLED = 1e-3
 TOLERANCE = 1e-13
-ADAMS_STEPS = 20_000
+ADAMS_STEPS = 5_000  # at the point itself; beyond, LSODA with its implicit method takes fewer
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,9 @@ class Witness:
         """Adams where it comes to its end, else LSODA, at the first tolerance that can be reached."""
         for tolerance in (self.tolerance, 100 * self.tolerance):
             ways: list[Callable[[Array], Path]] = [
-                lambda x, tolerance=tolerance: adams(self.plan, x, tolerance),
+                lambda x, tolerance=tolerance: adams(
+                    self.plan, x, tolerance, ADAMS_STEPS if x is self.x else 4 * ADAMS_STEPS
+                ),
                 lambda x, tolerance=tolerance: self.plan.solve(x, "LSODA", tolerance),
             ]
             for solve in ways:
@@ -254,10 +256,10 @@ def sizes_of(problem: Problem, x: Array, plan: Tight | None = None) -> Array:
     return out
 
 
-def adams(plan: Tight, x: Array, rtol: float) -> Path:
+def adams(plan: Tight, x: Array, rtol: float, most: int) -> Path:
     """The solution at `x` by VODE's Adams method, at the ends of its pieces only.
 
-    Raises `IntegrationError` when a piece takes more than `ADAMS_STEPS` steps.
+    Raises `IntegrationError` when a piece takes more than `most` steps.
     """
     from scipy.integrate import ode
 
@@ -277,7 +279,7 @@ def adams(plan: Tight, x: Array, rtol: float) -> Path:
                     method="adams",
                     rtol=rtol,
                     atol=rtol * plan.sizes,
-                    nsteps=ADAMS_STEPS,
+                    nsteps=most,
                     max_step=abs(t1 - t0) / 20,
                 )
                 z = solver.set_initial_value(z, start).integrate(stop)
