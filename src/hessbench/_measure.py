@@ -48,12 +48,8 @@ def measure(
     early = refuse_early(case)
     if early is not None:
         return early
-    request = {
-        "case": asdict(case),
-        "memory_limit_mib": memory_limit_mib,
-        "budget": budget,
-        "keep": None if keep is None else str(keep),
-    }
+    request = {"case": asdict(case), "memory_limit_mib": memory_limit_mib, "budget": budget}
+    request["keep"] = None if keep is None else str(keep)
     problem = problem_of(case)
     if not all(is_cached(problem, x) for x in points(problem)):
         made = _run_child({**request, "only_reference": True}, REFERENCE_LIMIT)

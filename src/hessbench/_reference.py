@@ -150,7 +150,7 @@ def compute_reference(problem: Problem, x: Array) -> Reference:
     found, skipped = finite_ones(problem, x, times)
     if len(found) < 2:
         return _alone(plan, x, found, skipped)
-    found, gap = refined(found)
+    found, gap = refined(found, witness.sizes)
     chosen, outvoted = found[:2], []
     if not gap <= AGREE:
         if problem.exact is None and diagnosis.crossed(plan, x).between:  # others would differ there too
@@ -159,7 +159,7 @@ def compute_reference(problem: Problem, x: Array) -> Reference:
             )
         more, skipped = finite_ones(problem, x, times, enough=3)
         found = [*found, *more[2:]]
-        chosen, gap, outvoted = majority(found)
+        chosen, gap, outvoted = majority(found, witness.sizes)
     notes = [*skipped, *(f"{f.way.name} differs from the others" for f in outvoted)]
     said = []
     if chosen:
@@ -209,10 +209,10 @@ def finite_ones(problem: Problem, x: Array, times: Array, enough: int = 2) -> tu
     return found, skipped
 
 
-def refined(found: list[Found]) -> tuple[list[Found], float]:
+def refined(found: list[Found], sizes: Array) -> tuple[list[Found], float]:
     """The first two methods with steps so fine that they agree, and their relative difference."""
     first, second = found[:2]
-    gap = first.check.gap(second.check)
+    gap = first.check.gap(second.check, sizes)
     for parts in (2, 4):
         if gap <= 1e-10:
             break
@@ -220,16 +220,16 @@ def refined(found: list[Found]) -> tuple[list[Found], float]:
         if finer[0] is None or finer[1] is None:
             break
         first, second = (Found(f.way, check) for f, check in zip((first, second), finer, strict=True))  # type: ignore[arg-type]
-        gap = first.check.gap(second.check)
+        gap = first.check.gap(second.check, sizes)
     return [first, second], gap
 
 
-def majority(found: list[Found]) -> tuple[list[Found], float, list[Found]]:
+def majority(found: list[Found], sizes: Array) -> tuple[list[Found], float, list[Found]]:
     """Of methods that differ, the closest pair if it agrees, its difference, and those that it outvotes.
 
     Without such a pair: nothing, and the smallest difference.
     """
-    pairs = [(a.check.gap(b.check), a, b) for a, b in combinations(found, 2) if a.check.hess is not None]
+    pairs = [(a.check.gap(b.check, sizes), a, b) for a, b in combinations(found, 2) if a.check.hess is not None]
     gap, first, second = min(pairs, key=lambda pair: pair[0])
     if not gap <= AGREE:
         return [], gap, []

@@ -48,16 +48,16 @@ class Check:
         parts = [np.array(self.value), self.grad, self.hess, self.products]
         return all(bool(np.all(np.isfinite(part))) for part in parts if part is not None)
 
-    def gap(self, other: Check) -> float:
-        """The largest relative difference; infinite when anything is not finite."""
-        pairs = [(self.grad, other.grad)]
+    def gap(self, other: Check, sizes: Array) -> float:
+        """The largest relative difference, with each unknown in its own size (n,); infinite when anything is not finite."""
+        pairs = [(self.grad * sizes, other.grad * sizes)]
         if self.hess is not None and other.hess is not None:
-            pairs.append((self.hess, other.hess))
+            pairs.append((self.hess * np.outer(sizes, sizes), other.hess * np.outer(sizes, sizes)))
         else:
             mine, theirs = (
                 (c.hess @ probes(self.grad.size) if c.products is None else c.products) for c in (self, other)
             )
-            pairs.append((mine, theirs))
+            pairs.append((mine * sizes[:, None], theirs * sizes[:, None]))
         scale = np.max(np.abs(pairs[1][0])) or 1.0
         gaps = [np.max(np.abs(a - b)) / max(scale, np.max(np.abs(a))) for a, b in pairs]
         worst = float(np.max(gaps))  # nan if any is: Python's max may hide it
