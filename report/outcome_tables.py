@@ -10,7 +10,7 @@ from . import words
 from .classes import problem_class
 from .columns import Table
 
-NO_EVIDENCE = {"timeout", "unavailable"}  # say nothing about right or wrong
+NO_EVIDENCE = {"timeout", "unavailable", "unjudged"}  # say nothing about right or wrong
 AS_STATUS = {"ok": "ok", "inaccurate": "inaccurate", "wrong": "wrong", "refuses": "unsupported"}
 
 

@@ -101,9 +101,8 @@ def merged(pairs: list[tuple[str, list[float]]]) -> list[tuple[str, list[float]]
 
 def not_ranked(table: Table) -> Table:
     """Everything without a time: status, reason and error; the wrong ones first."""
-    order = {
-        status: i for i, status in enumerate(("wrong", "inaccurate", "failed", "timeout", "unsupported", "unavailable"))
-    }
+    last = ("wrong", "inaccurate", "failed", "timeout", "unjudged", "unsupported", "unavailable")
+    order = {status: i for i, status in enumerate(last)}
     rows = table[table["status"] != "ok"].copy()
     rows["_status"] = rows["status"].map(order)
     by = ["_status", "contender", "problem_label", "rtol"]

@@ -17,6 +17,7 @@ MEANING = {
     "timeout": "stopped at the time limit",
     "unsupported": "refuses the problem",
     "unavailable": "a package is missing",
+    "unjudged": "nothing to compare with: no reference can be had",
 }
 NOTHING = "–"
 

@@ -17,16 +17,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from math import comb
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 from ._api import Prepared, prepare, resolve
-from ._errors import HessbenchError, InvalidInput, Unavailable, Unsupported
+from ._errors import HessbenchError, InvalidInput, NoReference, Unavailable, Unsupported
 from ._gate import errors, judge
 from ._measure import blank, problem_of, strategy_of
 from ._provenance import versions
 from ._record import Case, Record
 from ._reference import points, reference
+from ._unjudged import unjudged
 
 
 def main() -> None:
@@ -40,14 +42,24 @@ def main() -> None:
     def report(stage: str, record: Record) -> None:
         out.write(json.dumps({"stage": stage, "record": record.to_json()}) + "\n")
 
-    try:
+    def work() -> None:
+        nonlocal record
         if request.get("only_reference"):
             problem = problem_of(case)
             for x in points(problem):
                 reference(problem, x)
-        else:
+            return
+        try:
             for stage, record in stages(case, memory_mib, budget):
                 report(stage, record)
+        except NoReference as error:
+            limit_memory(memory_mib)
+            record = unjudged(case, record, error, Path(request["keep"]) if request.get("keep") else None)
+
+    try:
+        work()
+    except NoReference as error:
+        record = replace(record, status="unjudged", message=str(error), diagnosis=error.diagnosis)
     except Unsupported as error:
         record = replace(record, status="unsupported", message=str(error))
     except Unavailable as error:

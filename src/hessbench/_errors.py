@@ -22,7 +22,14 @@ class IntegrationError(HessbenchError, ArithmeticError):
 
 
 class NoReference(HessbenchError):
-    """No two independent methods agree, so there is nothing a Hessian could be checked against."""
+    """No two independent methods agree, so there is nothing a Hessian could be checked against.
+
+    `diagnosis` says why in a code word or two, such as `stiff`, `chaotic` or `kink`.
+    """
+
+    def __init__(self, message: str, diagnosis: str = "") -> None:
+        super().__init__(message)
+        self.diagnosis = diagnosis
 
 
 class HessbenchWarning(UserWarning):

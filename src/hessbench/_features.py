@@ -2,7 +2,7 @@
 
 The right-hand side is evaluated along an approximate solution on `GRID` intervals. Where it departs from polynomials of
 degree four by more than `CHANGE` of its size, the interval is halved until it does not; steps have to end where the halves
-meet. Every feature that is at least 1e-4 of the span wide is met by three points of the grid; narrower ones may be missed.
+meet. Every feature that is at least 1e-4 of the span wide is met by two points of the grid; narrower ones may be missed.
 Conditions on the time (`t < 4`, `interp`, `maximum(t - 4, 0)`) are found by watching the right-hand side choose, and located to
 round-off, so that integrators keep their order.
 """
@@ -22,10 +22,10 @@ from ._derivatives import Array, Params
 from ._problem import Problem
 from ._switches import Seen, reads_time, watched_in_time
 
-GRID = 2**15
+GRID = 20_000
 CHANGE = 1e-3
 NODES = 5  # of the polynomials
-MOST_LOCATED = 200  # choices that are located to round-off, 2 milliseconds each
+MOST_LOCATED = 200  # choices that are located to round-off, some milliseconds each
 PROJECTED = 16  # components are compared, or as many random sums of them
 CHUNK = 4096
 

@@ -29,12 +29,18 @@ XLA_ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
 
 
 def measure(
-    case: Case, *, time_limit: float = 120.0, memory_limit_mib: int | None = 8192, budget: float = 1.0
+    case: Case,
+    *,
+    time_limit: float = 120.0,
+    memory_limit_mib: int | None = 8192,
+    budget: float = 1.0,
+    keep: Path | None = None,
 ) -> Record:
     """Run `case` in a child process and return one flat record, whatever happens to the child.
 
     The child is killed with its whole process group after `time_limit` seconds, and may allocate `memory_limit_mib` MiB on
     top of its imports. Repeated calls are timed for about `budget` seconds, on one thread.
+    Value, gradient and Hessian of a case that has no reference go to the file `keep`.
     Raises `InvalidInput` for a case that names no known problem or strategy; everything later is a status of the record.
     """
     if time_limit <= 0 or budget < 0:
@@ -43,13 +49,14 @@ def measure(
     if early is not None:
         return early
     request = {"case": asdict(case), "memory_limit_mib": memory_limit_mib, "budget": budget}
+    request["keep"] = None if keep is None else str(keep)
     problem = problem_of(case)
     if not all(is_cached(problem, x) for x in points(problem)):
         made = _run_child({**request, "only_reference": True}, REFERENCE_LIMIT)
         stage, record = _last(made[0], case)
         if stage != "done":
             return _cut_short(record, "while its reference was computed", REFERENCE_LIMIT, *made[1:])
-        if record.message:
+        if record.message and record.status != "unjudged":
             return record
     lines, returncode, timed_out = _run_child(request, time_limit)
     stage, record = _last(lines, case)

@@ -11,7 +11,7 @@ from typing import Any
 from ._counters import Counters
 from ._errors import InvalidInput
 
-STATUSES = ("ok", "inaccurate", "wrong", "failed", "timeout", "unsupported", "unavailable")
+STATUSES = ("ok", "inaccurate", "wrong", "failed", "timeout", "unsupported", "unavailable", "unjudged")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class Record:
     the gradient and the value on the scale that `H` and `x` give them. Times and memory exist only for status `ok`.
 
     - `status`: `ok`; `inaccurate` (error above the strategy's `threshold`); `wrong` (error above 1 %, or not finite);
-      `failed` (with the message); `timeout`; `unsupported` (with the reason); `unavailable` (a package is missing)
+      `failed` (with the message); `timeout`; `unsupported` (with the reason); `unavailable` (a package is missing);
+      `unjudged` (no reference can be had, `diagnosis` says why)
     - `import_s`, `prepare_s`, `first_s`: importing, tracing and compiling, first call; `best_s`, `median_s` of `repeats` calls
     - `ci_low_s`, `ci_high_s`: 99 % interval of the median, from the order of the times alone; `None` below 8 repeats
     - `peak_mib`: high-water mark of one call above the warm process
@@ -64,6 +65,7 @@ class Record:
     method: str
     status: str
     message: str = ""
+    diagnosis: str = ""
     note: str = ""
     threshold: float | None = None
     error_hess: float | None = None

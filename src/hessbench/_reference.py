@@ -1,75 +1,86 @@
-"""References: value, gradient and Hessian by two independent methods that agree, cached by content.
+"""References: value, gradient and Hessian by two methods that agree, confirmed by differences of the value; kept by content.
 
 - the closed form, where the problem has one at this point
 - the second-order discrete adjoint of a Dormand-Prince 8 integration, steps frozen, with the problem's NumPy derivatives;
   parameters, running loss and end times are states of the augmented problem
 - automatic differentiation by JAX, autograd or torch through other steps of the same formula, by the decision vector itself
+- differences of the value by a solver of another kind (`_witness`), which would see a term that all differentiation misses
 
-The first two that can be had are compared; the first of them is the reference. The steps are those of an
-adaptive solve at 1e-13, subdivided until both agree. Two integrations share neither the step
-size nor the way of differentiating, and derivative code only where one framework is all there is. From 40 unknowns
-on, the second one is compared through its gradient and products with random vectors instead of the whole matrix.
+The first two that can be had and are finite are compared; the first of them is the reference, if value differences agree.
+Where the two differ, a third framework decides, and `suspect` names the one that is outvoted. A method that agrees with the
+value differences stands against others that do not. The steps are those of an adaptive solve at 1e-13 by each component's own
+size, which end where the right-hand side has features in time (`_features`), subdivided until both agree. Two integrations
+share neither the step size nor the way of differentiating, and derivative code only where one framework is all there is.
+From 40 unknowns on, the second one is compared through its gradient and products with random vectors instead of the whole
+matrix.
 """
 
 from __future__ import annotations
 
 import hashlib
-import inspect
-import io
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from platformdirs import user_cache_path
 
-from ._augment import augmented
-from ._derivatives import Array, Derivatives
-from ._errors import NoReference
-from ._generated import generated_derivatives
+from . import _diagnosis as diagnosis
+from ._derivatives import Array
+from ._errors import IntegrationError, NoReference
+from ._fingerprint import digest
 from ._problem import Problem
-from ._reference_methods import Check, adaptive_times, automatic, discrete_adjoint, of_state_alone, subdivided
+from ._reference_methods import Check, at_least_eight
+from ._reference_store import load, load_refusal, save, save_refusal
+from ._reference_ways import Way, away_from_zero, evaluated, ways
+from ._tight import Tight, tight
+from ._witness import Verdict, Witness
 
-FORMAT = 3  # part of the cache key: raise it when what is computed changes
+FORMAT = 4  # part of the cache key: raise it when what is computed changes
 AGREE = 1e-7
+MOST_STEPS = 15_000
+PAIRED = 12  # unknowns up to which differences are taken along all pairs, where they are the second method
 
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Value, `grad` (n,), `hess` (n, n) at one point; `agreement` is the relative difference of the two methods in `how`."""
+    """Value, `grad` (n,), `hess` (n, n) at one point; `agreement` is the relative difference of the two methods in `how`.
+
+    `suspect` names methods that gave something else, and says why one could not be used.
+    """
 
     value: float
     grad: Array
     hess: Array
     agreement: float
     how: str
+    suspect: str = ""
 
 
 def reference(problem: Problem, x: Any = None) -> Reference:
     """The reference at `x` (default: the problem's own point), from the cache when it was computed before.
 
-    The cache is the folder `HESSBENCH_CACHE`, or the user's cache folder. Raises `NoReference` when no two methods agree
-    to `AGREE`, naming both and their difference.
+    The cache is the folder `HESSBENCH_CACHE`, or the user's cache folder; a damaged entry is computed anew, and where nothing
+    can be written there is no cache. Raises `NoReference`, whose `diagnosis` says why, when no two methods agree to `AGREE`
+    and with differences of the value.
     """
     x = problem.check_x(x)
     path = cache_path(problem, x)
-    try:
-        with np.load(io.BytesIO(path.read_bytes())) as data:
-            return Reference(
-                float(data["value"]), data["grad"], data["hess"], float(data["agreement"]), str(data["how"])
-            )
-    except (OSError, ValueError, KeyError, BadZipFile):
-        pass  # absent or damaged: compute it
-    out = compute_reference(problem, x)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    with part.open("wb") as file:
-        np.savez(file, value=out.value, grad=out.grad, hess=out.hess, agreement=out.agreement, how=out.how)
-    part.replace(path)
-    return out
+    found = load(path, x.size)
+    if found is None:
+        refused = load_refusal(path)
+        if refused is not None:
+            raise NoReference(*refused)
+        try:
+            out = compute_reference(problem, x)
+        except NoReference as error:
+            save_refusal(path, str(error), error.diagnosis)
+            raise
+        save(path, out.value, out.grad, out.hess, out.agreement, out.how, out.suspect)
+        return out
+    return Reference(*found)
 
 
 def points(problem: Problem) -> list[Array]:
@@ -78,13 +89,15 @@ def points(problem: Problem) -> list[Array]:
 
 
 def is_cached(problem: Problem, x: Array) -> bool:
-    """Whether `reference(problem, x)` would be a look-up."""
-    return cache_path(problem, x).is_file()
+    """Whether `reference(problem, x)` would be a look-up: the entry is there and whole, or says why there is none."""
+    path = cache_path(problem, x)
+    return load(path, np.size(x)) is not None or load_refusal(path) is not None
 
 
-def cache_path(problem: Problem, x: Array) -> Path:
-    """The file of one reference."""
-    return cache_folder() / "references" / f"{problem.name}-{content_key(problem, x)}.npz"
+def cache_path(problem: Problem, x: Array) -> Path | None:
+    """The file of one reference; `None` where it cannot be kept."""
+    key = content_key(problem, x)
+    return None if key is None else cache_folder() / "references" / f"{problem.name}-{key}.npz"
 
 
 def cache_folder() -> Path:
@@ -92,88 +105,168 @@ def cache_folder() -> Path:
     return Path(os.environ.get("HESSBENCH_CACHE") or user_cache_path("hessbench"))
 
 
-def content_key(problem: Problem, x: Array) -> str:
-    """A hash of everything the numbers depend on: arrays, times, the source of the functions, and their values nearby."""
-    digest = hashlib.sha256(f"{FORMAT} {problem.name} {problem.t_span} {problem.wrt}".encode())
-    running = () if problem.running_loss is None else (problem.running_loss,)
-    for key, value in sorted(problem.params.items()):
-        digest.update(key.encode() + np.ascontiguousarray(value).tobytes())
-    for array in (x, problem.y0):
-        digest.update(array.tobytes())
-    y0, p = problem.unpack(x)
-    for function in (problem.rhs, problem.loss, *running):
-        try:
-            digest.update(inspect.getsource(function).encode())
-        except (OSError, TypeError):
-            digest.update(getattr(function, "__code__", function).__class__.__name__.encode())
-    nearby = [f(np, t, y, p) for f in (problem.rhs, *running) for t in problem.t_span for y in (y0, 0.9 * y0 + 0.05)]
-    nearby.append(problem.loss(np, y0, 0.9 * y0 + 0.05, p))
-    for value in nearby:
-        digest.update(np.array2string(np.asarray(value), precision=10, threshold=10**9).encode())
-    return digest.hexdigest()[:20]
+def content_key(problem: Problem, x: Array) -> str | None:
+    """A hash of everything the numbers depend on: arrays, times, and all that the functions reach.
+
+    `None` where part of that cannot be read, so that nothing can be kept.
+    """
+    found = digest(
+        (problem.rhs, problem.loss, problem.running_loss, problem.derivatives, problem.loss_blocks, problem.exact)
+    )
+    if found is None:
+        return None
+    key = hashlib.sha256(f"{FORMAT} {problem.name} {problem.t_span} {problem.wrt}".encode() + found)
+    for name, value in [*sorted(problem.params.items()), ("x", x), ("y0", problem.y0)]:
+        array = np.ascontiguousarray(value)
+        key.update(f"{name} {array.dtype.str} {array.shape}".encode() + array.tobytes())
+    key.update(
+        repr(sorted((k, np.asarray(v).tolist()) for k, v in (getattr(problem, "scale", None) or {}).items())).encode()
+    )
+    return key.hexdigest()[:20]
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What one method gave."""
+
+    way: Way
+    check: Check
 
 
 def compute_reference(problem: Problem, x: Array) -> Reference:
     """The reference without the cache."""
-    times = adaptive_times(problem, x)
-    first, gap, names = _compare(problem, x, times, 1)
+    widened = {k: v.astype(float) if v.dtype.kind == "f" else v for k, v in problem.params.items()}
+    problem = replace(problem, params=widened)
+    try:
+        plan = tight(problem, x)
+    except IntegrationError as error:
+        raise diagnosis.no_reference(problem, "non-finite", str(error)) from None
+    witness = Witness(plan, x)
+    _raise(diagnosis.chaos(plan, x, witness))
+    try:
+        times = at_least_eight(plan.solve(x, most=MOST_STEPS).times)
+    except IntegrationError as error:
+        raise diagnosis.cannot_be_integrated(plan, x, error) from None
+    found, skipped = finite_ones(problem, x, times)
+    if len(found) < 2:
+        return _alone(plan, x, found, skipped)
+    found, gap = refined(found, witness.sizes)
+    chosen, outvoted = found[:2], []
+    if not gap <= AGREE:
+        if problem.exact is None and diagnosis.crossed(plan, x).between:  # others would differ there too
+            raise diagnosis.explained(
+                plan, x, witness, f"{found[0].way.name} and {found[1].way.name} differ by {gap:.1e}"
+            )
+        more, skipped = finite_ones(problem, x, times, enough=3)
+        found = [*found, *more[2:]]
+        chosen, gap, outvoted = majority(found, witness.sizes)
+    notes = [*skipped, *(f"{f.way.name} differs from the others" for f in outvoted)]
+    said = []
+    if chosen:
+        verdict = confirmed(witness, chosen[0].check)
+        names = [f.way.name for f in chosen]
+        if verdict.confirms:
+            how = f"{names[0]}; {names[1]}; value differences agree to {verdict.gap:.0e}"
+            return _reference(chosen[0].check, gap, how, notes)
+        said.append(
+            f"{' and '.join(names)} agree to {gap:.0e}, and value differences say something else by {verdict.gap:.1e}"
+        )
+    else:
+        said.append(f"{' and '.join(f.way.name for f in found)} differ by {gap:.1e} relative, more than {AGREE:g}")
+    for one in found:
+        verdict = confirmed(witness, one.check)
+        if one not in chosen and verdict.confirms:
+            others = [f"{f.way.name} differs from both" for f in found if f is not one]
+            return _reference(
+                one.check, max(verdict.gap, 1e-7), f"{one.way.name}; value differences", [*skipped, *others]
+            )
+    raise diagnosis.explained(plan, x, witness, "; ".join([*said, *skipped]))
+
+
+def finite_ones(problem: Problem, x: Array, times: Array, enough: int = 2) -> tuple[list[Found], list[str]]:
+    """The first methods that give finite numbers, and why those before them could not be used.
+
+    Where there are not enough, zeros are moved a little, for derivatives that are finite in the limit only.
+    """
+    found: list[Found] = []
+    skipped: list[str] = []
+    for moved in (False, True):
+        if moved and (len(found) >= enough or not any("not finite" in reason for reason in skipped)):
+            break
+        at = away_from_zero(problem, x) if moved else (problem, x)
+        for tried, way in enumerate(ways(*at, times)):
+            if tried == 3 and not found:
+                break  # nothing is finite: no other framework will help
+            if any(f.way.name == way.name for f in found):
+                continue
+            check, reason = evaluated(way, 1)
+            if check is None:
+                skipped.append(reason + ", with zeros moved" * moved)
+            else:
+                found.append(Found(replace(way, name=way.name + ", zeros moved by 1e-100" * moved), check))
+            if len(found) >= enough:
+                break
+    return found, skipped
+
+
+def refined(found: list[Found], sizes: Array) -> tuple[list[Found], float]:
+    """The first two methods with steps so fine that they agree, and their relative difference."""
+    first, second = found[:2]
+    gap = first.check.gap(second.check, sizes)
     for parts in (2, 4):
         if gap <= 1e-10:
             break
-        first, gap, names = _compare(problem, x, times, parts)
-    if not gap <= AGREE or first.hess is None:
-        raise NoReference(
-            f"problem {problem.name!r}: {names} differ by {gap:.1e} relative, more than {AGREE:g}. Its right-hand side or "
-            f"a hand-written derivative may be wrong (`hessbench check` compares them), or the problem is chaotic over "
-            f"its time span: shorten it."
-        )
-    return Reference(float(first.value), first.grad, first.hess, gap, names)
+        finer = [evaluated(f.way, parts)[0] for f in (first, second)]
+        if finer[0] is None or finer[1] is None:
+            break
+        first, second = (Found(f.way, check) for f, check in zip((first, second), finer, strict=True))  # type: ignore[arg-type]
+        gap = first.check.gap(second.check, sizes)
+    return [first, second], gap
 
 
-def _compare(problem: Problem, x: Array, times: Array, parts: int) -> tuple[Check, float, str]:
-    """What the first of two methods gives, the relative difference to the second, and the names of both."""
-    ways = _ways(problem, x, times, parts)
-    if len(ways) < 2:
-        raise NoReference(
-            f"problem {problem.name!r}: a reference needs two independent methods and only {len(ways)} can be had here. "
-            f"Install jax, autograd or torch: pip install 'hessbench[autograd]'."
-        )
-    (first_name, first), (second_name, second) = ways[:2]
-    found = first()
-    return found, found.gap(second()), f"{first_name}; {second_name}"
+def majority(found: list[Found], sizes: Array) -> tuple[list[Found], float, list[Found]]:
+    """Of methods that differ, the closest pair if it agrees, its difference, and those that it outvotes.
+
+    Without such a pair: nothing, and the smallest difference.
+    """
+    pairs = [(a.check.gap(b.check, sizes), a, b) for a, b in combinations(found, 2) if a.check.hess is not None]
+    gap, first, second = min(pairs, key=lambda pair: pair[0])
+    if not gap <= AGREE:
+        return [], gap, []
+    return [first, second], gap, [f for f in found if f is not first and f is not second]
 
 
-def _ways(problem: Problem, x: Array, times: Array, parts: int) -> list[tuple[str, Callable[[], Check]]]:
-    """The methods that can be had for this problem here, best first, each with its name."""
-    from .backends import available
-
-    ways: list[tuple[str, Callable[[], Check]]] = []
-    exact = problem.exact(x) if problem.exact is not None else None
-    frameworks = [name for name in ("jax", "autograd", "torch") if available(name)]
-    if exact is not None:
-        ways.append(("closed form", lambda: Check(*exact)))
-    if problem.derivatives is not None or frameworks:
-        whole = problem if of_state_alone(problem) else augmented(problem).problem
-        derivatives = whole.derivatives or _other_derivatives(whole)
-        frameworks.sort(key=lambda name: name in derivatives.source)  # prefer one that did not make these derivatives
-        finer = subdivided(times, parts)
-        label = f"discrete adjoint, {len(finer) - 1} steps, derivatives {derivatives.source}"
-        ways.append((label, lambda: Check(*discrete_adjoint(problem, x, finer, derivatives))))
-    for more, name in enumerate(frameworks):
-        other = subdivided(times, parts + 1 + more)
-        label = f"automatic differentiation by {name}, {len(other) - 1} steps"
-        ways.append((label, lambda other=other, name=name: automatic(problem, x, other, name)))
-    return ways
+def confirmed(witness: Witness, check: Check) -> Verdict:
+    """What value differences say of a method that gave the whole Hessian."""
+    if check.hess is None:
+        return Verdict(np.inf, np.inf)
+    return witness.verdict(check.value, check.grad, check.hess)
 
 
-def _other_derivatives(problem: Problem) -> Derivatives:
-    """Generated derivatives, preferably not by jax, which is the fastest to differentiate a whole integration with."""
-    from .backends import available
+def _alone(plan: Tight, x: Array, found: list[Found], skipped: list[str]) -> Reference:
+    """The reference from one method and value differences along all pairs of unknowns."""
+    problem = plan.problem
+    said = "; ".join(skipped)
+    if not found:
+        if Witness(plan, x).blows_up:
+            raise diagnosis.no_reference(problem, "no Hessian", said)
+        unavailable = not any("not finite" in reason for reason in skipped)
+        raise diagnosis.no_reference(problem, "no framework" if unavailable else "non-finite", said)
+    (one,) = found
+    witness = Witness(plan, x, count=3 if x.size <= PAIRED else 3 * PAIRED, pairs=x.size <= PAIRED)
+    verdict = confirmed(witness, one.check)
+    if not verdict.confirms:
+        said = f"{one.way.name} and value differences differ by {verdict.gap:.1e}; {said}"
+        raise diagnosis.explained(plan, x, witness, said)
+    agreement = max(verdict.gap, 1e-7)
+    return _reference(one.check, agreement, f"{one.way.name}; value differences along all pairs of unknowns", skipped)
 
-    for name in ("casadi", "torch", "autograd"):
-        if available(name):
-            try:
-                return generated_derivatives(problem, name)
-            except Exception:  # CasADi and torch trace, which not every right-hand side can be
-                continue
-    return generated_derivatives(problem)
+
+def _reference(check: Check, agreement: float, how: str, notes: list[str]) -> Reference:
+    assert check.hess is not None
+    return Reference(float(check.value), check.grad, check.hess, agreement, how, "; ".join(notes))
+
+
+def _raise(error: Exception | None) -> None:
+    if error is not None:
+        raise error

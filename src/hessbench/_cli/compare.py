@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +19,7 @@ from .._measure import measure, problem_of, refuse_early, strategy_of
 from .._provenance import now, provenance
 from .._record import Case, Record
 from .._registry import find, load_file, problems
+from .._unjudged import with_differences
 from . import app
 
 
@@ -65,11 +67,15 @@ def compare(
         )
     records = []
     origin = provenance("compare", " ".join(["hessbench", *sys.argv[1:]]), Path.cwd())
-    for record in with_progress(cases, time_limit, memory_limit, budget):
+    folder = tempfile.TemporaryDirectory()
+    files = [Path(folder.name) / f"{i}.npz" for i in range(len(cases))]
+    for record in with_progress(cases, time_limit, memory_limit, budget, files):
         records.append(record)
         if output is not None:
             with output.open("a") as file:
                 file.write(json.dumps({"run": {**origin, "date": now()}, "record": record.to_json()}) + "\n")
+    records = with_differences(cases, records, files)
+    folder.cleanup()
     if as_json:
         print(json.dumps([record.to_json() for record in records], indent=1))
     else:
@@ -100,7 +106,9 @@ def family_arguments(problem: str, size: int | None, settings: list[str]) -> dic
     return arguments
 
 
-def with_progress(cases: list[Case], time_limit: float, memory_limit: int, budget: float) -> Iterator[Record]:
+def with_progress(
+    cases: list[Case], time_limit: float, memory_limit: int, budget: float, files: list[Path]
+) -> Iterator[Record]:
     """Measure one case after the other, with a progress bar on standard error when that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -109,9 +117,9 @@ def with_progress(cases: list[Case], time_limit: float, memory_limit: int, budge
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=len(cases))
-        for case in cases:
+        for case, keep in zip(cases, files, strict=True):
             progress.update(task, description=case.label)
-            yield measure(case, time_limit=time_limit, memory_limit_mib=memory_limit, budget=budget)
+            yield measure(case, time_limit=time_limit, memory_limit_mib=memory_limit, budget=budget, keep=keep)
             progress.advance(task)
 
 
