@@ -23,8 +23,6 @@ from typing import Any
 
 import numpy as np
 
-from ._library import file_of, of_library, release_of, top_of
-from ._places import ABSENT, Places
 from ._apart import (
     DESCRIPTORS,
     SMALL,
@@ -38,6 +36,8 @@ from ._apart import (
     names_in,
     numbers,
 )
+from ._library import file_of, of_library, release_of, top_of
+from ._places import ABSENT, Places
 
 MOST = 20_000  # objects; past that, walking takes longer than preparing anew
 REMEMBERED = 64  # walks that `reached` keeps

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ._apart import Memo
 from ._derivatives import Array, Derivatives, Params
 from ._errors import InvalidInput
-from ._apart import Memo
 
 
 @dataclass(frozen=True, eq=False)

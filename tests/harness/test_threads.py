@@ -141,12 +141,12 @@ def test_a_workspace_that_two_calls_share_shows(monkeypatch):
         met.wait()
         yield from segments(self, path)
 
-    def sharing(self, y0):
+    def sharing(self, y0, tolerances):
         with lock:
             if not kept:
                 kept.append(self.workspace())
             self.shared.waiting[:] = kept
-            return begin(self, y0)
+            return begin(self, y0, tolerances)
 
     segments = ForwardSolve.segments
     monkeypatch.setattr(ForwardSolve, "segments", meeting)
