@@ -58,21 +58,27 @@ def verifier(problem: Problem, strategy: str | Strategy, **options) -> Verifier:
     factor = min(SECOND, ivp.rtol / TIGHTEST)
     if factor < 10:  # there is no room below
         factor = 0.1
-    sharper = {"rtol": ivp.rtol / factor, "atol": max(ivp.atol / factor, 1e-300), "max_steps": 8 * ivp.max_steps}
+    sharper = tightened(ivp, factor)
     method = "DOP853" if ivp.method == "RK45" and first.strategy.thread_safe else ivp.method
     second = prepare(problem, first.strategy, backend=first.backend, method=method, **sharper)
     return Verifier(first, second, witness(problem, ivp), factor)
 
 
+def tightened(ivp: IVP, factor: float) -> dict[str, Any]:
+    """Options of `prepare` for tolerances `factor` times tighter, `atol` left out where it was left out."""
+    atol = {} if ivp.by_component else {"atol": max(ivp.atol / factor, 1e-300)}
+    return {"rtol": ivp.rtol / factor, **atol, "max_steps": 8 * ivp.max_steps}
+
+
 def witness(problem: Problem, ivp: IVP, factor: float = 1.0) -> Witness:
     """Value and gradient at `x` by products of no directions; the value alone for a stiff method or without derivatives."""
-    more = {"rtol": ivp.rtol / factor, "atol": ivp.atol / factor, "max_steps": 8 * ivp.max_steps}
+    more = tightened(ivp, factor)
     none = np.zeros((problem.x0.size, 0))
     if ivp.method in EXPLICIT:
         with suppress(HessbenchError):
             products = prepare_products(problem, "discrete-adjoint", method="DOP853", **more)
             return lambda x: products.run(x, none)[:2]
-    solver = IVP(ivp.method, dim=problem.dim, **more)
+    solver = IVP(ivp.method, dim=problem.dim, **{"atol": more["rtol"], **more})
     return lambda x: (_by_scipy(problem, solver, x), None)
 
 

@@ -168,6 +168,8 @@ def test_threads_share_the_memory_and_those_without_keep_checkpoints(monkeypatch
     from hessbench.discrete._compiled import flat_params
 
     values = flat_params(solve.kernel.params, problem.params)
+    solve.shared.waiting.clear()
+    solve.shared.held = 0
     solve.shared.limit = 1.5 * solve.shared.capacity * solve.shared.per_step
     first = solve.forward(problem.y0, values, problem.t_span, ivp)
     second = solve.forward(problem.y0, values, problem.t_span, ivp)

@@ -71,14 +71,14 @@ def fit(
     while True:
         start = probe_directions(y0.size, probes) * sizes
         found = attempt(Tolerances(np.tile(loose * sizes, (1 + probes, 1)), start), quiet)
-        noise, passes = round_off(f, found), passes + 1
-        wanted = np.maximum(found.largest[0], noise[0] / loose)
+        top, noise, passes = found.largest[0], round_off(f, found), passes + 1
+        del found  # and its memory, before the next one
+        wanted = np.maximum(top, noise[0] / loose)
         if passes == PASSES or not (sizes > TOO_LARGE / 2 * wanted).any():
             break
         sizes = _positive(wanted)
-    sizes = _positive(found.largest[0])
-    atol = np.maximum(ivp.rtol * sizes, noise)
-    return Sized(Tolerances(atol, start), np.where(ivp.rtol * found.largest[0] > noise[0], found.largest[0], 0.0))
+    atol = np.maximum(ivp.rtol * _positive(top), noise)
+    return Sized(Tolerances(atol, start), np.where(ivp.rtol * top > noise[0], top, 0.0))
 
 
 def round_off(f: Callable[[float, Array], Array], found: Visited) -> Array:
