@@ -25,7 +25,16 @@ FLAGS = ("-fno-tree-slp-vectorize", "-fno-math-errno", "-shared", "-fPIC", "-Wno
 
 
 class CompilerError(HessbenchError):
-    """The C compiler refused generated code; the message holds what it said."""
+    """The C compiler refused generated code; `said` holds its words, which are too many for a note."""
+
+    said = ""
+
+
+def clause(reason: Exception) -> str:
+    """Why there is no library, in one clause."""
+    if isinstance(reason, OSError):
+        return f"the library could not be kept or loaded ({reason.strerror or type(reason).__name__})"
+    return str(reason)
 
 
 def compiler() -> str | None:
@@ -97,4 +106,6 @@ def _compile(source: str, level: str, path: Path) -> None:
                 os.replace(out, path)  # atomic: a second process sees the whole library or none
                 return
             said = done.stderr
-    raise CompilerError(f"{command} failed on generated code: {said[:2000]}")
+    error = CompilerError("the C compiler failed on generated code")
+    error.said = f"{command}: {said}"
+    raise error

@@ -88,6 +88,31 @@ class Folded:
         """The active parameters (P,)."""
         return np.concatenate([np.ravel(p[key]) for key in self.varied] or [np.zeros(0)])
 
+    def named(self, u: Array) -> dict[str, Array]:
+        """The active parameters `u` (P,) by name; end times too."""
+        sizes = [np.size(self.problem.constants[key]) for key in self.varied]
+        parts = np.split(u, np.cumsum(sizes)[:-1]) if sizes else []
+        return {
+            key: part.reshape(np.shape(self.problem.constants[key]))
+            for key, part in zip(self.varied, parts, strict=True)
+        }
+
+    def name(self, k: int) -> str:
+        """What unknown `k` of (z, u) is called."""
+        if k < self.states:
+            return f"y[{k}]" if k < self.problem.dim else "the running loss"
+        k -= self.states
+        for key in self.varied:
+            size = np.size(self.problem.constants[key])
+            if k < size:
+                return f"{key}[{k}]" if np.ndim(self.problem.constants[key]) else key
+            k -= size
+        raise IndexError(k)
+
+    def time(self, tau: float, p: Params) -> float:
+        """The time that `tau` stands for."""
+        return float(p["t0"]) + tau * (float(p["t1"]) - float(p["t0"])) if self.free else tau
+
     def start(self, y0: Array) -> Array:
         """The state at the start (M,)."""
         return y0 if self.problem.running_loss is None else np.append(y0, 0.0)
@@ -102,14 +127,19 @@ class Folded:
             slope = xp.concatenate([slope, xp.reshape(problem.running_loss(xp, t, z[:n], p), (1,))])
         return sigma * slope if self.free else slope
 
-    def end(self, compiled: bool) -> tuple[Callable[[Array, Array, Params], EndBlocks], str]:
-        """`blocks(y0 (N,), z1 (M,), p)` and where they come from: C if `compiled` and possible, else a framework."""
+    def end(self, compiled: bool, z1: Array | None = None) -> tuple[Callable[[Array, Array, Params], EndBlocks], str]:
+        """`blocks(y0 (N,), z1 (M,), p)` and where they come from: C if `compiled` and possible, else a framework.
+
+        They are checked at the problem's own point, where `z1` (M,) is the state at the end.
+        """
         problem, n, m = self.problem, self.problem.dim, self.states
         seen = Watched(problem.constants)
         problem.loss(np, problem.y0.copy(), problem.y0 + 0.1, seen)
         read = tuple(key for key in problem.varied if key in seen.read)
         blocks, source = joint_end_blocks(
-            replace(problem, wrt=(*read, *self.free) or ("y0",), perturbed=None), compiled
+            replace(problem, wrt=(*read, *self.free) or ("y0",), perturbed=None),
+            compiled,
+            None if z1 is None else z1[: problem.dim],
         )
         places = [np.arange(at.start, at.stop) for key in (*read, *self.free) for at in (problem.blocks[key],)]
         params = np.concatenate([np.zeros(0, dtype=int), *places])
@@ -142,6 +172,12 @@ class Folded:
             )
 
         return at_end, source
+
+
+def _weighed(a: Array, by: Array) -> Array:
+    """`a by`, zero where `by` is: at the start time does not move with `t1`, however steep the right-hand side is there."""
+    shape = np.broadcast_shapes(a.shape, by.shape)
+    return np.multiply(a, by, out=np.zeros(shape), where=np.broadcast_to(by != 0.0, shape))
 
 
 def _filled(a: Array, rows: int, columns: int) -> Array:
@@ -197,6 +233,9 @@ class FoldedDerivatives:
         pulled = self.joint.vjp(t, z[:, :n], q, p)
         out += self._inner(pulled[:, None], tau)[:, 0] * (ends @ self._ends)[:, None]
         out[:, self._clock] += np.sum(pulled * inner, axis=1)[:, None] * self._ends
+        steep = ~np.isfinite(out).all(axis=1)  # an infinite derivative by a time that does not move
+        if steep.any():
+            out[steep] = (self.second(tau[steep], z[steep], q[steep], p) @ v[steep, :, None])[..., 0]
         return out
 
     @property
@@ -227,5 +266,5 @@ class FoldedDerivatives:
     def _inner(self, a: Array, tau: Array) -> Array:
         """`a B`: columns (y, a, t) as columns (y, a, free end times)."""
         part = {"t0": 1 - tau, "t1": tau}
-        clock = [a[..., -1:] * part[key][:, None, None] for key in self.folded.free]
+        clock = [_weighed(a[..., -1:], part[key][:, None, None]) for key in self.folded.free]
         return np.concatenate([a[..., :-1], *clock], axis=-1)

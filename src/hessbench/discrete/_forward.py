@@ -12,7 +12,7 @@ from .._derivatives import Array
 from .._errors import IntegrationError
 from .._ivp import IVP
 from ._build import load
-from ._stepper import KICK_ROWS, kicks, probe_directions
+from ._stepper import KICK_ROWS, TOO_SMALL_STEP, kicks, probe_directions
 
 FIRST_CAPACITY = 64  # steps; doubled when they do not suffice
 TOO_MANY, TOO_SMALL, FULL = -1, -2, -3  # what `forward` returns when it stops early
@@ -112,7 +112,7 @@ class ForwardSolve:
         counters.rhs += evaluations
         counters.rhs_weighted += evaluations
         if status in (TOO_MANY, TOO_SMALL):
-            why = "the step became too small" if status == TOO_SMALL else f"more than max_steps = {ivp.max_steps} steps"
+            why = TOO_SMALL_STEP if status == TOO_SMALL else f"more than max_steps = {ivp.max_steps} steps"
             raise IntegrationError(
                 f"{ivp.method} stopped at t = {t:.6g} of {t1:.6g} with step size {size:.3g} and state norm {norm:.3g}: {why} "
                 f"(rtol {ivp.rtol:g}, atol {ivp.atol:g})."

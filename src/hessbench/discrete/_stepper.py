@@ -32,6 +32,7 @@ KICK, KICK_EVERY, KICK_ROWS = (
     16,
 )  # size in units of the tolerance, steps between kicks, number of different ones
 SAFETY, SHRINK, GROW = 0.9, 0.2, 10.0
+TOO_SMALL_STEP = "the step became too small"
 
 
 @dataclass(eq=False)
@@ -207,7 +208,7 @@ def _count(counters, calls: int, steps: int, rejected: int, ivp: IVP, n: int) ->
 
 
 def _explain(pair: Pair, t: float, t1: float, size: float, y: Array, ivp: IVP, steps: int) -> str:
-    why = f"more than max_steps = {ivp.max_steps} steps" if steps >= ivp.max_steps else "the step became too small"
+    why = f"more than max_steps = {ivp.max_steps} steps" if steps >= ivp.max_steps else TOO_SMALL_STEP
     norm = float(np.linalg.norm(np.nan_to_num(y, nan=np.inf)))
     return (
         f"{pair.name} stopped at t = {t:.6g} of {t1:.6g} with step size {size:.3g} and state norm {norm:.3g}: {why} "
