@@ -35,6 +35,7 @@ class Pattern:
     def __init__(self, entries: Sequence[tuple[int, int]] | Array, shape: tuple[int, int]) -> None:
         rows, cols = np.array(entries, dtype=int).reshape(-1, 2).T
         self.shape, self.rows, self.cols = shape, rows, cols
+        self._full = rows.size == shape[0] * shape[1] and np.array_equal(rows * shape[1] + cols, np.arange(rows.size))
         self._by_rows, self._by_cols = _groups(rows), _groups(cols)
 
     @classmethod
@@ -44,14 +45,20 @@ class Pattern:
 
     def times(self, values: Array, v: Array) -> Array:
         """The matrix of `values` (..., nnz) times `v` (..., cols): (..., rows)."""
+        if self._full:
+            return (self.dense(values) @ v[..., None])[..., 0]
         return _summed(values * v[..., self.cols], self._by_rows, self.shape[0])
 
     def transposed_times(self, values: Array, v: Array) -> Array:
         """(..., cols) for `v` (..., rows)."""
+        if self._full:
+            return (v[..., None, :] @ self.dense(values))[..., 0, :]
         return _summed(values * v[..., self.rows], self._by_cols, self.shape[1])
 
     def dense(self, values: Array) -> Array:
         """(..., rows, cols)"""
+        if self._full:
+            return values.reshape(*values.shape[:-1], *self.shape)
         out = np.zeros((*values.shape[:-1], *self.shape))
         out[..., self.rows, self.cols] = values
         return out

@@ -116,7 +116,8 @@ class JointLossInC:
         code.prepare.argtypes, code.loss.argtypes = [ctypes.c_void_p] * 2, [ctypes.c_void_p] * 3
         code.prepare.restype = code.loss.restype = None
         self.z, self.out, self.table = Buffer(size), Buffer(len(nodes)), Buffer(max(1, len(table.slots)))
-        code.prepare(flat_params(tuple(fixed), problem.params).address, self.table.address)
+        given = flat_params(tuple(fixed), problem.params)  # kept while the code reads it
+        code.prepare(given.address, self.table.address)
         self._loss, self.slopes = code.loss, np.array(slopes, dtype=int)
         rows, cols = np.array(entries, dtype=int).reshape(-1, 2).T
         self.lower, self.upper = rows * size + cols, cols * size + rows

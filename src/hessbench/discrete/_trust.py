@@ -26,7 +26,10 @@ from ._field import Field, Values
 
 STEPS = np.array([1e-3, 1e-4, 1e-5])
 VALUE, AGREES, FLOOR = 1e-11, 1e-7, 1e-10  # of values, of differences, and the round-off of differences
-GROUPS = 8
+QUANTUM = (
+    1e-12  # of a derivative, in units of the value over the sizes: less cannot be seen beside the value's own round-off
+)
+GROUPS, LARGE = 8, 1000  # groups of unknowns; half as many where there are so many entries
 SEED = 20250611
 
 
@@ -100,9 +103,10 @@ class _Check:
         usable &= np.isfinite(first).all(axis=1)
         if second:
             usable &= np.isfinite(base.second[0]).all(axis=1)
+        groups = groups // 2 if self.field.first.rows.size > LARGE else groups
         directions = self._directions(first, rows, usable, groups)
         said = self._first(first, theirs, rows, usable, directions)
-        return self._second(base, q, usable, directions) if said is None and second else said
+        return self._second(base, q, rows, usable, directions) if said is None and second else said
 
     def _values(self, base: Values, theirs: Array, rows: Array, usable: Array) -> Finding | None:
         for ours in base.values:
@@ -184,10 +188,11 @@ class _Check:
             return Finding(f"could not be compared with differences of the NumPy form in component {k}", wrong=False)
         return None
 
-    def _second(self, base: Values, q: Array, usable: Array, directions: Array) -> Finding | None:
+    def _second(self, base: Values, q: Array, rows: Array, usable: Array, directions: Array) -> Finding | None:
         points, n, pattern = self.points, self.field.n, self.field.first
         times = np.tile(points.t, (2 * STEPS.size, 1))
         weighed = pattern.transposed_times(np.abs(base.first[0]), np.abs(q))
+        quantum = QUANTUM * (rows * np.abs(q)).sum(axis=1, keepdims=True) / self.sizes
         here = pattern.transposed_times(base.first[0], q)
         decided = ~usable.any() | np.zeros(self.sizes.shape[1], dtype=bool)
         steps = np.concatenate([STEPS, -STEPS])
@@ -197,7 +202,7 @@ class _Check:
             moved = pattern.transposed_times(self.field(times, y, u).first, q)
             ours = self.field.second.times(base.second[0], d)
             size = self.field.second.times(np.abs(base.second[0]), np.abs(d))
-            floor = FLOOR * np.fmax(weighed, np.fmax.reduce(np.abs(moved), axis=0))
+            floor = FLOOR * np.fmax(weighed, np.fmax.reduce(np.abs(moved), axis=0)) + quantum
             wrong, settled, gap = compared(ours, moved[:3], moved[3:], here, size, floor)
             wrong &= usable[:, None]
             if wrong.any():
