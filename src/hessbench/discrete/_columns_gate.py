@@ -21,7 +21,7 @@ from ._gate import NEAR, Looked, Slope, frozen_path, look, stamped, worst
 from ._probe import ColumnsDerivatives, ColumnsField
 from ._stepper import Trajectory, replay
 from ._tableau import Pair
-from ._trust import Finding, complaint
+from ._trust import Finding, complaint, doubles
 
 MEMORY = 1e9
 
@@ -36,7 +36,7 @@ def looked_at(compiled: ColumnsCompiled | None, folded: Folded, ivp: IVP) -> Loo
 
 def slope_of(folded: Folded) -> Slope:
     """The folded right-hand side as `_trust` calls it."""
-    p = folded.problem.unpack(folded.problem.x0)[1]
+    p = doubles(folded.problem.unpack(folded.problem.x0)[1])
     return lambda tau, z, u: np.asarray(folded.rhs(np, tau, z, {**p, **folded.named(u)}))
 
 
@@ -78,7 +78,7 @@ def disagreement(compiled: ColumnsCompiled, derivatives: Folding, pair: Pair, iv
         y0, p = problem.unpack(x)
         starts.append((folded.start(y0), compiled.params(p, folded.values(p))))
     k, path, t, h = frozen_path(compiled, starts, folded.t_span, ivp)
-    z0, p = starts[k][0], problem.unpack(xs[k])[1]
+    z0, p = starts[k][0], doubles(problem.unpack(xs[k])[1])
 
     def f(tau: float, z: Array) -> Array:
         return np.asarray(folded.rhs(np, tau, z, p))

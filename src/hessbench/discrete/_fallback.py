@@ -106,21 +106,14 @@ def singular_derivative(
     with np.errstate(all="ignore"):
         for start in range(0, times.size, BATCH):
             part = slice(start, start + BATCH)
-            bad = np.argwhere(~np.isfinite(first(times[part], stages[part])))
-            if len(bad):
-                i, k, j = bad[0]
-                return (
-                    f"the derivative of the right-hand side is not finite at t = {clock(float(times[start + i])):.6g}, component {k} "
-                    f"(by {name(j)})"
-                )
-            if second is not None:
-                bad = np.argwhere(~np.isfinite(second(times[part], stages[part])))
+            for order, entries in ((1, first), (2, second)):
+                bad = np.argwhere(~np.isfinite(entries(times[part], stages[part]))) if entries is not None else ()
                 if len(bad):
                     i, k, j = bad[0]
-                    return (
-                        f"the second derivative of the right-hand side is not finite at t = {clock(float(times[start + i])):.6g} "
-                        f"(by {name(k)} and {name(j)})"
-                    )
+                    what = f"is not finite at t = {clock(float(times[start + i])):.6g}"
+                    if order == 1:
+                        return f"the derivative of the right-hand side {what}, component {k} (by {name(j)})"
+                    return f"the second derivative of the right-hand side {what} (by {name(k)} and {name(j)})"
     return None
 
 

@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 
 from .._derivatives import Array, JointDerivatives, Params
+from .._errors import Unavailable
+from .._generated import generated_joint_derivatives
 from .._problem import TIMES, Problem
 from ._columns import Columns, EndBlocks
 from ._loss_kernel import joint_end_blocks
@@ -201,7 +203,7 @@ class FoldedDerivatives:
         """`J` (m, M, M) and `A` (m, M, P)."""
         f, n, m = self.folded, self.folded.problem.dim, self.folded.states
         t, sigma = self._time(tau, p)
-        wide = self._inner(sigma * self.joint.jac(t, z[:, :n], p), tau)
+        wide = self._inner(sigma * self._joint(tau, lambda d, at: d.jac(t[at], z[at, :n], p)), tau)
         if f.free:
             wide[..., self._clock] += self._slope(t, z, p)[..., None] * self._ends
         jac = np.zeros((*wide.shape[:-1], m))
@@ -212,10 +214,10 @@ class FoldedDerivatives:
         """`q . F_,vv` for v = (y, u), of shape (m, N + P, N + P)."""
         f, n = self.folded, self.folded.problem.dim
         t, sigma = self._time(tau, p)
-        h = sigma * self.joint.vhp(t, z[:, :n], q, p)
+        h = sigma * self._joint(tau, lambda d, at: d.vhp(t[at], z[at, :n], q[at], p))
         wide = self._inner(np.swapaxes(self._inner(h, tau), 1, 2), tau)
         if f.free:
-            pulled = self._inner(self.joint.vjp(t, z[:, :n], q, p)[:, None], tau)[:, 0]
+            pulled = self._inner(self._joint(tau, lambda d, at: d.vjp(t[at], z[at, :n], q[at], p))[:, None], tau)[:, 0]
             wide[:, :, self._clock] += pulled[:, :, None] * self._ends
             wide[:, self._clock, :] += self._ends[:, None] * pulled[:, None, :]
         return wide
@@ -237,6 +239,37 @@ class FoldedDerivatives:
         if steep.any():
             out[steep] = (self.second(tau[steep], z[steep], q[steep], p) @ v[steep, :, None])[..., 0]
         return out
+
+    def _joint(self, tau: Array, function: Callable[[JointDerivatives, Any], Array]) -> Array:
+        """`function(derivatives, rows)` of `joint`, but where that is not finite at an end time that is not free, of `_still`.
+
+        Time stands still there, but 0 times an infinite derivative by it would make everything nan, as for `sqrt(t)` at 0.
+        """
+        out = function(self.joint, slice(None))
+        if len(self.folded.free) == 1:
+            steep = (tau == (0.0 if self.folded.free == ("t1",) else 1.0)) & ~np.isfinite(
+                out.reshape(len(out), -1)
+            ).all(1)
+            if steep.any():
+                out = np.array(out)
+                out[steep] = function(self._still, steep)
+        return out
+
+    @cached_property
+    def _still(self) -> JointDerivatives:
+        """Derivatives at the end time that is not free, which is a constant for them."""
+        problem, end = self.folded.problem, float(self.folded.problem.t_span[0 if self.folded.free == ("t1",) else 1])
+        functions = {
+            key: lambda xp, t, y, p, f=f: f(xp, xp.asarray(end, dtype=y.dtype), y, p)
+            for key in ("rhs", "running_loss")
+            if (f := getattr(problem, key)) is not None
+        }
+        try:
+            return generated_joint_derivatives(
+                replace(problem, name=f"{problem.name}-still", overrides={}, **functions)
+            )
+        except Unavailable:
+            return self.joint
 
     @property
     def _clock(self) -> slice:

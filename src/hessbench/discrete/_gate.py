@@ -26,7 +26,7 @@ from ._forward import Buffer, ForwardSolve
 from ._probe import KernelField
 from ._stepper import Trajectory, probe_directions, replay
 from ._tableau import Pair
-from ._trust import Points, complaint
+from ._trust import Points, complaint, doubles
 
 STEPS, AGREES = 24, 1e-8
 STRETCHES, MOST = 4, 250  # of the solution, at the ends of which it is looked at, and steps of each
@@ -62,14 +62,15 @@ def passes(compiled: Compiled, problem: Problem, pair: Pair, ivp: IVP, looked: L
 def stamped(compiled: ForwardSolve, gap: float) -> str | None:
     """Notes beside the library that its sweeps agree, or says that they do not."""
     if not gap <= AGREES:
-        return f"the generated code's sweeps differ from the NumPy form by {gap:.1e} (at most {AGREES:g} is accepted)"
+        return f"the generated code differs from the NumPy form by {gap:.1e} in its sweeps (at most {AGREES:g} is accepted)"
     compiled.stamp.touch()
     return None
 
 
 def slope_of(problem: Problem) -> Slope:
     """The right-hand side as `_trust` calls it."""
-    return lambda t, y, u: problem.rhs(np, t, y, problem.params)
+    p = doubles(problem.params)
+    return lambda t, y, u: problem.rhs(np, t, y, p)
 
 
 def look(
@@ -148,7 +149,7 @@ def disagreement(compiled: Compiled, problem: Problem, derivatives: Derivatives,
 
     In units of the states' sizes at the start, so that small ones count as large ones do.
     """
-    rng, n, p = np.random.default_rng(4), problem.dim, problem.params
+    rng, n, p = np.random.default_rng(4), problem.dim, doubles(problem.params)
     values = flat_params(compiled.kernel.params, p)
     size = np.where(problem.y0 != 0, np.abs(problem.y0), np.abs(problem.y0).max() or 1.0)
     starts = [problem.y0 + NEAR * size * rng.standard_normal(n), problem.y0]

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._derivatives import Array
+from .._derivatives import Array, Params
 from ._field import Field, Values
 
 STEPS = np.array([1e-3, 1e-4, 1e-5])
@@ -46,6 +46,14 @@ class Points:
     sizes: Array
     widths: Array
     own: int = 1
+
+
+def doubles(p: Params) -> dict[str, Any]:
+    """Floating parameters of any width as float64, as a kernel reads them."""
+    return {
+        key: np.asarray(value, dtype=np.float64) if np.issubdtype(np.asarray(value).dtype, np.floating) else value
+        for key, value in p.items()
+    }
 
 
 class Finding(NamedTuple):

@@ -12,7 +12,7 @@ import numpy as np
 from .._derivatives import Array, Params
 from .._loss import JointLoss, LossBlocks, joint_layout
 from .._problem import Problem
-from ._trust import FLOOR, STEPS, VALUE, compared
+from ._trust import FLOOR, STEPS, VALUE, compared, doubles
 
 GROUPS, NEAR, FAR, SEED = 6, 1e-3, 0.1, 20250612
 
@@ -29,7 +29,7 @@ def complaint(
 
     At the problem's own values with the state `y1` at the end, where it is known, and near it.
     """
-    own, (parts, at) = problem.constants, joint_layout(problem)
+    own, (parts, at) = doubles(problem.constants), joint_layout(problem)
     n, end = problem.dim, problem.y0 if y1 is None else y1
     z = np.concatenate([problem.y0, end, *(np.ravel(own[key]) for key in (*parts, "t0", "t1"))])
     sizes = np.abs(z)
