@@ -107,7 +107,7 @@ def singular_derivative(
         for start in range(0, times.size, BATCH):
             part = slice(start, start + BATCH)
             for order, entries in ((1, first), (2, second)):
-                bad = np.argwhere(~np.isfinite(entries(times[part], stages[part]))) if entries is not None else ()
+                bad = np.argwhere(~np.isfinite(entries(times[part], stages[part]))) if entries is not None else []
                 if len(bad):
                     i, k, j = bad[0]
                     what = f"is not finite at t = {clock(float(times[start + i])):.6g}"
