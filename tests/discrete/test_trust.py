@@ -1,5 +1,7 @@
 """A kernel is trusted for the problem's own values: planted faults, and problems that kernels or frameworks get wrong."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -41,13 +43,14 @@ def test_a_problem_that_cannot_be_integrated_vouches_for_nobody():
     def chosen(y0, law):
         return Problem("chosen", rhs, squares, (0.0, 0.5), [y0], {"law": law, "n": 2.0})
 
-    try:
+    with contextlib.suppress(hessbench.HessbenchError):
         run(chosen(-1.0, 1.0))
-    except hessbench.HessbenchError:
-        pass
     result = run(chosen(1.0, 2.0))
     assert result.value == pytest.approx(1 / 1.5**2, rel=1e-7)
-    assert result.hess[0, 0] == pytest.approx(2 / 1.5**4 - 2 / 1.5 / 1.5**3, rel=1e-6)
+    assert result.grad[0] == pytest.approx(2 / 1.5**3, rel=1e-6)
+    assert result.hess[0, 0] == pytest.approx(
+        2 / 1.5**4 - 2 / 1.5**4, abs=1e-7
+    )  # 2 y'^2 + 2 y y'', y = y0 / (1 + y0 t)
 
 
 def test_a_masked_loss_is_the_one_that_numpy_computes():
@@ -253,9 +256,8 @@ def differences(f, at):
         (abs, 0.0, 1.0, False, True),
         (abs, 0.0, -1.0, False, True),
         (abs, 0.0, 0.0, True, True),  # the mean of both sides is nobody's derivative
-        (lambda x: abs(x) ** 0.5, 0.0, 0.0, False, False),
         (np.sqrt, 0.0, 0.0, False, False),
-        (lambda x: x**2.5, 0.0, 0.0, False, True),  # nan on one side
+        (lambda x: x**3.5, 0.0, 0.0, False, True),  # nan on one side
     ],
 )
 def test_differences_at_kinks_and_singular_points(f, at, ours, wrong, settled):

@@ -16,7 +16,7 @@ from ._tableau import Pair
 
 
 class Folding(Protocol):
-    """Derivatives of a folded right-hand side: `_fold.FoldedDerivatives`, or anything that gives the same."""
+    """Derivatives of a folded right-hand side: `_fold_derivatives.FoldedDerivatives`, or anything that gives the same."""
 
     @property
     def folded(self) -> Folded: ...

@@ -3,10 +3,7 @@
     z = (y, integral of g),   dz/dtau = sigma (F, g)(t, y, a),   t = t0 + tau sigma,   sigma = t1 - t0,   tau in [0, 1]
 
 Only a free end time makes time run from 0 to 1; otherwise `tau = t` and `sigma = 1`. Active parameters are `u = (a, t0, t1)`:
-the parameters in `wrt`, and the end times that are free. With `h = q . (F, g)`, `t = (1 - tau) t0 + tau t1` and `e` the
-gradient of `sigma`, the derivatives follow from those by `(y, a, t)`, whose linear map from `(y, u)` is `B`:
-
-    first   sigma (F, g)_,. B + (F, g) e^T          second   sigma B^T h_,.. B + e (B^T h_,.)^T + (B^T h_,.) e^T
+the parameters in `wrt`, and the end times that are free. Derivatives: `_fold_derivatives`.
 """
 
 from __future__ import annotations
@@ -18,9 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .._derivatives import Array, JointDerivatives, Params
-from .._errors import Unavailable
-from .._generated import generated_joint_derivatives
+from .._derivatives import Array, Params
 from .._problem import TIMES, Problem
 from ._columns import Columns, EndBlocks
 from ._loss_kernel import joint_end_blocks
@@ -176,128 +171,8 @@ class Folded:
         return at_end, source
 
 
-def _weighed(a: Array, by: Array) -> Array:
-    """`a by`, zero where `by` is: at the start time does not move with `t1`, however steep the right-hand side is there."""
-    shape = np.broadcast_shapes(a.shape, by.shape)
-    return np.multiply(a, by, out=np.zeros(shape), where=np.broadcast_to(by != 0.0, shape))
-
-
 def _filled(a: Array, rows: int, columns: int) -> Array:
     """`a` with zeros behind it."""
     out = np.zeros((rows, columns))
     out[: a.shape[0], : a.shape[1]] = a
     return out
-
-
-@dataclass(frozen=True, eq=False)
-class FoldedDerivatives:
-    """Derivatives of the folded right-hand side by `(z, u)`, from those of the problem by `(y, a, t)`; batched over stages.
-
-    `tau` is (m,), `z` and multipliers `q` are (m, M).
-    """
-
-    folded: Folded
-    joint: JointDerivatives
-
-    def first(self, tau: Array, z: Array, p: Params) -> tuple[Array, Array]:
-        """`J` (m, M, M) and `A` (m, M, P)."""
-        f, n, m = self.folded, self.folded.problem.dim, self.folded.states
-        t, sigma = self._time(tau, p)
-        wide = self._inner(sigma * self._joint(tau, lambda d, at: d.jac(t[at], z[at, :n], p)), tau)
-        if f.free:
-            wide[..., self._clock] += self._slope(t, z, p)[..., None] * self._ends
-        jac = np.zeros((*wide.shape[:-1], m))
-        jac[..., :n] = wide[..., :n]
-        return jac, wide[..., n:]
-
-    def second(self, tau: Array, z: Array, q: Array, p: Params) -> Array:
-        """`q . F_,vv` for v = (y, u), of shape (m, N + P, N + P)."""
-        f, n = self.folded, self.folded.problem.dim
-        t, sigma = self._time(tau, p)
-        h = sigma * self._joint(tau, lambda d, at: d.vhp(t[at], z[at, :n], q[at], p))
-        wide = self._inner(np.swapaxes(self._inner(h, tau), 1, 2), tau)
-        if f.free:
-            pulled = self._inner(self._joint(tau, lambda d, at: d.vjp(t[at], z[at, :n], q[at], p))[:, None], tau)[:, 0]
-            wide[:, :, self._clock] += pulled[:, :, None] * self._ends
-            wide[:, self._clock, :] += self._ends[:, None] * pulled[:, None, :]
-        return wide
-
-    def along(self, tau: Array, z: Array, q: Array, v: Array, p: Params) -> Array:
-        """The same times `v` (m, N + P), of its shape, without the matrix."""
-        f, n = self.folded, self.folded.problem.dim
-        t, sigma = self._time(tau, p)
-        if not f.free:
-            return self.joint.hvp(t, z[:, :n], q, np.column_stack([v, 0 * tau]), p)[:, :-1]
-        part, ends = {"t0": 1 - tau, "t1": tau}, v[:, self._clock]
-        clock = sum(part[key] * ends[:, k] for k, key in enumerate(f.free))
-        inner = np.column_stack([v[:, : -len(f.free)], clock])
-        out = self._inner((sigma * self.joint.hvp(t, z[:, :n], q, inner, p))[:, None], tau)[:, 0]
-        pulled = self.joint.vjp(t, z[:, :n], q, p)
-        out += self._inner(pulled[:, None], tau)[:, 0] * (ends @ self._ends)[:, None]
-        out[:, self._clock] += np.sum(pulled * inner, axis=1)[:, None] * self._ends
-        steep = ~np.isfinite(out).all(axis=1)  # an infinite derivative by a time that does not move
-        if steep.any():
-            out[steep] = (self.second(tau[steep], z[steep], q[steep], p) @ v[steep, :, None])[..., 0]
-        return out
-
-    def _joint(self, tau: Array, function: Callable[[JointDerivatives, Any], Array]) -> Array:
-        """`function(derivatives, rows)` of `joint`, but where that is not finite at an end time that is not free, of `_still`.
-
-        Time stands still there, but 0 times an infinite derivative by it would make everything nan, as for `sqrt(t)` at 0.
-        """
-        out = function(self.joint, slice(None))
-        if len(self.folded.free) == 1:
-            steep = (tau == (0.0 if self.folded.free == ("t1",) else 1.0)) & ~np.isfinite(
-                out.reshape(len(out), -1)
-            ).all(1)
-            if steep.any():
-                out = np.array(out)
-                out[steep] = function(self._still, steep)
-        return out
-
-    @cached_property
-    def _still(self) -> JointDerivatives:
-        """Derivatives at the end time that is not free, which is a constant for them."""
-        problem, end = self.folded.problem, float(self.folded.problem.t_span[0 if self.folded.free == ("t1",) else 1])
-        functions = {
-            key: lambda xp, t, y, p, f=f: f(xp, xp.asarray(end, dtype=y.dtype), y, p)
-            for key in ("rhs", "running_loss")
-            if (f := getattr(problem, key)) is not None
-        }
-        try:
-            return generated_joint_derivatives(
-                replace(problem, name=f"{problem.name}-still", overrides={}, **functions)
-            )
-        except Unavailable:
-            return self.joint
-
-    @property
-    def _clock(self) -> slice:
-        """Where the free end times stand in (y, u)."""
-        return slice(-len(self.folded.free), None)
-
-    @property
-    def _ends(self) -> Array:
-        """The gradient of `t1 - t0` by the free end times."""
-        return np.array([{"t0": -1.0, "t1": 1.0}[key] for key in self.folded.free])
-
-    def _time(self, tau: Array, p: Params) -> tuple[Array, float]:
-        if not self.folded.free:
-            return tau, 1.0
-        t0, t1 = float(p["t0"]), float(p["t1"])
-        return t0 + tau * (t1 - t0), t1 - t0
-
-    def _slope(self, t: Array, z: Array, p: Params) -> Array:
-        """`(F, g)` (m, M)."""
-        problem, n = self.folded.problem, self.folded.problem.dim
-        rows = [problem.rhs(np, float(s), y[:n], p) for s, y in zip(t, z, strict=True)]
-        if problem.running_loss is None:
-            return np.array(rows)
-        more = [problem.running_loss(np, float(s), y[:n], p) for s, y in zip(t, z, strict=True)]
-        return np.column_stack([rows, more])
-
-    def _inner(self, a: Array, tau: Array) -> Array:
-        """`a B`: columns (y, a, t) as columns (y, a, free end times)."""
-        part = {"t0": 1 - tau, "t1": tau}
-        clock = [_weighed(a[..., -1:], part[key][:, None, None]) for key in self.folded.free]
-        return np.concatenate([a[..., :-1], *clock], axis=-1)

@@ -11,7 +11,8 @@ from .._generated import FRAMEWORKS, generated_derivatives, generated_joint_deri
 from .._ivp import IVP
 from .._problem import Problem
 from ._columns_gate import looked_at, said_of
-from ._fold import Folded, FoldedDerivatives
+from ._fold import Folded
+from ._fold_derivatives import FoldedDerivatives
 from ._gate import look, slope_of
 from ._given_field import FoldedField, GivenField
 from ._trust import Finding, complaint

@@ -8,7 +8,8 @@ import numpy as np
 
 from .._derivatives import Array, Derivatives, Params
 from ._field import Pattern, Values
-from ._fold import Folded, FoldedDerivatives
+from ._fold import Folded
+from ._fold_derivatives import FoldedDerivatives
 
 BATCH = 12  # states at a time for a framework, which compiles for each size: that of the stages of one step
 
