@@ -21,6 +21,7 @@ from .._errors import HessbenchError, Unavailable
 # -O3 is avoided on purpose: gcc 12 at -O3 -march=native has been seen to miscompile a correct adjoint.
 # -O1 compiles large code twice as fast, and runs up to a third slower
 LEVELS = ("-O2", "-O1")
+LONGEST_REASON = 200  # characters of a note
 FLAGS = ("-fno-tree-slp-vectorize", "-fno-math-errno", "-shared", "-fPIC", "-Wno-psabi")
 
 
@@ -34,7 +35,8 @@ def clause(reason: Exception) -> str:
     """Why there is no library, in one clause."""
     if isinstance(reason, OSError):
         return f"the library could not be kept or loaded ({reason.strerror or type(reason).__name__})"
-    return str(reason)
+    lines = str(reason).splitlines() or [type(reason).__name__]
+    return lines[0] if len(lines[0]) <= LONGEST_REASON else f"{lines[0][:LONGEST_REASON]} ..."
 
 
 def compiler() -> str | None:

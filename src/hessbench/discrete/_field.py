@@ -10,6 +10,8 @@ import numpy as np
 
 from .._derivatives import Array
 
+NOTHING = np.zeros(0)
+
 
 class Twice(NamedTuple):
     """Something that a kernel computes in two ways, and the size (of each component) that its difference is measured by."""
@@ -21,11 +23,11 @@ class Twice(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Values:
-    """Values (sets, m, n), as often as they are computed; entries on the field's patterns; second ones if asked for."""
+    """Values (sets, m, n), as often as they are computed; entries on the field's patterns; second ones or `NOTHING`."""
 
     values: tuple[Array, ...]
     first: Array
-    second: Array = None  # type: ignore[assignment]
+    second: Array
     twice: tuple[Twice, ...] = ()
 
 

@@ -106,7 +106,7 @@ def _compiled(problem: Problem, ivp: IVP, options: Options, scheme: Pair) -> Run
             raise NotCompiled("no C compiler on the path (set CC to name one)")
         compiled = Compiled(kernel, options.probes, options.memory)
     except CannotTrace as reason:
-        raise NotCompiled(f"the right-hand side cannot be recorded as scalar code, {reason}") from None
+        raise NotCompiled(f"the right-hand side cannot be recorded as scalar code, {clause(reason)}") from reason
     except (CompilerError, Unavailable, OSError) as reason:
         raise NotCompiled(clause(reason)) from reason
     if coefficients is not None:

@@ -81,7 +81,7 @@ def _compiled(
         segment = products_segment(kernel, min(memory, PRODUCTS_BYTES)) if products else hessian_segment(kernel)
         compiled = ColumnsCompiled(kernel, columns, probes, memory, segment)
     except CannotTrace as reason:
-        raise NotCompiled(f"the right-hand side cannot be recorded as scalar code, {reason}") from None
+        raise NotCompiled(f"the right-hand side cannot be recorded as scalar code, {clause(reason)}") from reason
     except (CompilerError, Unavailable, OSError) as reason:
         raise NotCompiled(clause(reason)) from reason
     looked = looked_at(compiled, folded, ivp)

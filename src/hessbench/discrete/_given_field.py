@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .._derivatives import Array, Derivatives, Params
-from ._field import Pattern, Values
+from ._field import NOTHING, Pattern, Values
 from ._fold import Folded
 from ._fold_derivatives import FoldedDerivatives
 
@@ -32,7 +32,7 @@ class GivenField:
         t, flat, lead = t.ravel(), y.reshape(-1, self.n), y.shape[:-1]
         jac = _in_batches(lambda t, y: self._jac(t, y, self.p), t, flat).reshape(*lead, -1)
         if q is None:
-            return Values((), jac)
+            return Values((), jac, NOTHING)
         vhp = _in_batches(lambda t, y, q: self._vhp(t, y, q, self.p), t, flat, q.reshape(-1, self.n))
         return Values((), jac, vhp.reshape(*lead, -1))
 
@@ -53,9 +53,8 @@ class FoldedField:
             firsts.append(_in_batches(first, t[k], y[k]))
             if q is not None:
                 seconds.append(_in_batches(second, t[k], y[k], q[k]))
-        return Values(
-            (), np.array(firsts).reshape(*lead, -1), np.array(seconds).reshape(*lead, -1) if seconds else None
-        )  # type: ignore[arg-type]
+        second = np.array(seconds).reshape(*lead, -1) if seconds else NOTHING
+        return Values((), np.array(firsts).reshape(*lead, -1), second)
 
     def _at(self, u: Array) -> tuple[Callable[..., Array], Callable[..., Array]]:
         p, d = {**self.p, **self.folded.named(u)}, self.derivatives

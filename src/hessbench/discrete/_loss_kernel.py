@@ -12,7 +12,7 @@ from .._derivatives import Array, Params
 from .._errors import HessbenchError, InvalidInput, Unavailable
 from .._loss import JointLoss, LossBlocks, joint_layout, joint_loss, loss_blocks
 from .._problem import Problem
-from ._build import CompilerError, load
+from ._build import CompilerError, clause, load
 from ._compiled import flat_params
 from ._differentiate import forward, gradient
 from ._emit import Table, Writer, operations
@@ -66,7 +66,7 @@ def _in_c(problem: Problem, y1: Array | None) -> tuple[JointLossInC | None, str]
     try:
         return JointLossInC(problem, y1), ""
     except (CannotTrace, CompilerError, NotTrusted) as reason:
-        return None, f", not as C: {reason}"
+        return None, f", not as C: {clause(reason)}"
     except (Unavailable, OSError):
         return None, ""
 

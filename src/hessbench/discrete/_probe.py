@@ -14,7 +14,7 @@ import numpy as np
 from .._derivatives import Array, Derivatives, Params
 from ._columns_compiled import ColumnsCompiled
 from ._compiled import Compiled, flat_params
-from ._field import Pattern, Twice, Values
+from ._field import NOTHING, Pattern, Twice, Values
 from ._fold import Folded
 from ._forward import Buffer
 from ._stepper import probe_directions
@@ -96,7 +96,7 @@ class KernelField:
         both = (np.concatenate([y[..., half:], f], axis=-1) if half else f for f in (raw.slopes, raw.alone))
         first = np.concatenate([raw.jacobian, np.ones((*t.shape, half))], axis=-1)
         twice = _tangents(raw, self.inner, raw.jacobian, self.probe.w)
-        return Values(tuple(both), first, raw.stored if q is not None else None, twice)  # type: ignore[arg-type]
+        return Values(tuple(both), first, raw.stored if q is not None else NOTHING, twice)
 
     def derivatives(self) -> Derivatives:
         """For the NumPy form, as the kernel computes them; parameters are those that it was made for, whatever `p` says."""
@@ -151,7 +151,7 @@ class ColumnsField:
             *(_product(self.first, first, other, d) for d in self.along),
             Twice(raw.added[..., shared:], pulled, sizes),
         )
-        return Values((raw.slopes, raw.alone), first, second if q is not None else None, twice)  # type: ignore[arg-type]
+        return Values((raw.slopes, raw.alone), first, second if q is not None else NOTHING, twice)
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,14 +27,14 @@ class Ties:
         """What to add to a note at `x` (n,), with the state `y1` (N,) at the end: nothing, or clauses that begin with `; `."""
         if not (self.chooses or self.loss_chooses):
             return ""
-        key = x.tobytes() + y1.tobytes()
-        if self.last is None or self.last[0] != key:
+        key, last = x.tobytes() + y1.tobytes(), self.last  # of this thread or another
+        if last is None or last[0] != key:
             y0, p = self.problem.unpack(x)
             with np.errstate(all="ignore"):
                 start = self.chooses and any(seen.tie for seen in self._start(y0, p))
                 end = self.loss_chooses and self._end(y0, y1, p).tie
-            self.last = key, (f"; {START}" if start else "") + (f"; {END}" if end else "")
-        return self.last[1]
+            last = self.last = key, (f"; {START}" if start else "") + (f"; {END}" if end else "")
+        return last[1]
 
     def _start(self, y0: Array, p: Params) -> list[Seen]:
         problem, t0 = self.problem, float(p["t0"])
