@@ -105,7 +105,7 @@ def test_the_gate_catches_a_planted_fault(monkeypatch, right, wrong):
 
 @needs_compiler
 def test_the_gate_works_without_derivatives_written_by_hand(monkeypatch):
-    monkeypatch.setattr(_forms, "derivatives_of", lambda problem: None)
+    monkeypatch.setattr(_forms, "trusted_derivatives", lambda problem, ivp: None)
     problem = hessbench.problem("kepler")
     problem = hessbench.Problem(
         "own-kepler",

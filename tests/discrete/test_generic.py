@@ -10,7 +10,8 @@ from hessbench import InvalidInput, Problem
 from hessbench.discrete import _columns_kernel, _emit, _generic
 from hessbench.discrete._columns_gate import random_end
 from hessbench.discrete._columns_numpy import Sweeps
-from hessbench.discrete._fold import Folded, FoldedDerivatives
+from hessbench.discrete._fold import Folded
+from hessbench.discrete._fold_derivatives import FoldedDerivatives
 from hessbench.discrete._generic import linearised
 from hessbench.discrete._stepper import integrate
 from hessbench.discrete._tableau import pair

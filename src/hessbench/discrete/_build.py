@@ -21,11 +21,22 @@ from .._errors import HessbenchError, Unavailable
 # -O3 is avoided on purpose: gcc 12 at -O3 -march=native has been seen to miscompile a correct adjoint.
 # -O1 compiles large code twice as fast, and runs up to a third slower
 LEVELS = ("-O2", "-O1")
+LONGEST_REASON = 200  # characters of a note
 FLAGS = ("-fno-tree-slp-vectorize", "-fno-math-errno", "-shared", "-fPIC", "-Wno-psabi")
 
 
 class CompilerError(HessbenchError):
-    """The C compiler refused generated code; the message holds what it said."""
+    """The C compiler refused generated code; `said` holds its words, which are too many for a note."""
+
+    said = ""
+
+
+def clause(reason: Exception) -> str:
+    """Why there is no library, in one clause."""
+    if isinstance(reason, OSError):
+        return f"the library could not be kept or loaded ({reason.strerror or type(reason).__name__})"
+    lines = str(reason).splitlines() or [type(reason).__name__]
+    return lines[0] if len(lines[0]) <= LONGEST_REASON else f"{lines[0][:LONGEST_REASON]} ..."
 
 
 def compiler() -> str | None:
@@ -97,4 +108,6 @@ def _compile(source: str, level: str, path: Path) -> None:
                 os.replace(out, path)  # atomic: a second process sees the whole library or none
                 return
             said = done.stderr
-    raise CompilerError(f"{command} failed on generated code: {said[:2000]}")
+    error = CompilerError("the C compiler failed on generated code")
+    error.said = f"{command}: {said}"
+    raise error

@@ -1,4 +1,4 @@
-"""The gate of `_gate` for kernels with parameters, over the same steps as the NumPy form.
+"""The gate of `_gate` for kernels with parameters.
 
 Hessians are compared by their products with two random directions, which no wrong entry leaves as they are, and which the NumPy
 form gets without a Hessian.
@@ -10,88 +10,111 @@ from dataclasses import replace
 
 import numpy as np
 
-from .._counters import Counters
 from .._derivatives import Array
-from .._errors import HessbenchError, IntegrationError
-from .._generated import joint_derivatives_of
 from .._ivp import IVP
 from ._columns import EndBlocks
 from ._columns_compiled import ColumnsCompiled
-from ._columns_numpy import Sweeps
-from ._fold import Folded, FoldedDerivatives
-from ._gate import ANALYTIC, STEPS, _relative
+from ._columns_numpy import Folding, Sweeps
+from ._field import Field
+from ._fold import Folded
+from ._gate import NEAR, Looked, Slope, frozen_path, look, stamped, worst
+from ._probe import ColumnsDerivatives, ColumnsField
 from ._stepper import Trajectory, replay
 from ._tableau import Pair
+from ._trust import Finding, complaint, doubles
 
 MEMORY = 1e9
 
 
-def passes(compiled: ColumnsCompiled, folded: Folded, pair: Pair, ivp: IVP) -> str | None:
-    """`None` if the kernel agrees (which is noted beside the library), else one sentence that says how it does not."""
+def looked_at(compiled: ColumnsCompiled | None, folded: Folded, ivp: IVP) -> Looked:
+    """Points of the folded problem at its own values, along the solution if that is `compiled`."""
+    y0, p = folded.problem.unpack(folded.problem.x0)
+    u = folded.values(p)
+    values = None if compiled is None else compiled.params(p, u)
+    return look(compiled, values, slope_of(folded), folded.t_span, folded.start(y0), u, ivp)
+
+
+def slope_of(folded: Folded) -> Slope:
+    """The folded right-hand side as `_trust` calls it."""
+    p = doubles(folded.problem.unpack(folded.problem.x0)[1])
+    return lambda tau, z, u: np.asarray(folded.rhs(np, tau, z, {**p, **folded.named(u)}))
+
+
+def passes(compiled: ColumnsCompiled, folded: Folded, pair: Pair, ivp: IVP, looked: Looked) -> str | None:
+    """`None` if the kernel agrees, else one sentence that says how it does not."""
+    p = folded.problem.unpack(folded.problem.x0)[1]
+    field = ColumnsField(compiled, folded, p, looked.sizes)
+    said = said_of(field, folded, looked)
+    if said is not None:
+        return f"the generated code {said.words}"
     if compiled.checked:
         return None
-    try:
-        derivatives = FoldedDerivatives(folded, joint_derivatives_of(folded.problem))
-    except HessbenchError as error:
-        return f"The generated code could not be checked against the NumPy form: {error}"
-    gap = disagreement(compiled, derivatives, pair, ivp)
-    if not gap <= ANALYTIC:
-        return f"The generated code differs from the NumPy form by {gap:.1e} (at most {ANALYTIC:g} is accepted)."
-    compiled.stamp.touch()
-    return None
+    return stamped(compiled, disagreement(compiled, ColumnsDerivatives(field), pair, ivp))
 
 
-def disagreement(compiled: ColumnsCompiled, derivatives: FoldedDerivatives, pair: Pair, ivp: IVP) -> float:
-    """Largest relative difference of end state, gradient, Hessian and products from the NumPy form over the same steps.
+def said_of(field: Field, folded: Folded, looked: Looked, second: bool = True) -> Finding | None:
+    """The complaint of `_trust`, also with the parameters moved a little."""
+    points, slope = looked.points, slope_of(folded)
+    said = complaint(field, slope, points, folded.name, second=second)
+    if said is None and points.u.size:
+        u = points.u + NEAR * points.widths * np.random.default_rng(5).standard_normal(points.u.size)
+        few = np.array([0, points.t.size // 2])
+        moved = replace(points, t=points.t[few], y=points.y[few], sizes=points.sizes[few], u=u, own=1)
+        said = complaint(field, slope, moved, folded.name, groups=0, second=second)
+    return said
 
-    From a point off any special one, with random blocks of the loss.
+
+def disagreement(compiled: ColumnsCompiled, derivatives: Folding, pair: Pair, ivp: IVP) -> float:
+    """Largest difference of end state, gradient, Hessian and products from the NumPy form over the same steps, relative.
+
+    From a point off any special one, with random blocks of the loss, in units of the sizes at the start.
     """
     rng, folded, columns = np.random.default_rng(4), derivatives.folded, derivatives.folded.columns
-    quiet, problem = replace(ivp, counters=Counters()), derivatives.folded.problem
-    shift = 1e-3 * (1 + np.abs(problem.x0)) * rng.standard_normal(problem.x0.size)
-    for x in (problem.x0 + shift, problem.x0):
+    problem = folded.problem
+    size = np.where(problem.x0 != 0, np.abs(problem.x0), np.abs(problem.x0).max() or 1.0)
+    xs = (problem.x0 + NEAR * size * rng.standard_normal(size.size), problem.x0)
+    starts = []
+    for x in xs:
         y0, p = problem.unpack(x)
-        z0, values = folded.start(y0), compiled.params(p, folded.values(p))
-        try:
-            path = compiled.forward(z0, values, folded.t_span, quiet, most=STEPS)
-            break
-        except IntegrationError:
-            continue
-    else:
-        return 0.0  # nothing to compare; the caller's own run will say why
-    t, h = compiled.steps_of(path)
-    path = compiled.frozen(z0, values, t, h)  # without the noise on the tangents
+        starts.append((folded.start(y0), compiled.params(p, folded.values(p))))
+    k, path, t, h = frozen_path(compiled, starts, folded.t_span, ivp)
+    z0, p = starts[k][0], doubles(problem.unpack(xs[k])[1])
 
     def f(tau: float, z: Array) -> Array:
         return np.asarray(folded.rhs(np, tau, z, p))
 
-    end, d = random_end(rng, folded), rng.standard_normal((columns.total, 2))
+    states = np.where(z0 != 0, np.abs(z0), np.abs(z0).max() or 1.0)
+    end = random_end(rng, folded, states, size[columns.params])
+    d = size[:, None] * rng.standard_normal((columns.total, 2))
     with np.errstate(all="ignore"):
         stages, y1 = replay(f, pair, t, h, z0)
         sweeps = Sweeps(f, derivatives, p, pair, Trajectory(t, h, z0[None], y1, stages), columns, MEMORY)
         swept = sweeps.backward(end.l1)
         grad = columns.gradient(end, swept.lam, swept.pulled)
         products = sweeps.products(swept, d, lambda v1: columns.product(end, v1, d))
-        pairs = [(path.y1, y1), (columns.gradient(end, *compiled.costates(path, end.l1)), grad)]
+        pairs = [(path.y1 / states, y1 / states)]
+        pairs += [(columns.gradient(end, *compiled.costates(path, end.l1)) * size, grad * size)]
         hess = columns.hessian(end, *compiled.curvature(path))
-        pairs += [(hess @ d, products), (compiled.products(path, end, d), products)]
-    return max(_relative(a, b) for a, b in pairs)
+        rows = size[:, None]
+        pairs += [(hess @ d * rows, products * rows), (compiled.products(path, end, d) * rows, products * rows)]
+        return worst(pairs)
 
 
-def random_end(rng: np.random.Generator, folded: Folded) -> EndBlocks:
-    """Blocks of a loss that does not exist, none of them zero."""
+def random_end(rng: np.random.Generator, folded: Folded, states: Array | None = None, widths: Array | None = None):
+    """Blocks of a loss that does not exist, none of them zero, in units of sizes of `states` (M,) and parameters (P,)."""
     n, m, count, normal = folded.problem.dim, folded.states, folded.columns.params.size, rng.standard_normal
+    s, w = np.ones(m) if states is None else states, np.ones(count) if widths is None else widths
     l00, l11, lpp = normal((n, n)), normal((m, m)), normal((count, count))
     return EndBlocks(
         value=1.0,
         params=folded.columns.params,
-        l0=normal(n),
-        l1=normal(m),
-        lp=normal(count),
-        l00=l00 + l00.T,
-        l01=normal((n, m)),
-        l11=l11 + l11.T,
-        l0p=normal((n, count)),
-        l1p=normal((m, count)),
-        lpp=lpp + lpp.T,
+        l0=normal(n) / s[:n],
+        l1=normal(m) / s,
+        lp=normal(count) / w,
+        l00=(l00 + l00.T) / np.outer(s[:n], s[:n]),
+        l01=normal((n, m)) / np.outer(s[:n], s),
+        l11=(l11 + l11.T) / np.outer(s, s),
+        l0p=normal((n, count)) / np.outer(s[:n], w),
+        l1p=normal((m, count)) / np.outer(s, w),
+        lpp=(lpp + lpp.T) / np.outer(w, w),
     )

@@ -18,6 +18,7 @@ from ._differentiate import forward, gradient, reachable
 from ._emit import Table, Writer, function
 from ._graph import CannotTrace, Node
 from ._kernel import Entries
+from ._probe_template import BY_COLUMNS
 from ._stepper import KICK_EVERY, KICK_ROWS
 from ._tableau import Pair
 from ._template import FORWARD, VECTORS
@@ -30,7 +31,7 @@ STORED = ("J", "A", "YY", "YU")
 
 @dataclass(frozen=True, eq=False)
 class ColumnsKernel:
-    """Source and what is needed to call it: sizes, the columns of the entries, the active parameters."""
+    """Source and what is needed to call it: sizes, the columns of the entries, the active parameters, `places` of `Parts`."""
 
     source: str
     width: int
@@ -45,6 +46,7 @@ class ColumnsKernel:
     params: tuple[str, ...]
     active: tuple[int, ...]
     level: str
+    places: dict[str, Entries]
 
     @property
     def m(self) -> int:
@@ -137,7 +139,7 @@ def generate_columns(
         f"#define AUTONOMOUS {int(parts.autonomous)}\n#define EXPONENT ({pair.exponent!r})",
         f"#define STRETCH {pair.stretch!r}\n#define LIMITED {pair.limited!r}",
         *(f"#define N{name} {len(e[name])}" for name in STORED),
-        f"#define NP {len(columns)}\n#define NE {own}",
+        f"#define NP {len(columns)}\n#define NE {own}\n#define NUU {len(e['UU'])}",
         VECTORS,
         f"static const double NODES[S + 1] = {{{_numbers(c)}}};",
         f"static const double WEIGHTS[S + 1][S] = {{{', '.join(f'{{{_numbers(row)}}}' for row in a)}}};",
@@ -152,11 +154,12 @@ def generate_columns(
         matrix_times("times_jacobian", e["J"], n, vectors),
         matrix_times("times_contraction", e["YY"], n, vectors),
         SWEEPS,
+        BY_COLUMNS,
     ])  # fmt: skip
     shared = [(columns[i], columns[j]) for i, j in e["UU"]]
     return ColumnsKernel(
         source, width, n, total, s, max(1, len(table.slots)), own, len(e["J"]), shared, parts.autonomous,
-        traced.params, traced.active, LEVELS[parts.operations > LARGE],
+        traced.params, traced.active, LEVELS[parts.operations > LARGE], parts.entries,
     )  # fmt: skip
 
 

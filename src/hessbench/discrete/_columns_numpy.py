@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from .._derivatives import Array, Params
 from ._columns import Columns
-from ._fold import FoldedDerivatives
+from ._fold import Folded
 from ._stepper import Trajectory, replay
 from ._tableau import Pair
+
+
+class Folding(Protocol):
+    """Derivatives of a folded right-hand side: `_fold_derivatives.FoldedDerivatives`, or anything that gives the same."""
+
+    @property
+    def folded(self) -> Folded: ...
+    def first(self, tau: Array, z: Array, p: Params) -> tuple[Array, Array]: ...
+    def second(self, tau: Array, z: Array, q: Array, p: Params) -> Array: ...
+    def along(self, tau: Array, z: Array, q: Array, v: Array, p: Params) -> Array: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +36,7 @@ class Tangents:
         return self.jacobian @ w + self.drift
 
 
-def tangents(derivatives: FoldedDerivatives, p: Params, directions: Array) -> Callable[[Array, Array], list[Tangents]]:
+def tangents(derivatives: Folding, p: Params, directions: Array) -> Callable[[Array, Array], list[Tangents]]:
     """What `integrate` asks for, with `directions` (probes, P) in the active parameters."""
 
     def at(tau: Array, z: Array) -> list[Tangents]:
@@ -49,7 +60,7 @@ class Sweeps:
     """Sweeps over the steps of `path` at parameters `p`; `limit` bounds the bytes of stages and derivatives that are kept."""
 
     f: Callable[[float, Array], Array]
-    derivatives: FoldedDerivatives
+    derivatives: Folding
     p: Params
     pair: Pair
     path: Trajectory

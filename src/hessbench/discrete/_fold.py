@@ -3,10 +3,7 @@
     z = (y, integral of g),   dz/dtau = sigma (F, g)(t, y, a),   t = t0 + tau sigma,   sigma = t1 - t0,   tau in [0, 1]
 
 Only a free end time makes time run from 0 to 1; otherwise `tau = t` and `sigma = 1`. Active parameters are `u = (a, t0, t1)`:
-the parameters in `wrt`, and the end times that are free. With `h = q . (F, g)`, `t = (1 - tau) t0 + tau t1` and `e` the
-gradient of `sigma`, the derivatives follow from those by `(y, a, t)`, whose linear map from `(y, u)` is `B`:
-
-    first   sigma (F, g)_,. B + (F, g) e^T          second   sigma B^T h_,.. B + e (B^T h_,.)^T + (B^T h_,.) e^T
+the parameters in `wrt`, and the end times that are free. Derivatives: `_fold_derivatives`.
 """
 
 from __future__ import annotations
@@ -18,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .._derivatives import Array, JointDerivatives, Params
+from .._derivatives import Array, Params
 from .._problem import TIMES, Problem
 from ._columns import Columns, EndBlocks
 from ._loss_kernel import joint_end_blocks
@@ -88,6 +85,31 @@ class Folded:
         """The active parameters (P,)."""
         return np.concatenate([np.ravel(p[key]) for key in self.varied] or [np.zeros(0)])
 
+    def named(self, u: Array) -> dict[str, Array]:
+        """The active parameters `u` (P,) by name; end times too."""
+        sizes = [np.size(self.problem.constants[key]) for key in self.varied]
+        parts = np.split(u, np.cumsum(sizes)[:-1]) if sizes else []
+        return {
+            key: part.reshape(np.shape(self.problem.constants[key]))
+            for key, part in zip(self.varied, parts, strict=True)
+        }
+
+    def name(self, k: int) -> str:
+        """What unknown `k` of (z, u) is called."""
+        if k < self.states:
+            return f"y[{k}]" if k < self.problem.dim else "the running loss"
+        k -= self.states
+        for key in self.varied:
+            size = np.size(self.problem.constants[key])
+            if k < size:
+                return f"{key}[{k}]" if np.ndim(self.problem.constants[key]) else key
+            k -= size
+        raise IndexError(k)
+
+    def time(self, tau: float, p: Params) -> float:
+        """The time that `tau` stands for."""
+        return float(p["t0"]) + tau * (float(p["t1"]) - float(p["t0"])) if self.free else tau
+
     def start(self, y0: Array) -> Array:
         """The state at the start (M,)."""
         return y0 if self.problem.running_loss is None else np.append(y0, 0.0)
@@ -106,14 +128,19 @@ class Folded:
         """`rhs` in NumPy at parameters `p`."""
         return lambda tau, z: np.asarray(self.rhs(np, tau, z, p))
 
-    def end(self, compiled: bool) -> tuple[Callable[[Array, Array, Params], EndBlocks], str]:
-        """`blocks(y0 (N,), z1 (M,), p)` and where they come from: C if `compiled` and possible, else a framework."""
+    def end(self, compiled: bool, z1: Array | None = None) -> tuple[Callable[[Array, Array, Params], EndBlocks], str]:
+        """`blocks(y0 (N,), z1 (M,), p)` and where they come from: C if `compiled` and possible, else a framework.
+
+        They are checked at the problem's own point, where `z1` (M,) is the state at the end.
+        """
         problem, n, m = self.problem, self.problem.dim, self.states
         seen = Watched(problem.constants)
         problem.loss(np, problem.y0.copy(), problem.y0 + 0.1, seen)
         read = tuple(key for key in problem.varied if key in seen.read)
         blocks, source = joint_end_blocks(
-            replace(problem, wrt=(*read, *self.free) or ("y0",), perturbed=None), compiled
+            replace(problem, wrt=(*read, *self.free) or ("y0",), perturbed=None),
+            compiled,
+            None if z1 is None else z1[: problem.dim],
         )
         places = [np.arange(at.start, at.stop) for key in (*read, *self.free) for at in (problem.blocks[key],)]
         params = np.concatenate([np.zeros(0, dtype=int), *places])
@@ -153,83 +180,3 @@ def _filled(a: Array, rows: int, columns: int) -> Array:
     out = np.zeros((rows, columns))
     out[: a.shape[0], : a.shape[1]] = a
     return out
-
-
-@dataclass(frozen=True, eq=False)
-class FoldedDerivatives:
-    """Derivatives of the folded right-hand side by `(z, u)`, from those of the problem by `(y, a, t)`; batched over stages.
-
-    `tau` is (m,), `z` and multipliers `q` are (m, M).
-    """
-
-    folded: Folded
-    joint: JointDerivatives
-
-    def first(self, tau: Array, z: Array, p: Params) -> tuple[Array, Array]:
-        """`J` (m, M, M) and `A` (m, M, P)."""
-        f, n, m = self.folded, self.folded.problem.dim, self.folded.states
-        t, sigma = self._time(tau, p)
-        wide = self._inner(sigma * self.joint.jac(t, z[:, :n], p), tau)
-        if f.free:
-            wide[..., self._clock] += self._slope(t, z, p)[..., None] * self._ends
-        jac = np.zeros((*wide.shape[:-1], m))
-        jac[..., :n] = wide[..., :n]
-        return jac, wide[..., n:]
-
-    def second(self, tau: Array, z: Array, q: Array, p: Params) -> Array:
-        """`q . F_,vv` for v = (y, u), of shape (m, N + P, N + P)."""
-        f, n = self.folded, self.folded.problem.dim
-        t, sigma = self._time(tau, p)
-        h = sigma * self.joint.vhp(t, z[:, :n], q, p)
-        wide = self._inner(np.swapaxes(self._inner(h, tau), 1, 2), tau)
-        if f.free:
-            pulled = self._inner(self.joint.vjp(t, z[:, :n], q, p)[:, None], tau)[:, 0]
-            wide[:, :, self._clock] += pulled[:, :, None] * self._ends
-            wide[:, self._clock, :] += self._ends[:, None] * pulled[:, None, :]
-        return wide
-
-    def along(self, tau: Array, z: Array, q: Array, v: Array, p: Params) -> Array:
-        """The same times `v` (m, N + P), of its shape, without the matrix."""
-        f, n = self.folded, self.folded.problem.dim
-        t, sigma = self._time(tau, p)
-        if not f.free:
-            return self.joint.hvp(t, z[:, :n], q, np.column_stack([v, 0 * tau]), p)[:, :-1]
-        part, ends = {"t0": 1 - tau, "t1": tau}, v[:, self._clock]
-        clock = sum(part[key] * ends[:, k] for k, key in enumerate(f.free))
-        inner = np.column_stack([v[:, : -len(f.free)], clock])
-        out = self._inner((sigma * self.joint.hvp(t, z[:, :n], q, inner, p))[:, None], tau)[:, 0]
-        pulled = self.joint.vjp(t, z[:, :n], q, p)
-        out += self._inner(pulled[:, None], tau)[:, 0] * (ends @ self._ends)[:, None]
-        out[:, self._clock] += np.sum(pulled * inner, axis=1)[:, None] * self._ends
-        return out
-
-    @property
-    def _clock(self) -> slice:
-        """Where the free end times stand in (y, u)."""
-        return slice(-len(self.folded.free), None)
-
-    @property
-    def _ends(self) -> Array:
-        """The gradient of `t1 - t0` by the free end times."""
-        return np.array([{"t0": -1.0, "t1": 1.0}[key] for key in self.folded.free])
-
-    def _time(self, tau: Array, p: Params) -> tuple[Array, float]:
-        if not self.folded.free:
-            return tau, 1.0
-        t0, t1 = float(p["t0"]), float(p["t1"])
-        return t0 + tau * (t1 - t0), t1 - t0
-
-    def _slope(self, t: Array, z: Array, p: Params) -> Array:
-        """`(F, g)` (m, M)."""
-        problem, n = self.folded.problem, self.folded.problem.dim
-        rows = [problem.rhs(np, float(s), y[:n], p) for s, y in zip(t, z, strict=True)]
-        if problem.running_loss is None:
-            return np.array(rows)
-        more = [problem.running_loss(np, float(s), y[:n], p) for s, y in zip(t, z, strict=True)]
-        return np.column_stack([rows, more])
-
-    def _inner(self, a: Array, tau: Array) -> Array:
-        """`a B`: columns (y, a, t) as columns (y, a, free end times)."""
-        part = {"t0": 1 - tau, "t1": tau}
-        clock = [a[..., -1:] * part[key][:, None, None] for key in self.folded.free]
-        return np.concatenate([a[..., :-1], *clock], axis=-1)

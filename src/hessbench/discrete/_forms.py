@@ -9,19 +9,20 @@ from typing import Any
 import numpy as np
 
 from .._derivatives import Array, Params
-from .._errors import HessbenchError, InvalidInput, Unavailable
-from .._generated import derivatives_of
+from .._errors import IntegrationError, InvalidInput, Unavailable
 from .._ivp import IVP
 from .._problem import Problem
 from .._strategy import Result
 from . import _dense, _sparse
-from ._build import CompilerError, binary_path, compiler, vector_width
+from ._build import CompilerError, binary_path, clause, compiler, vector_width
 from ._compiled import Compiled, flat_params
 from ._dense import Costate
 from ._ends import StepEnds
+from ._fallback import explained, finite, said_not_finite, singular_derivative, with_fallback
 from ._forward import Path
-from ._gate import passes
+from ._gate import look, passes, slope_of
 from ._generic import NotCompiled, linearised
+from ._given import trusted_derivatives
 from ._graph import CannotTrace
 from ._kernel import Kernel, generate
 from ._kernel_quadratic import quadratic_kernel
@@ -30,6 +31,7 @@ from ._quadratic import agrees_with_rhs, exploit
 from ._sizes import Solver
 from ._stepper import Tolerances, Trajectory, integrate
 from ._tableau import Pair, pair
+from ._ties import Ties
 from ._trace import trace
 
 FORMS = ("auto", "numpy", "compiled", "sparse")
@@ -66,14 +68,16 @@ def prepare(problem: Problem, ivp: IVP, options: Options) -> Run:
 
         def generic(x: Array) -> Result:
             point = at(x)
-            return Result(point.value, point.grad, point.hessian(), note=point.note)
+            assert point.hess is not None
+            return Result(point.value, point.grad, point.hess, note=point.note)
 
         return generic
     scheme = pair(ivp.method)
     notice = ""
     if options.form in ("auto", "compiled", "sparse"):
         try:
-            return _compiled(problem, ivp, options, scheme)
+            compiled = _compiled(problem, ivp, options, scheme)
+            return with_fallback(compiled, lambda: _numpy(problem, ivp, options, scheme, ""))
         except NotCompiled as reason:
             notice = f"; not compiled: {reason}"
     return _numpy(problem, ivp, options, scheme, notice)
@@ -105,26 +109,23 @@ def _compiled(problem: Problem, ivp: IVP, options: Options, scheme: Pair) -> Run
             raise NotCompiled("no C compiler on the path (set CC to name one)")
         compiled = Compiled(kernel, options.probes, options.memory)
     except CannotTrace as reason:
-        raise NotCompiled(f"the right-hand side cannot be recorded as scalar code, {reason}") from None
+        raise NotCompiled(f"the right-hand side cannot be recorded as scalar code, {clause(reason)}") from reason
     except (CompilerError, Unavailable, OSError) as reason:
-        raise NotCompiled(str(reason)) from None
+        raise NotCompiled(clause(reason)) from reason
     if coefficients is not None:
         compiled.fixed.array[:] = coefficients
-    try:
-        reference = None if compiled.checked else derivatives_of(problem)
-    except HessbenchError:
-        reference = None
-    complaint = passes(compiled, problem, reference, scheme, ivp)
+    fixed = flat_params(kernel.params, problem.params)
+    looked = look(compiled, fixed, slope_of(problem), problem.t_span, problem.y0, problem.x0[:0], ivp)
+    complaint = passes(compiled, problem, scheme, ivp, looked)
     if complaint is not None:
         raise NotCompiled(complaint)
-    blocks, blocks_source = end_blocks(problem, compiled=True)
+    (blocks, blocks_source), ties = end_blocks(problem, compiled=True, y1=looked.end), Ties(problem)
     kind = "sparse sweep" if kernel.sparse else "dense sweep"
     if kernel.second_order:
         kind = f"q' = v structure, {kind}"
     source = "derivatives generated as C" if coefficients is None else "dense quadratic, derivatives as loops in C"
     note = f"compiled form ({kind}), {source}, loss blocks {blocks_source}"
-    fixed, span = flat_params(kernel.params, problem.params), problem.t_span
-
+    span = problem.t_span
     ends = StepEnds.of(problem, ivp.method)
 
     def attempt(tolerances: Tolerances, ivp: IVP, y0: Array) -> Path:
@@ -142,7 +143,7 @@ def _compiled(problem: Problem, ivp: IVP, options: Options, scheme: Pair) -> Run
         end = blocks(y0, path.y1, p)
         carried = compiled.backward(path, Costate.at_end(end, problem.loss_uses_y0))
         memory = "" if path.stored else f", checkpoints every {compiled.segment} steps"
-        return Result(end.value, *carried.result(end), note=note + memory)
+        return Result(end.value, *carried.result(end), note=note + memory + ties.note(x, path.y1))
 
     return hessian
 
@@ -163,11 +164,7 @@ def _kernel(problem: Problem, options: Options, scheme: Pair) -> tuple[Kernel, A
 
 
 def _numpy(problem: Problem, ivp: IVP, options: Options, scheme: Pair, notice: str) -> Run:
-    derivatives = derivatives_of(problem)
-    if derivatives is None:
-        raise Unavailable(
-            f"problem {problem.name!r} has no derivatives, and no framework that is installed can derive them."
-        )
+    derivatives, ties = trusted_derivatives(problem, ivp), Ties(problem)
     blocks, blocks_source = end_blocks(problem, compiled=options.form != "numpy")
     n, s, first = problem.dim, scheme.stages, derivatives.jac_sparsity
     sparse = (
@@ -202,17 +199,29 @@ def _numpy(problem: Problem, ivp: IVP, options: Options, scheme: Pair, notice: s
 
     def hessian(x: Array) -> Result:
         y0, p = problem.unpack(x)
-        path = solve(f, span, y0, y0)
+
+        def singular() -> str | None:
+            first, ones = derivatives.jac, np.ones(n)
+            return singular_derivative(
+                f, lambda t, y: first(t, y, p), lambda t, y: derivatives.vhp(t, y, ones, p), scheme, span, y0, ivp,
+                lambda j: f"y[{j}]",
+            )  # fmt: skip
+
+        try:
+            path = solve(f, span, y0, y0)
+        except IntegrationError as error:
+            raise explained(error, singular) from error
         steps = path.t.size
         end = blocks(y0, path.y1, p)
-        carried = Costate.at_end(end, problem.loss_uses_y0)
+        carried, memory = Costate.at_end(end, problem.loss_uses_y0), ""
         if sparse:
             carried = _sparse.backward(f, derivatives, p, scheme, path, carried)
-            return Result(end.value, *carried.result(end), note=note)
-        segment = min(steps, max(1, int(most_kept)))
-        carried = _dense.backward(f, derivatives, p, scheme, path, carried, segment)
-        memory = "" if segment == steps else f", checkpoints every {segment} steps"
-        return Result(end.value, *carried.result(end), note=note + memory)
+        else:
+            segment = min(steps, max(1, int(most_kept)))
+            carried = _dense.backward(f, derivatives, p, scheme, path, carried, segment)
+            memory = "" if segment == steps else f", checkpoints every {segment} steps"
+        result = Result(end.value, *carried.result(end), note=note + memory + ties.note(x, path.y1))
+        return result if finite(result) else said_not_finite(result, end, singular)
 
     return hessian
 

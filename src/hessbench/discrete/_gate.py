@@ -1,102 +1,184 @@
-"""A generated kernel is believed only after it has agreed with the NumPy form, once per library.
+"""A generated kernel is believed for the problem's own values: at every `prepare`, and its sweeps once per library.
 
-Both take the same steps from a point off any special orbit, with random blocks of the loss: where the costate is small, as
-on a closed orbit, an error in the second derivatives would hide. Compilers have been seen to get such code wrong.
+Derivatives are compared with NumPy's right-hand side (`_trust`) at the problem's start, along its solution and off it. With
+derivatives that are known to be right, the sweeps have to give what the NumPy form gives with the same derivatives over the
+same steps, from a point off any special orbit and with random blocks of the loss: where the costate is small, as on a closed
+orbit, an error would hide. Compilers have been seen to get such code wrong. That is noted beside the library, which does not
+change; a comparison of nothing is not noted.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from .._counters import Counters
-from .._derivatives import Array, Derivatives, Params
+from .._derivatives import Array, Derivatives
 from .._errors import IntegrationError
 from .._ivp import IVP
 from .._problem import Problem
 from ._compiled import Compiled, flat_params
 from ._dense import Costate, backward
+from ._forward import Buffer, ForwardSolve
+from ._probe import KernelField
 from ._stepper import Trajectory, probe_directions, replay
 from ._tableau import Pair
+from ._trust import Points, complaint, doubles
 
-STEPS, ANALYTIC, NUMERIC = 24, 1e-8, 1e-3
+STEPS, AGREES = 24, 1e-8
+STRETCHES, MOST = 4, 250  # of the solution, at the ends of which it is looked at, and steps of each
+NEAR, FAR = 1e-3, 0.1  # of points off the solution, in units of the sizes
+SMALL = 1e-3  # of its size along the solution, from which on a state counts as of its own size
+SEED = 20240317
+Slope = Callable[[float, Array, Array], Array]
 
 
-def passes(compiled: Compiled, problem: Problem, derivatives: Derivatives | None, pair: Pair, ivp: IVP) -> str | None:
-    """`None` if the kernel agrees (which is noted beside the library), else one sentence that says how it does not.
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """What a solve of the problem at its own point showed: the `points` of the checks, sizes (n,) of the states, the end state.
 
-    Without `derivatives` the comparison is with differences of the right-hand side, and coarser.
+    `end` (n,) is `None` if it was not reached.
     """
+
+    points: Points
+    sizes: Array
+    end: Array | None
+
+
+def passes(compiled: Compiled, problem: Problem, pair: Pair, ivp: IVP, looked: Looked) -> str | None:
+    """`None` if the kernel agrees, else one sentence that says how it does not."""
+    field = KernelField(compiled, problem.params, looked.sizes)
+    said = complaint(field, slope_of(problem), looked.points, lambda j: f"y[{j}]")
+    if said is not None:
+        return f"the generated code {said.words}"
     if compiled.checked:
         return None
-    gap, allowed = disagreement(compiled, problem, derivatives, pair, ivp), ANALYTIC if derivatives else NUMERIC
-    if not gap <= allowed:
-        return f"The generated code differs from the NumPy form by {gap:.1e} (at most {allowed:g} is accepted)."
+    return stamped(compiled, disagreement(compiled, problem, field.derivatives(), pair, ivp))
+
+
+def stamped(compiled: ForwardSolve, gap: float) -> str | None:
+    """Notes beside the library that its sweeps agree, or says that they do not."""
+    if not gap <= AGREES:
+        return f"the generated code differs from the NumPy form by {gap:.1e} in its sweeps (at most {AGREES:g} is accepted)"
     compiled.stamp.touch()
     return None
 
 
-def disagreement(compiled: Compiled, problem: Problem, derivatives: Derivatives | None, pair: Pair, ivp: IVP) -> float:
-    """Largest relative difference of end state, tangents, gradient and Hessian from the NumPy form over the same steps."""
-    rng, n, p = np.random.default_rng(4), problem.dim, problem.params
-    quiet, values = replace(ivp, counters=Counters()), flat_params(compiled.kernel.params, p)
-    shift = 1e-3 * (1 + np.abs(problem.y0)) * rng.standard_normal(n)
-    for y0 in (problem.y0 + shift, problem.y0):
+def slope_of(problem: Problem) -> Slope:
+    """The right-hand side as `_trust` calls it."""
+    p = doubles(problem.params)
+    return lambda t, y, u: problem.rhs(np, t, y, p)
+
+
+def look(
+    compiled: ForwardSolve | None, values: Buffer | None, slope: Slope, t_span: tuple[float, float], y0: Array, u: Array,
+    ivp: IVP,
+) -> Looked:  # fmt: skip
+    """Points of a problem that starts at `y0` (n,) with parameters `u` (P,), along the solution if that is `compiled`."""
+    states, end = [(t_span[0], y0)], None
+    if compiled is not None and values is not None:
+        along, reached = _along(compiled, values, t_span, y0, ivp)
+        states += along
+        end = along[-1][1] if reached else None
+    rng, (t0, t1) = np.random.default_rng(SEED), t_span
+    known = np.array([np.abs(y) for _, y in states])
+    with np.errstate(all="ignore"):
+        moved = np.abs(np.nan_to_num(np.asarray(slope(t0, y0, u), dtype=np.float64)) * (t1 - t0))
+    sizes = known.max(axis=0)
+    sizes = np.where(sizes > 0, sizes, moved)
+    sizes = np.where(sizes > 0, sizes, sizes.max() or 1.0)
+    own = len(states)
+    for t, y, by in ((t0, y0, NEAR), (t1, states[-1][1], NEAR), (t0 + 0.37 * (t1 - t0), states[own // 2][1], FAR)):
+        states.append((t, y + by * np.maximum(np.abs(y), SMALL * sizes) * rng.standard_normal(y.size)))
+    t, y = np.array([t for t, _ in states]), np.array([y for _, y in states])
+    widths = np.where(u != 0, np.abs(u), 1.0)
+    return Looked(Points(t, y, u, np.maximum(np.abs(y), SMALL * sizes), widths, own), sizes, end)
+
+
+def _along(
+    compiled: ForwardSolve, values: Buffer, t_span: tuple[float, float], y0: Array, ivp: IVP
+) -> tuple[list[tuple[float, Array]], bool]:
+    """Times and states at the ends of stretches of the solution, as far as it goes, and whether it reached its end."""
+    quiet, out, (t, t1), y = replace(ivp, counters=Counters()), [], t_span, y0
+    for stop in t + (t1 - t) * np.arange(1, STRETCHES + 1) / STRETCHES:
         try:
-            path = compiled.forward(y0, values, problem.t_span, quiet, most=STEPS)
-            break
+            path = compiled.forward(y, values, (t, float(stop)), quiet, most=MOST)
+        except IntegrationError:
+            return out, False
+        starts, steps = compiled.steps_of(path)
+        t, y = float(starts[-1] + steps[-1]), path.y1
+        if not np.isfinite(y).all():
+            return out, False
+        out.append((t, y))
+        if abs(t - stop) > 1e-9 * abs(t1 - t_span[0]):
+            return out, False
+        t = float(stop)
+    return out, True
+
+
+def steps_for(n: int) -> int:
+    """How many steps to compare sweeps over: these have products of (n, n) matrices in each stage."""
+    return STEPS if n <= 48 else 6 if n <= 300 else 2
+
+
+def frozen_path(
+    compiled: ForwardSolve, points: list[tuple[Array, Buffer]], t_span: tuple[float, float], ivp: IVP
+) -> tuple[int, Any, Array, Array]:
+    """Steps from the first of `points` (state, parameters) that can be integrated, taken without noise on the tangents.
+
+    Returns which, the path, starts and sizes. Where none can be, steps of a millionth of the span from the last one.
+    """
+    quiet, most = replace(ivp, counters=Counters()), steps_for(compiled.sizes.n)
+    for k, (y0, values) in enumerate(points):
+        try:
+            t, h = compiled.steps_of(compiled.forward(y0, values, t_span, quiet, most=most))
         except IntegrationError:
             continue
-    else:
-        return 0.0  # nothing to compare; the caller's own run will say why
-    t, h = compiled.steps_of(path)
-    path = compiled.frozen(y0, values, t, h)  # without the noise on the tangents
+        return k, compiled.frozen(y0, values, t, h), t, h
+    size = 1e-6 * (t_span[1] - t_span[0])
+    t, h = t_span[0] + size * np.arange(most), np.full(most, size)
+    y0, values = points[-1]
+    return len(points) - 1, compiled.frozen(y0, values, t, h), t, h
+
+
+def disagreement(compiled: Compiled, problem: Problem, derivatives: Derivatives, pair: Pair, ivp: IVP) -> float:
+    """Largest difference of end state, tangents, gradient and Hessian from the NumPy form over the same steps, relative.
+
+    In units of the states' sizes at the start, so that small ones count as large ones do.
+    """
+    rng, n, p = np.random.default_rng(4), problem.dim, doubles(problem.params)
+    values = flat_params(compiled.kernel.params, p)
+    size = np.where(problem.y0 != 0, np.abs(problem.y0), np.abs(problem.y0).max() or 1.0)
+    starts = [problem.y0 + NEAR * size * rng.standard_normal(n), problem.y0]
+    k, path, t, h = frozen_path(compiled, [(y0, values) for y0 in starts], problem.t_span, ivp)
 
     def f(t: float, y: Array) -> Array:
         return problem.rhs(np, t, y, p)
 
     with np.errstate(all="ignore"):
-        stages, y1 = replay(f, pair, t, h, y0)
+        stages, y1 = replay(f, pair, t, h, starts[k])
         l11 = rng.standard_normal((n, n))
-        end = Costate(l11 + l11.T, np.eye(n), rng.standard_normal(n))
+        end = Costate((l11 + l11.T) / np.outer(size, size), np.eye(n), rng.standard_normal(n) / size)
         ours = compiled.backward(path, end)
-        chosen = derivatives or numeric_derivatives(problem)
-        theirs = backward(f, chosen, p, pair, Trajectory(t, h, y0[None], y1, stages), end, t.size)
-    assert ours.w is not None and theirs.w is not None
-    pushed = probe_directions(n, compiled.probes) @ theirs.w.T
-    pairs = [(path.y1, y1), (path.tangents, pushed), (ours.lam, theirs.lam), (ours.s, theirs.s), (ours.w, theirs.w)]
-    return max((_relative(a, b) for a, b in pairs if a.size), default=0.0)
+        theirs = backward(f, derivatives, p, pair, Trajectory(t, h, starts[k][None], y1, stages), end, t.size)
+        assert ours.w is not None and theirs.w is not None
+        pushed = probe_directions(n, compiled.probes) @ theirs.w.T
+        pairs = [
+            (path.y1 / size, y1 / size),
+            (path.tangents / size, pushed / size),
+            (ours.lam * size, theirs.lam * size),
+            (ours.s * np.outer(size, size), theirs.s * np.outer(size, size)),
+            (ours.w * (size / size[:, None]), theirs.w * (size / size[:, None])),
+        ]
+        return worst(pairs)
 
 
-def numeric_derivatives(problem: Problem, step: float = 1e-4) -> Derivatives:
-    """Central differences of the right-hand side; errors of about 1e-7 for well-scaled states."""
-    n = problem.dim
-
-    def at(t: float, y: Array, p: Params) -> Array:
-        return np.asarray(problem.rhs(np, t, y, p))
-
-    def jac_one(t: float, y: Array, p: Params) -> Array:
-        shifts = np.diag(step * (1 + np.abs(y)))
-        return np.stack([(at(t, y + d, p) - at(t, y - d, p)) / (2 * d[k]) for k, d in enumerate(shifts)], axis=1)
-
-    def jac(t: Array, y: Array, p: Params) -> Array:
-        times = np.broadcast_to(t, y.shape[:-1])
-        flat = [jac_one(float(a), b, p) for a, b in zip(times.ravel(), y.reshape(-1, n), strict=True)]
-        return np.array(flat).reshape(*y.shape, n)
-
-    def vjp(t: Array, y: Array, s: Array, p: Params) -> Array:
-        return np.einsum("...k,...ki->...i", s, jac(t, y, p))
-
-    def vhp(t: Array, y: Array, s: Array, p: Params) -> Array:
-        columns = []
-        for k in range(n):
-            d = np.zeros_like(y)
-            d[..., k] = step * (1 + np.abs(y[..., k]))
-            columns.append((vjp(t, y + d, s, p) - vjp(t, y - d, s, p)) / (2 * d[..., k : k + 1]))
-        return np.stack(columns, axis=-1)
-
-    return Derivatives(vjp=vjp, jac=jac, vhp=vhp, source="differences of the right-hand side")
+def worst(pairs: list[tuple[Array, Array]]) -> float:
+    """The largest relative difference; nan where something is not finite."""
+    return float(np.max([_relative(a, b) for a, b in pairs if a.size]))
 
 
 def _relative(a: Array, b: Array) -> float:

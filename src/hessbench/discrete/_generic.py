@@ -6,24 +6,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from .._derivatives import Array, Params
-from .._errors import InvalidInput, Unavailable
-from .._generated import joint_derivatives_of
+from .._errors import IntegrationError, InvalidInput, Unavailable
 from .._ivp import IVP
 from .._problem import Problem
-from ._build import CompilerError, binary_path, compiler, vector_width
+from ._build import CompilerError, binary_path, clause, compiler, vector_width
 from ._columns import parameter_directions
 from ._columns_compiled import ColumnsCompiled, hessian_segment, products_segment
-from ._columns_gate import passes
+from ._columns_gate import looked_at, passes
 from ._columns_kernel import generate_columns
 from ._columns_numpy import Sweeps, tangents
 from ._ends import StepEnds
-from ._fold import Folded, FoldedDerivatives
+from ._fallback import explained, finite, said_not_finite, singular_derivative, with_fallback
+from ._fold import Folded
 from ._forward import Path
+from ._given import trusted_folded
 from ._graph import CannotTrace
 from ._sizes import Solver, V
 from ._stepper import Tolerances, Trajectory, integrate
 from ._tableau import Pair, pair
+from ._ties import Ties
 from ._trace import record
 
 PRODUCTS_BYTES = 2.0**26  # of the entries of a segment
@@ -31,11 +35,11 @@ PRODUCTS_BYTES = 2.0**26  # of the entries of a segment
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """Value and gradient (total,) at one `x`, and how to go on: `hessian()`, or `products(directions)` of (total, k)."""
+    """Value, gradient (total,) and Hessian at one `x`, or instead of the last `products(directions)` of (total, k)."""
 
     value: float
     grad: Array
-    hessian: Callable[[], Array]
+    hess: Array | None
     products: Callable[[Array], Array]
     note: str
 
@@ -60,10 +64,13 @@ def linearised(
         )
     if form in ("auto", "compiled"):
         try:
-            return _compiled(folded, ivp, probes, memory, scheme, products)
+            compiled = _compiled(folded, ivp, probes, memory, scheme, products)
+            return with_fallback(
+                compiled, lambda: _numpy(folded, ivp, probes, memory, scheme, "", products, compiled=True)
+            )
         except NotCompiled as reason:
             notice = f"; not compiled: {reason}"
-    return _numpy(folded, ivp, probes, memory, scheme, notice, compiled=form != "numpy")
+    return _numpy(folded, ivp, probes, memory, scheme, notice, products, compiled=form != "numpy")
 
 
 def _compiled(
@@ -78,13 +85,14 @@ def _compiled(
         segment = products_segment(kernel, min(memory, PRODUCTS_BYTES)) if products else hessian_segment(kernel)
         compiled = ColumnsCompiled(kernel, columns, probes, memory, segment)
     except CannotTrace as reason:
-        raise NotCompiled(f"the right-hand side cannot be recorded as scalar code, {reason}") from None
+        raise NotCompiled(f"the right-hand side cannot be recorded as scalar code, {clause(reason)}") from reason
     except (CompilerError, Unavailable, OSError) as reason:
-        raise NotCompiled(str(reason)) from None
-    complaint = passes(compiled, folded, scheme, ivp)
+        raise NotCompiled(clause(reason)) from reason
+    looked = looked_at(compiled, folded, ivp)
+    complaint = passes(compiled, folded, scheme, ivp, looked)
     if complaint is not None:
         raise NotCompiled(complaint)
-    blocks, source = folded.end(compiled=True)
+    (blocks, source), ties = folded.end(compiled=True, z1=looked.end), Ties(problem)
     note = f"compiled form (tangents of {columns.total} columns), derivatives generated as C, loss blocks {source}"
 
     def attempt(tolerances: Tolerances, ivp: IVP, y0: Array, p: Params, ends: Array) -> Path:
@@ -99,22 +107,18 @@ def _compiled(
         end = blocks(y0, path.y1, p)
         grad = columns.gradient(end, *compiled.costates(path, end.l1))
         memory = "" if path.stored else f", checkpoints every {compiled.segment} steps"
-        return Point(
-            end.value,
-            grad,
-            lambda: columns.hessian(end, *compiled.curvature(path)),
-            lambda d: compiled.products(path, end, d),
-            note + memory,
-        )
+        hess = None if products else columns.hessian(end, *compiled.curvature(path))
+        said = note + memory + ties.note(x, path.y1[: problem.dim])
+        return Point(end.value, grad, hess, lambda d: compiled.products(path, end, d), said)
 
     return at
 
 
 def _numpy(
-    folded: Folded, ivp: IVP, probes: int, memory: float, scheme: Pair, notice: str, compiled: bool
+    folded: Folded, ivp: IVP, probes: int, memory: float, scheme: Pair, notice: str, products: bool, compiled: bool
 ) -> Callable[[Array], Point]:
     problem, columns = folded.problem, folded.columns
-    derivatives, (blocks, source) = FoldedDerivatives(folded, joint_derivatives_of(problem)), folded.end(compiled)
+    derivatives, (blocks, source), ties = trusted_folded(folded, ivp), folded.end(compiled), Ties(problem)
     made = f"derivatives {derivatives.joint.source}, loss blocks {source}"
     note = f"NumPy form (tangents of {columns.total} columns), {made}{notice}"
     most_kept = memory / (8.0 * scheme.stages * folded.states)
@@ -130,17 +134,39 @@ def _numpy(
 
     def at(x: Array) -> Point:
         y0, p = problem.unpack(x)
-        f, path = folded.slope(p), solve(x)
+        f = folded.slope(p)
+
+        def singular() -> str | None:
+            ones = np.ones(folded.states)
+
+            def first(tau: Array, z: Array) -> Array:
+                return np.concatenate(derivatives.first(tau, z, p), axis=-1)
+
+            def second(tau: Array, z: Array) -> Array:
+                return derivatives.second(tau, z, np.broadcast_to(ones, z.shape), p)
+
+            z0 = folded.start(y0)
+            return singular_derivative(
+                f, first, second, scheme, folded.t_span, z0, ivp, folded.name, lambda tau: folded.time(tau, p)
+            )
+
+        try:
+            path = solve(x)
+        except IntegrationError as error:
+            raise explained(error, singular) from error
         end = blocks(y0, path.y1, p)
         sweeps = Sweeps(f, derivatives, p, scheme, path, columns, memory)
-        swept = sweeps.backward(end.l1)
-        return Point(
+        with np.errstate(all="ignore"):
+            swept = sweeps.backward(end.l1)
+            hess = None if products else columns.hessian(end, *sweeps.curvature(swept))
+        point = Point(
             end.value,
             columns.gradient(end, swept.lam, swept.pulled),
-            lambda: columns.hessian(end, *sweeps.curvature(swept)),
+            hess,
             lambda d: sweeps.products(swept, d, lambda v1: columns.product(end, v1, d)),
-            note,
+            note + ties.note(x, path.y1[: problem.dim]),
         )
+        return point if finite(point) else said_not_finite(point, end, singular)
 
     return at
 

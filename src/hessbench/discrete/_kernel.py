@@ -15,6 +15,7 @@ from ._differentiate import Rows, Sum, forward, gradient, reachable
 from ._emit import Table, Writer, function, operations
 from ._graph import CannotTrace, Node
 from ._kernel_sparse import sparse_backward
+from ._probe_template import BY_STATE
 from ._stepper import KICK_EVERY, KICK_ROWS
 from ._tableau import Pair
 from ._template import BACKWARD, FORWARD, SYMMETRISE, VECTORS
@@ -164,6 +165,7 @@ def assemble(
         weights.multipliers(jacobian),
         SYMMETRISE,
         sweep,
+        BY_STATE,
     ])  # fmt: skip
     return Kernel(
         source,

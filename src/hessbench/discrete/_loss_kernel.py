@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from .._derivatives import Array, Params
-from .._errors import Unavailable
+from .._errors import HessbenchError, InvalidInput, Unavailable
 from .._loss import JointLoss, LossBlocks, joint_layout, joint_loss, loss_blocks
 from .._problem import Problem
-from ._build import CompilerError, load
+from ._build import CompilerError, clause, load
 from ._compiled import flat_params
 from ._differentiate import forward, gradient
 from ._emit import Table, Writer, operations
 from ._graph import CannotTrace, Graph, Node
 from ._trace import Namespace, merged, symbols
+from ._trust_loss import complaint
 from ._workspace import Buffer
 
 MOST_OPERATIONS = 5000  # compile within a few seconds
-STEP, AGREES = 1e-5, 1e-5  # of the differences that check new code, and how closely
 HEADER = """#include <math.h>
 static inline double dselect(double a, double b, double x, double y) { return a < b ? x : y; }
 """
@@ -28,14 +29,22 @@ static inline double dselect(double a, double b, double x, double y) { return a 
 JointBlocks = Callable[[Array, Array, Params], JointLoss]
 
 
-def end_blocks(problem: Problem, compiled: bool) -> tuple[Callable[[Array, Array, Params], LossBlocks], str]:
-    """What `loss_blocks` gives, preferring hand-written ones, then C if `compiled`. Raises as it does."""
-    if problem.loss_blocks is not None or not compiled:
+class NotTrusted(HessbenchError):
+    """Derivatives do not agree with NumPy; the message says where."""
+
+
+def end_blocks(
+    problem: Problem, compiled: bool, y1: Array | None = None
+) -> tuple[Callable[[Array, Array, Params], LossBlocks], str]:
+    """What `loss_blocks` gives, preferring hand-written ones, then C if `compiled`; with the reason where there is no C.
+
+    They are checked at the state `y1` at the end. Raises as it does, and `InvalidInput` where no blocks agree with NumPy.
+    """
+    if problem.loss_blocks is not None:
         return loss_blocks(problem)
-    try:
-        joint = JointLossInC(problem)
-    except (CannotTrace, CompilerError, Unavailable, OSError):
-        return loss_blocks(problem)
+    joint, why = _in_c(problem, y1) if compiled else (None, "")
+    if joint is None:
+        return _trusted(loss_blocks, problem, y1, why)
     n, times = problem.dim, {key: problem.constants[key] for key in ("t0", "t1")}
 
     def blocks(y0: Array, y1: Array, p: Params) -> LossBlocks:
@@ -46,24 +55,50 @@ def end_blocks(problem: Problem, compiled: bool) -> tuple[Callable[[Array, Array
     return blocks, "generated as C"
 
 
-def joint_end_blocks(problem: Problem, compiled: bool) -> tuple[JointBlocks, str]:
-    """What `joint_loss` gives, by C if `compiled` and possible. Raises as it does."""
-    if compiled:
-        try:
-            return JointLossInC(problem), "generated as C"
-        except (CannotTrace, CompilerError, Unavailable, OSError):
-            pass
-    return joint_loss(problem)
+def joint_end_blocks(problem: Problem, compiled: bool, y1: Array | None = None) -> tuple[JointBlocks, str]:
+    """What `joint_loss` gives, by C if `compiled` and possible. Otherwise as `end_blocks`."""
+    joint, why = _in_c(problem, y1) if compiled else (None, "")
+    return (joint, "generated as C") if joint is not None else _trusted(joint_loss, problem, y1, why)
+
+
+def _in_c(problem: Problem, y1: Array | None) -> tuple[JointLossInC | None, str]:
+    """The loss as C, or the reason why not, for a note; that there is no compiler is said of the right-hand side."""
+    try:
+        return JointLossInC(problem, y1), ""
+    except (CannotTrace, CompilerError, NotTrusted) as reason:
+        return None, f", not as C: {clause(reason)}"
+    except (Unavailable, OSError):
+        return None, ""
+
+
+def _trusted(made_by: Any, problem: Problem, y1: Array | None, why: str) -> tuple[Any, str]:
+    """Blocks by the first framework whose value and derivatives are those of the loss in NumPy."""
+    from ..backends import available, backend
+
+    said = ""
+    for name in ("jax", "autograd", "torch"):
+        if available(name):
+            blocks, source = made_by(problem, backend(name))
+            said = complaint(blocks, problem, y1, groups=0)
+            if said is None:
+                return blocks, source + why
+    if not said:
+        return made_by(problem)  # raises what is missing
+    raise InvalidInput(
+        f"problem {problem.name!r}: no framework differentiates this loss as NumPy computes it: it {said}. "
+        f"Write `loss_blocks` by hand, or the loss with functions that all namespaces share."
+    )
 
 
 class JointLossInC:
     """`blocks(y0, y1, p)` of `joint_loss`; parameters outside `wrt` are those of the problem, whatever `p` says.
 
     Any number of threads may call it at once. Raises `CannotTrace` with the reason, `Unavailable` without a compiler,
-    `CompilerError` where it fails or its code does not agree with differences of the loss.
+    `CompilerError` where it fails, `NotTrusted` where its code does not agree with the loss in NumPy; `y1` is the state at
+    the end, if known.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, y1: Array | None = None) -> None:
         self.problem, (self.parts, self.at) = problem, joint_layout(problem)
         size = self.at["t1"].stop
         fixed = {k: v for k, v in problem.params.items() if k not in self.parts and np.issubdtype(v.dtype, np.floating)}
@@ -83,11 +118,14 @@ class JointLossInC:
         code.prepare.restype = code.loss.restype = None
         self.size, self.count, self.table = size, len(nodes), Buffer(max(1, len(table.slots)))
         self.waiting: list[tuple[Buffer, Buffer]] = []  # room for arguments and results that no call uses
-        code.prepare(flat_params(tuple(fixed), problem.params).address, self.table.address)
+        given = flat_params(tuple(fixed), problem.params)  # kept while the code reads it
+        code.prepare(given.address, self.table.address)
         self._loss, self.slopes = code.loss, np.array(slopes, dtype=int)
         rows, cols = np.array(entries, dtype=int).reshape(-1, 2).T
         self.lower, self.upper = rows * size + cols, cols * size + rows
-        self._check()
+        said = complaint(self, problem, y1)
+        if said is not None:
+            raise NotTrusted(f"the compiled loss {said}")
 
     def __call__(self, y0: Array, y1: Array, p: Params) -> JointLoss:
         """Value and derivatives; `p` holds the parameters in `wrt` and the end times."""
@@ -132,38 +170,6 @@ class JointLossInC:
         except Exception as error:
             raise CannotTrace(f"the loss raised {type(error).__name__} on symbols: {error}") from error
         return inputs, merged([out if isinstance(out, Node) else graph.const(float(out))])[0]
-
-    def _check(self) -> None:
-        """Compare with the loss in NumPy, and derivatives with differences along a random direction."""
-        problem, rng, size = self.problem, np.random.default_rng(7), self.size
-        n, own = problem.dim, problem.constants
-        z = np.concatenate([problem.y0, problem.y0, *(np.ravel(own[key]) for key in (*self.parts, "t0", "t1"))])
-        z[: 2 * n] += 0.01 * (1 + np.abs(z[: 2 * n])) * rng.standard_normal(2 * n)
-        along = (1 + np.abs(z)) * rng.standard_normal(size)
-
-        def value(z: Array) -> float:
-            given = {key: np.reshape(z[part], problem.params[key].shape) for key, part in self.parts.items()}
-            return float(problem.loss(np, z[:n], z[n : 2 * n], {**own, **given, "t0": z[-2], "t1": z[-1]}))
-
-        def by_c(z: Array) -> JointLoss:
-            room = self._room()
-            room[0].array[:] = z
-            return self._at_z(room)
-
-        with np.errstate(all="ignore"):
-            here, there, back = by_c(z), by_c(z + STEP * along), by_c(z - STEP * along)
-            slope = (value(z + STEP * along) - value(z - STEP * along)) / (2 * STEP)
-            curved = (there.grad - back.grad) / (2 * STEP)
-            size = abs(here.value) + np.abs(here.grad) @ np.abs(along)
-            pairs = [
-                (here.value, value(z), size),
-                (here.grad @ along, slope, size),
-                (here.hess @ along, curved, size + np.abs(here.hess) @ np.abs(along)),
-            ]
-            for ours, theirs, scale in pairs:
-                gap = float(np.max(np.abs(ours - theirs) / scale)) if np.any(scale) else 0.0
-                if not gap <= AGREES:
-                    raise CompilerError(f"the compiled loss differs from the loss in NumPy by {gap:.1e}")
 
 
 def _shaped(leaves: list[Node], shape: tuple[int, ...]):

@@ -24,7 +24,7 @@ from .._derivatives import Array, Derivatives
 from .._errors import InvalidInput, Unavailable
 from .._problem import Problem
 from .._quadratic import Quadratic
-from ._build import CompilerError, load, vector_width
+from ._build import CompilerError, clause, load, vector_width
 
 MOST_VECTORS = 6
 AGREES = 1e-13  # of the C code with products of the arrays as given, relative, per state
@@ -157,7 +157,7 @@ def exploit(derivatives: Derivatives, problem: Problem, compiled: bool) -> tuple
     try:
         packed = PackedQuadratic(terms)
     except (CompilerError, Unavailable, OSError) as reason:
-        return given, by_numpy, f"quadratic, value and Jacobian by one product; not packed: {reason}"
+        return given, by_numpy, f"quadratic, value and Jacobian by one product; not packed: {clause(reason)}"
 
     def linearise(t: float, y: Array) -> tuple[Array, Array]:
         if counters is not None:

@@ -32,6 +32,7 @@ KICK, KICK_EVERY, KICK_ROWS = (
     16,
 )  # size in units of the tolerance, steps between kicks, number of different ones
 SAFETY, SHRINK, GROW = 0.9, 0.2, 10.0
+TOO_SMALL_STEP = "the step became too small"
 REMEDY = 'take strategy="hand-adjoint" with method="Radau"'
 
 
@@ -274,7 +275,7 @@ def stopped(
 ) -> IntegrationError:
     """Why a solve ended early, after `steps` steps of which stability limited some."""
     many = steps >= ivp.max_steps
-    why = f"more than max_steps = {ivp.max_steps} steps" if many else "the step became too small"
+    why = f"more than max_steps = {ivp.max_steps} steps" if many else TOO_SMALL_STEP
     if limited > steps / 2:
         why += f"; stability limited {limited} of {steps} steps, so the problem is stiff: {REMEDY}"
     norm = norm if np.isfinite(norm) else np.inf

@@ -1,0 +1,82 @@
+"""Derivatives for the NumPy forms: hand-written ones, or those of the first framework that means what NumPy means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .._derivatives import Derivatives
+from .._errors import InvalidInput, Unavailable
+from .._generated import FRAMEWORKS, generated_derivatives, generated_joint_derivatives, joint_derivatives_of
+from .._ivp import IVP
+from .._problem import Problem
+from ._columns_gate import looked_at, said_of
+from ._fold import Folded
+from ._fold_derivatives import FoldedDerivatives
+from ._gate import look, slope_of
+from ._given_field import FoldedField, GivenField
+from ._trust import Finding, complaint
+
+
+def trusted_derivatives(problem: Problem, ivp: IVP) -> Derivatives:
+    """Derivatives by the initial state, compared with differences of the right-hand side at the problem's own point.
+
+    Raises `InvalidInput` where they contradict these: hand-written ones, or those of every framework that is installed;
+    `Unavailable` without any.
+    """
+    looked = look(None, None, slope_of(problem), problem.t_span, problem.y0, problem.x0[:0], ivp)
+
+    def said(made: Derivatives, second: bool) -> Finding | None:
+        field = GivenField(made, problem.dim, problem.params)
+        return complaint(field, slope_of(problem), looked.points, lambda j: f"y[{j}]", second=second)
+
+    if problem.derivatives is not None:
+        _refuse(problem, said(problem.derivatives, True))
+        return problem.derivatives
+    made = _first(problem, FRAMEWORKS, generated_derivatives, lambda made: said(made, False))
+    return made if problem.counters is None else made.counted(problem.counters)
+
+
+def trusted_folded(folded: Folded, ivp: IVP) -> FoldedDerivatives:
+    """The same by everything that a folded problem varies."""
+    problem, looked = folded.problem, looked_at(None, folded, ivp)
+    p = problem.unpack(problem.x0)[1]
+
+    def said(made: Any, second: bool) -> Finding | None:
+        return said_of(FoldedField(FoldedDerivatives(folded, made), folded, p), folded, looked, second)
+
+    given = None if problem.derivatives is None else problem.derivatives.joint
+    if given is not None and set(problem.varied) <= set(given.names):
+        joint = joint_derivatives_of(problem)
+        _refuse(problem, said(joint, True))
+        return FoldedDerivatives(folded, joint)
+    names = tuple(name for name in FRAMEWORKS if name != "casadi")
+    made = _first(problem, names, generated_joint_derivatives, lambda made: said(made, False))
+    return FoldedDerivatives(folded, made if problem.counters is None else made.counted(problem.counters))
+
+
+def _refuse(problem: Problem, said: Finding | None) -> None:
+    if said is not None and said.wrong:
+        raise InvalidInput(
+            f"The hand-written derivatives of problem {problem.name!r} are not those of its right-hand side: "
+            f"what they give {said.words}. Correct them, or leave `derivatives` out."
+        )
+
+
+def _first(problem: Problem, names: tuple[str, ...], make: Callable, said: Callable[[Any], Finding | None]) -> Any:
+    """What the first framework makes that does not contradict NumPy."""
+    from ..backends import available
+
+    finding = None
+    for name in names:
+        if available(name):
+            made = make(problem, name)
+            finding = said(made)
+            if finding is None or not finding.wrong:
+                return made
+    if finding is None:
+        return make(problem)  # raises what is missing
+    raise Unavailable(
+        f"problem {problem.name!r} has no hand-written derivatives, and no installed framework differentiates its right-hand "
+        f"side as NumPy computes it: what they give {finding.words}."
+    )
