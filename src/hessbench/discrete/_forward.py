@@ -119,18 +119,14 @@ class ForwardSolve:
             room, start = min(work.capacity, n + self.ahead.steps(), most or work.capacity), perf_counter()
             status = self._forward(
                 work.state.address, p.address, work.fixed.address, t, t1, size, ivp.rtol, ivp.atol, n, ivp.max_steps, room, 0,
-                self.segment, *work.addresses(), self.kicks.address, work.info.address,
+                self.segment, *work.ahead, self.kicks.address, work.info.address,
             )  # fmt: skip
             before = n
             did, again, t, size, norm, n = work.info.array.tolist()
             evaluations, rejected, n = evaluations + int(did) - (before > 0), rejected + int(again), int(n)
             self.ahead.took(n - before + int(again), perf_counter() - start)
         k, counters = self.sizes, ivp.counters
-        counters.solves += 1
-        counters.steps += n
-        counters.rejected += rejected
-        counters.rhs += evaluations
-        counters.rhs_weighted += evaluations
+        counters.add(steps=n, rhs=evaluations, rejected=rejected)
         if status in (TOO_MANY, TOO_SMALL):
             why = "the step became too small" if status == TOO_SMALL else f"more than max_steps = {ivp.max_steps} steps"
             raise IntegrationError(
@@ -150,7 +146,7 @@ class ForwardSolve:
         work.t.array[: t.size], work.h.array[: t.size] = t, h
         self._forward(
             work.state.address, p.address, work.fixed.address, t[0], t[-1] + h[-1], 0.0, 1.0, 1.0, 0, t.size + 1, t.size + 1,
-            t.size, self.segment, *work.addresses(), self.kicks.address, work.info.address,
+            t.size, self.segment, *work.ahead, self.kicks.address, work.info.address,
         )  # fmt: skip
         return path.ended(t.size)
 
