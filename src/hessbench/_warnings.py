@@ -19,12 +19,10 @@ NO_COMPILER = "no C compiler"  # what a note says where code could not be compil
 def remarkable(result: Result, ivp: IVP) -> bool:
     """Whether there may be anything to say: a quick look."""
     counted, bent = result.counters, result.hess.ravel()
-    size = (
-        result.value + result.grad.dot(result.grad) + bent.dot(bent)
-    )  # not finite where any of them is not, or is huge
+    size = float(result.grad.dot(result.grad)) + float(bent.dot(bent))  # not finite where a part is not, or is huge
     return bool(
         result.warnings
-        or not math.isfinite(size)
+        or not math.isfinite(result.value + size)
         or counted.steps >= NEAR * ivp.max_steps * (counted.solves or 1)
         or NO_COMPILER in result.note
     )

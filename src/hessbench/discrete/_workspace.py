@@ -67,7 +67,8 @@ class Workspace:
     """Buffers of one call. Stages of all steps are stored if memory allows; otherwise states at the starts of segments.
 
     `ahead` and `back` are what the kernel's sweeps take: the addresses of starts, sizes and states of the steps, of the stages
-    and of their times, or of those of one segment. `k` is the kernel, `rows` how many vectors of N numbers the state holds: itself and the tangents.
+    and of their times, or of those of one segment. `k` is the kernel, `rows` how many vectors of N numbers the state holds:
+    itself and the tangents.
     """
 
     def __init__(self, k: Any, rows: int, segment: int, fixed: Buffer, shared: Shared) -> None:
