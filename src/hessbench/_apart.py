@@ -16,6 +16,11 @@ from ._library import imported, release_of
 
 SMALL = 2**18  # bytes of an array that are compared as they are
 OUTSIDE = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_GLOBALS"})
+PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis), type(NotImplemented))
+SKIPPED = tuple(
+    f"__{key}" for key in ("dict__", "weakref__", "doc__", "module__", "annot", "firstlineno__", "static_attr")
+)
+SKIPPED += ("__slotnames__", "_abc_")
 DESCRIPTORS = (
     types.WrapperDescriptorType,
     types.MethodWrapperType,

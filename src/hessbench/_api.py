@@ -21,7 +21,7 @@ from ._preparations import Preparations
 from ._problem import Problem
 from ._registry import find, strategies
 from ._strategy import Result, Strategy
-from ._warnings import sentences, warn
+from ._warnings import remarkable, sentences, warn
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,7 @@ class Prepared:
             result.warnings,
             result.error,
         )
-        found = sentences(out, self.ivp)
-        return replace(out, warnings=found) if found else out
+        return replace(out, warnings=sentences(out, self.ivp)) if remarkable(out, self.ivp) else out
 
 
 def resolve(strategy: str | Strategy, backend: str | None = None) -> tuple[Strategy, str]:

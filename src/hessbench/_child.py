@@ -100,7 +100,7 @@ def stages(case: Case, memory_mib: int | None, budget: float) -> Iterator[tuple[
     yield "imported", record
 
     start = time.perf_counter()
-    run = prepare(problem, chosen, backend=backend_name, rtol=case.rtol, atol=case.atol, method=case.method)
+    run = prepare(problem, chosen, backend=backend_name, rtol=case.rtol, atol=case.atol, method=case.method).quiet()
     record = replace(record, prepare_s=time.perf_counter() - start)
     yield "prepared", record
 
@@ -108,7 +108,7 @@ def stages(case: Case, memory_mib: int | None, budget: float) -> Iterator[tuple[
     start = time.perf_counter()
     result = run(problem.x0)
     first_s = time.perf_counter() - start
-    record = replace(record.with_counters(result.counters), note=result.note, framework_calls=calls())
+    record = replace(record.with_counters(result.counters), note=result.said, framework_calls=calls())
     yield "called", record
 
     found = [errors(result, targets[0][1], problem.x0)]

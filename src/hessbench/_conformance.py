@@ -165,7 +165,7 @@ def _counters_plausible(seen: Observed) -> str:
 
     again = prepare(replace(run.problem, rhs=counting), run.strategy, backend="numpy", rtol=RTOL)
     calls = 0
-    counted = again().counters.rhs
+    counted = again.direct(run.problem.x0).counters.rhs
     return "" if calls <= counted else f"{calls} evaluations of the right-hand side, {counted} counted"
 
 
@@ -187,7 +187,8 @@ def check_tolerance(strategy: Strategy, backend: str | None, contender: str) -> 
         target = next(p for p, outcome in candidates if outcome == "ok" and p.dim > 1)
         against, x = reference(target), target.x0
         loose, tight = (
-            errors(prepare(target, strategy, backend=backend, rtol=rtol)(x), against, x).hess for rtol in (1e-4, 1e-9)
+            errors(prepare(target, strategy, backend=backend, rtol=rtol).direct(x), against, x).hess
+            for rtol in (1e-4, 1e-9)
         )
         floor = max(strategy.accuracy.floor, 1e-11)
         return "" if tight <= max(0.1 * loose, floor) else f"{loose:.1e} at 1e-4, {tight:.1e} at 1e-9, on {target.name}"

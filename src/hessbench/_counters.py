@@ -32,19 +32,23 @@ class Counters:
 
     def add(self, *, steps: int, rhs: int, rejected: int = 0, solves: int = 1, size: float = 1.0) -> None:
         """Add the work of solves by an integrator of another library, of a system `size` times as large as the problem's."""
-        self.solves += solves
-        self.steps += steps
-        self.rejected += rejected
-        self.rhs += rhs
-        self.rhs_weighted += rhs * size
+        own = vars(self)  # one look-up where every thread has counters of its own
+        own["solves"] += solves
+        own["steps"] += steps
+        own["rejected"] += rejected
+        own["rhs"] += rhs
+        own["rhs_weighted"] += rhs * size
 
     def reset(self) -> None:
         """Set every count to zero, in place."""
-        self.__init__()
+        vars(self).update(ZERO)
 
     def snapshot(self) -> Counters:
         """An independent copy."""
         return Counters(**vars(self))
+
+
+ZERO = vars(Counters())
 
 
 class CountersOfThread(threading.local, Counters):

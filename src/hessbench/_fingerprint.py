@@ -25,6 +25,8 @@ import numpy as np
 
 from ._apart import (
     DESCRIPTORS,
+    PLAIN,
+    SKIPPED,
     SMALL,
     Memo,
     Unreadable,
@@ -41,11 +43,6 @@ from ._places import ABSENT, Places
 
 MOST = 20_000  # objects; past that, walking takes longer than preparing anew
 REMEMBERED = 64  # walks that `reached` keeps
-PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis), type(NotImplemented))
-SKIPPED = tuple(
-    f"__{key}" for key in ("dict__", "weakref__", "doc__", "module__", "annot", "firstlineno__", "static_attr")
-)
-SKIPPED += ("__slotnames__", "_abc_")
 
 
 def digest(functions: Iterable[Any]) -> bytes | None:

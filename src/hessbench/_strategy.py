@@ -42,6 +42,11 @@ class Result:
     warnings: tuple[str, ...] = ()
     error: float | None = None
 
+    @property
+    def said(self) -> str:
+        """The note and all warnings, for a record."""
+        return "; ".join(part for part in (self.note, *self.warnings) if part)
+
     def block(self, row: str, column: str) -> Array:
         """The Hessian by two names of `wrt`, for example `block("y0", "theta")`: (size of row, size of column).
 

@@ -8,6 +8,7 @@ import warnings
 
 import numpy as np
 
+from ._derivatives import Array
 from ._errors import HessbenchWarning
 from ._ivp import IVP
 from ._strategy import Result
@@ -16,20 +17,34 @@ NEAR = 0.8  # of `max_steps`
 NO_COMPILER = "no C compiler"  # what a note says where code could not be compiled for that reason
 
 
+def remarkable(result: Result, ivp: IVP) -> bool:
+    """Whether there may be anything to say: a quick look."""
+    counted = result.counters
+    return bool(
+        result.warnings
+        or not (math.isfinite(result.value) and _finite(result.grad) and _finite(result.hess))
+        or counted.steps >= NEAR * ivp.max_steps * (counted.solves or 1)
+        or NO_COMPILER in result.note
+    )
+
+
+def _finite(a: Array) -> bool:
+    return np.count_nonzero(np.isfinite(a)) == a.size  # half the time of `np.all`
+
+
 def sentences(result: Result, ivp: IVP) -> tuple[str, ...]:
     """What the strategy said, and what the harness sees in any result: not finite, `max_steps` near, no compiler.
 
     Several solves are compared with `max_steps` by their mean, so that a strategy of many is not warned of too soon.
     """
     out = list(result.warnings)
-    if not _finite(result):
-        parts = {"value": result.value, "gradient": result.grad, "Hessian": result.hess}
-        bad = [name for name, part in parts.items() if not np.all(np.isfinite(part))]
-        if bad:
-            out.append(
-                f"the {' and the '.join(bad)} {'is' if len(bad) == 1 else 'are'} not finite: the loss or the right-hand side "
-                f"has no derivative there, or a number was too large"
-            )
+    parts = {"value": result.value, "gradient": result.grad, "Hessian": result.hess}
+    bad = [name for name, part in parts.items() if not np.all(np.isfinite(part))]
+    if bad:
+        out.append(
+            f"the {' and the '.join(bad)} {'is' if len(bad) == 1 else 'are'} not finite: the loss or the right-hand side "
+            f"has no derivative there, or a number was too large"
+        )
     counters = result.counters
     if counters.steps >= NEAR * ivp.max_steps * max(1, counters.solves):
         each = counters.steps // max(1, counters.solves)
@@ -55,8 +70,3 @@ def warn(result: Result, stacklevel: int, known: set[str] | None = None) -> None
             if known is not None:
                 known.add(kind)
             warnings.warn(sentence, HessbenchWarning, stacklevel=stacklevel + 1)
-
-
-def _finite(result: Result) -> bool:
-    """`False` where something is not finite, or so large that squares are not."""
-    return math.isfinite(result.value + np.vdot(result.grad, result.grad) + np.vdot(result.hess, result.hess))

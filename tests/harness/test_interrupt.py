@@ -14,7 +14,8 @@ from hessbench.discrete._forward import Pace
 needs_compiler = pytest.mark.skipif(compiler() is None, reason="no C compiler")
 
 # A thread sends the signal as soon as the kernel has been entered for the second time (the first one is short), so that it
-# arrives while the C code runs; then the kernel may finish that turn, and no other one may begin.
+# arrives while the C code runs; then the kernel may finish that turn, and at most one other may have begun before the signal
+# was on its way. Without turns there is no second one, and the program says "finished".
 PROGRAM = """
 import os, signal, threading, numpy as np, hessbench
 from hessbench.discrete import _compiled, _forward
@@ -48,12 +49,10 @@ try:
     prepared(problem.x0)
     print("finished", turns)
 except KeyboardInterrupt:
-    stopped = (turns[0], after[0])
-    entered.set()
+    late = after[0]
     again = prepared(problem.x0)
-    whole = turns[0] - stopped[0]
     same = np.array_equal(again.hess, before.hess) and again.counters == before.counters
-    print("interrupted", stopped[1] <= 1, stopped[0] < whole, same)
+    print("interrupted", late <= 1, same)
 """
 
 
@@ -63,7 +62,7 @@ def test_a_signal_is_seen_at_the_next_turn_and_leaves_nothing_behind(name):
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM.format(name=name)], capture_output=True, text=True, timeout=300
     )
-    assert done.stdout == "interrupted True True True\n", done.stdout + done.stderr
+    assert done.stdout == "interrupted True True\n", done.stdout + done.stderr
 
 
 def test_turns_are_as_long_as_the_pause_and_at_least_one_step():

@@ -9,7 +9,7 @@ import pytest
 import hessbench
 from hessbench import Result, Strategy
 from hessbench.discrete._build import compiler
-from hessbench.discrete._forward import ForwardSolve, Path
+from hessbench.discrete._forward import ForwardSolve, Pace, Path
 
 THREADS, CALLS = 5, 100
 needs_compiler = pytest.mark.skipif(compiler() is None, reason="no C compiler")
@@ -196,3 +196,36 @@ def test_each_thread_counts_for_itself():
     thread.start()
     thread.join()
     assert seen[0].rhs == 5 and counters.rhs == 3 and counters.snapshot() == hessbench.Counters(rhs=3)
+
+
+@needs_compiler
+def test_a_call_ends_while_another_one_is_inside_its_kernel(monkeypatch):
+    """So they run in parallel: the kernel holds no lock."""
+    monkeypatch.setattr(Pace, "steps", lambda pace: 10**9)
+
+    def rhs(xp, t, y, p):
+        return xp.concatenate([y[1:], -y[:1]])
+
+    problem = hessbench.Problem(
+        "long", rhs, lambda xp, y0, y1, p: xp.sum(y1**3), (0.0, 3e4), [1.0, 0.5], autonomous=True
+    )
+    prepared = hessbench.prepare(problem, max_steps=10**9)
+    solve = next(c.cell_contents for c in prepared.run.__closure__ if isinstance(c.cell_contents, ForwardSolve))
+    prepared()
+    inside, short, real = threading.Event(), threading.get_ident(), solve._forward
+
+    def spied(*arguments):
+        if threading.get_ident() != short:
+            inside.set()
+        out = real(*arguments)
+        if threading.get_ident() != short:
+            inside.clear()
+        return out
+
+    solve._forward = spied
+    thread = threading.Thread(target=prepared)
+    thread.start()
+    inside.wait()
+    assert solve.forward(problem.y0, solve.fixed, (0.0, 0.1), prepared.ivp).steps
+    assert inside.is_set()
+    thread.join()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .._api import hessian
+from .._api import prepare
 from .._errors import HessbenchError
 from .._problem import Problem
 from .._registry import problem, strategies
@@ -61,7 +61,8 @@ def _solves(of: Problem, name: str, rtol: float) -> Solves:
         return Solves(name, of.dim, formula, expected(of.dim), None, "there is no such strategy here")
     backend = "autograd" if name == "reverse-over-reverse" and available("autograd") else None  # does not compile
     try:
-        counted = hessian(of, strategy=name, backend=backend, rtol=rtol, method="RK45").counters.solves
+        run = prepare(of, name, backend=backend, rtol=rtol, method="RK45").quiet()
+        counted = run().counters.solves
     except HessbenchError as error:
         return Solves(name, of.dim, formula, expected(of.dim), None, str(error))
     return Solves(name, of.dim, formula, expected(of.dim), counted)

@@ -113,7 +113,7 @@ def _hessian_ratio(problem: Problem) -> float | None:
         return None  # more is integrated than what is counted here, or it takes minutes
     try:
         rows, one_pass = (
-            prepare(problem, name, rtol=1e-5, method="RK45") for name in ("hand-adjoint-rows", "hand-adjoint")
+            prepare(problem, name, rtol=1e-5, method="RK45").quiet() for name in ("hand-adjoint-rows", "hand-adjoint")
         )
         return best(rows, repeats=2, at_least=0.0) / best(one_pass, repeats=3, at_least=0.0)
     except HessbenchError:

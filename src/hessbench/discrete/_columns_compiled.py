@@ -73,7 +73,7 @@ class ColumnsCompiled(ForwardSolve):
         lam, pulled = work.named["lam"].array, work.named["pulled by params"].array
         lam[:], pulled[:], work.named["sums"].array[:] = at_end, 0.0, 0.0
         addresses = (
-            *work.addresses(segment=True),
+            *work.back,
             *work.at("multipliers", "jacobians", "lam", "ends", "sums", "pulled by params"),
         )
         for start, stop in self.segments(path):
@@ -148,7 +148,7 @@ class ColumnsCompiled(ForwardSolve):
         k, stop, work = self.kernel, min(start + self.segment, path.steps), path.work
         work.room("entries", self._stages(path) * k.entries)
         self.code.entries(
-            start, stop, self.segment, path.stored, work.fixed.address, *work.addresses(segment=True),
+            start, stop, self.segment, path.stored, work.fixed.address, *work.back,
             *work.at("multipliers", "jacobians", "ends", "entries", "shared"),
         )  # fmt: skip
         return stop

@@ -47,7 +47,7 @@ class Compiled(ForwardSolve):
                     rows[:, n:] = 0.0
         lam.array[:] = end.lam
         addresses = (
-            *work.addresses(segment=True),
+            *work.back,
             *work.at("entries", "lam", "s"),
             None if end.w is None else w.address,
         )

@@ -149,7 +149,7 @@ class ForwardSolve:
             before, asked = n, size
             status = self._forward(
                 work.state.address, p.address, work.fixed.address, t, targets[-1], size, ivp.rtol, work.atol.address, n,
-                ivp.max_steps, room, 0, self.segment, *work.addresses(), self.kicks.address, work.largest.address,
+                ivp.max_steps, room, 0, self.segment, *work.ahead, self.kicks.address, work.largest.address,
                 work.info.address,
             )  # fmt: skip
             did, again, t, size, norm, n, held = work.info.array.tolist()
@@ -160,11 +160,7 @@ class ForwardSolve:
                 targets.pop()
                 status, size = FULL, max(size, asked)  # a step that was cut short says nothing of the next one
         k, counters = self.sizes, ivp.counters
-        counters.solves += 1
-        counters.steps += n
-        counters.rejected += rejected
-        counters.rhs += evaluations
-        counters.rhs_weighted += evaluations
+        counters.add(steps=n, rhs=evaluations, rejected=rejected)
         if status in (TOO_MANY, TOO_SMALL):
             raise stopped(ivp.method, t, t1, size, norm, ivp, n, limited)
         counters.jacobians += n * k.stages
@@ -180,7 +176,7 @@ class ForwardSolve:
         work.t.array[: t.size], work.h.array[: t.size] = t, h
         self._forward(
             work.state.address, p.address, work.fixed.address, t[0], t[-1] + h[-1], 0.0, 1.0, work.atol.address, 0,
-            t.size + 1, t.size + 1, t.size, self.segment, *work.addresses(), self.kicks.address, work.largest.address,
+            t.size + 1, t.size + 1, t.size, self.segment, *work.ahead, self.kicks.address, work.largest.address,
             work.info.address,
         )  # fmt: skip
         return path.ended(t.size)

@@ -66,7 +66,9 @@ class Shared:
 class Workspace:
     """Buffers of one call. Stages of all steps are stored if memory allows; otherwise states at the starts of segments.
 
-    `k` is the kernel, `rows` how many vectors of N numbers the state holds: itself and the tangents.
+    `ahead` and `back` are what the kernel's sweeps take: the addresses of starts, sizes and states of the steps, of the stages
+    and of their times, or of those of one segment. `k` is the kernel, `rows` how many vectors of N numbers the state holds:
+    itself and the tangents.
     """
 
     def __init__(self, k: Any, rows: int, segment: int, fixed: Buffer, shared: Shared) -> None:
@@ -80,6 +82,8 @@ class Workspace:
         self.segment_times: Buffer | None = None
         self.capacity = self.stored = 0
         self.named: dict[str, Buffer] = {}
+        self.ahead: tuple[int | None, ...] = ()
+        self.back: tuple[int | None, ...] = ()
         self.reserve(shared.capacity)
 
     def reserve(self, capacity: int) -> None:
@@ -98,6 +102,7 @@ class Workspace:
             stages = self.segment * k.stages + k.width
             self.segment_x, self.segment_times = Buffer(stages * k.m), Buffer(stages)
         self.capacity = capacity
+        self.ahead, self.back = self._addresses(False), self._addresses(True)
 
     def refresh(self) -> None:
         """Room for stages again, if others had taken it and it is free by now."""
@@ -105,21 +110,11 @@ class Workspace:
         if self.x is None and self.shared.allows(0, self.capacity):
             self.stored = self.capacity
             self.x, self.times = Buffer(stages * k.m), Buffer(k.width if k.autonomous else stages)
+            self.ahead, self.back = self._addresses(False), self._addresses(True)
 
-    def addresses(self, start: int = 0, segment: bool = False) -> list[int | None]:
-        """Of starts, sizes, states, stages and their times, from step `start` on, which begins a segment."""
-        k, x, times = self.k, self.x, self.times
-        out = [
-            self.t.address + 8 * start,
-            self.h.address + 8 * start,
-            self.ys.address + 8 * (start // self.segment) * k.n,
-        ]
-        if x is not None and times is not None:
-            at = 8 * start * k.stages
-            return [*out, x.address + at * k.m, times.address + (0 if k.autonomous else at)]
-        if segment and self.segment_x is not None and self.segment_times is not None:
-            return [*out, self.segment_x.address, self.segment_times.address]
-        return [*out, None, None]
+    def _addresses(self, segment: bool) -> tuple[int | None, ...]:
+        stages = (self.segment_x, self.segment_times) if segment and self.x is None else (self.x, self.times)
+        return (self.t.address, self.h.address, self.ys.address, *(None if b is None else b.address for b in stages))
 
     def room(self, name: str, size: int) -> Buffer:
         """At least `size` numbers that go by `name`."""
