@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -58,8 +59,10 @@ def with_fallback(
 
 def finite(result: Any) -> bool:
     """Whether value, gradient and Hessian, as far as they are there, are."""
-    parts = (result.value, result.grad, result.hess)
-    return all(part is None or bool(np.isfinite(part).all()) for part in parts)
+    parts = [part for part in (result.value, result.grad, result.hess) if part is not None]
+    if all(isfinite(np.vdot(part, part)) for part in parts):  # one pass, a microsecond
+        return True
+    return all(bool(np.isfinite(part).all()) for part in parts)
 
 
 def not_finite(result: Any) -> str:

@@ -35,11 +35,15 @@ PRODUCTS_BYTES = 2.0**26  # of the entries of a segment
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """Value, gradient (total,) and Hessian at one `x`, or instead of the last `products(directions)` of (total, k)."""
+    """Value and gradient (total,) at one `x`, and how to go on: `hessian()`, or `products(directions)` of (total, k).
+
+    `hess` is there already unless products were asked for.
+    """
 
     value: float
     grad: Array
     hess: Array | None
+    hessian: Callable[[], Array]
     products: Callable[[Array], Array]
     note: str
 
@@ -107,9 +111,13 @@ def _compiled(
         end = blocks(y0, path.y1, p)
         grad = columns.gradient(end, *compiled.costates(path, end.l1))
         memory = "" if path.stored else f", checkpoints every {compiled.segment} steps"
-        hess = None if products else columns.hessian(end, *compiled.curvature(path))
         said = note + memory + ties.note(x, path.y1[: problem.dim])
-        return Point(end.value, grad, hess, lambda d: compiled.products(path, end, d), said)
+
+        def hessian() -> Array:
+            return columns.hessian(end, *compiled.curvature(path))
+
+        hess = None if products else hessian()
+        return Point(end.value, grad, hess, hessian, lambda d: compiled.products(path, end, d), said)
 
     return at
 
@@ -158,11 +166,16 @@ def _numpy(
         sweeps = Sweeps(f, derivatives, p, scheme, path, columns, memory)
         with np.errstate(all="ignore"):
             swept = sweeps.backward(end.l1)
-            hess = None if products else columns.hessian(end, *sweeps.curvature(swept))
+
+            def hessian() -> Array:
+                return columns.hessian(end, *sweeps.curvature(swept))
+
+            hess = None if products else hessian()
         point = Point(
             end.value,
             columns.gradient(end, swept.lam, swept.pulled),
             hess,
+            hessian,
             lambda d: sweeps.products(swept, d, lambda v1: columns.product(end, v1, d)),
             note + ties.note(x, path.y1[: problem.dim]),
         )

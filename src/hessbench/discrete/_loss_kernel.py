@@ -75,17 +75,17 @@ def _trusted(made_by: Any, problem: Problem, y1: Array | None, why: str) -> tupl
     """Blocks by the first framework whose value and derivatives are those of the loss in NumPy."""
     from ..backends import available, backend
 
-    said = ""
+    said = None
     for name in ("jax", "autograd", "torch"):
         if available(name):
             blocks, source = made_by(problem, backend(name))
             said = complaint(blocks, problem, y1, groups=0)
-            if said is None:
+            if said is None or not said.wrong:
                 return blocks, source + why
-    if not said:
+    if said is None:
         return made_by(problem)  # raises what is missing
     raise InvalidInput(
-        f"problem {problem.name!r}: no framework differentiates this loss as NumPy computes it: it {said}. "
+        f"problem {problem.name!r}: no framework differentiates this loss as NumPy computes it: it {said.words}. "
         f"Write `loss_blocks` by hand, or the loss with functions that all namespaces share."
     )
 
@@ -125,7 +125,7 @@ class JointLossInC:
         self.lower, self.upper = rows * size + cols, cols * size + rows
         said = complaint(self, problem, y1)
         if said is not None:
-            raise NotTrusted(f"the compiled loss {said}")
+            raise NotTrusted(f"the compiled loss {said.words}")
 
     def __call__(self, y0: Array, y1: Array, p: Params) -> JointLoss:
         """Value and derivatives; `p` holds the parameters in `wrt` and the end times."""

@@ -128,7 +128,7 @@ class ColumnsField:
         self.probe = Probe(compiled, (k.jacobian, k.entries, len(e["UU"]) + self.count), sizes)
         self.parameters = compiled.params(p, folded.values(p)).array
         directions = self.parameters[self.parameters.size - 1 - self.probe.probes * self.count : -1]
-        self.along = np.concatenate([self.probe.w, directions.reshape(-1, self.count)], axis=1)
+        self.along = np.concatenate([self.probe.w, directions.reshape(self.probe.probes, self.count)], axis=1)
         self.first = Pattern([*e["J"], *((r, n + j) for r, j in e["A"])], (n, n + self.count))
         upper = [*e["YY"], *((r, n + j) for r, j in e["YU"]), *((n + i, n + j) for i, j in e["UU"])]
         mirrored = [i for i, (r, c) in enumerate(upper) if i >= len(e["YY"]) and r != c]

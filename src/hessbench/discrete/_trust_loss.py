@@ -12,7 +12,7 @@ import numpy as np
 from .._derivatives import Array, Params
 from .._loss import JointLoss, LossBlocks, joint_layout
 from .._problem import Problem
-from ._trust import FLOOR, STEPS, VALUE, compared, doubles
+from ._trust import FLOOR, STEPS, VALUE, Finding, compared, doubles
 
 GROUPS, NEAR, FAR, SEED = 6, 1e-3, 0.1, 20250612
 
@@ -24,8 +24,8 @@ def complaint(
     problem: Problem,
     y1: Array | None,
     groups: int = GROUPS,
-) -> str | None:
-    """`None` if `blocks` agree with `problem.loss`, else a clause that says how they do not.
+) -> Finding | None:
+    """`None` if `blocks` agree with `problem.loss`.
 
     At the problem's own values with the state `y1` at the end, where it is known, and near it.
     """
@@ -65,13 +65,13 @@ def complaint(
             if said is not None:
                 return said
             count += done
-    return None if count else "could not be compared with the loss in NumPy"
+    return None if count else Finding("could not be compared with the loss in NumPy", wrong=False)
 
 
 def _at(
     first: First, value: Callable[[Array], float], z: Array, sizes: Array, varied: int, groups: int,
     rng: np.random.Generator, where: dict[str, slice],
-) -> tuple[bool, str | None]:  # fmt: skip
+) -> tuple[bool, Finding | None]:  # fmt: skip
     """Whether there was something to compare at `z`, and the complaint."""
     here, (ours, grad, hess) = value(z), first(z)
     s = sizes[:varied]
@@ -80,7 +80,7 @@ def _at(
     row = abs(here) + np.abs(np.nan_to_num(grad)) @ s
     gap = abs(ours - here)
     if not gap <= VALUE * row:
-        return True, f"differs from the loss in NumPy by {gap:.1e} of {row:.1e}"
+        return True, Finding(f"differs from the loss in NumPy by {gap:.1e} of {row:.1e}")
     if not (np.isfinite(grad).all() and np.isfinite(hess).all()):
         return False, None
     rows = np.abs(grad) + np.abs(hess) @ s
@@ -101,7 +101,7 @@ def _at(
         size = np.array([np.abs(grad) @ np.abs(d)])
         wrong, one, gaps = compared(np.array([grad @ d]), plus, minus, np.array([here]), size, FLOOR * np.array([row]))
         if wrong.any():
-            return True, f"differs from the loss in NumPy in its gradient by {gaps[0]:.1e} of {size[0]:.1e}"
+            return True, Finding(f"differs from the loss in NumPy in its gradient by {gaps[0]:.1e} of {size[0]:.1e}")
         size = np.abs(hess) @ np.abs(d)
         up, down = (np.array([g for _, g, _ in side]) for side in (ahead, behind))
         wrong, some, gaps = compared(hess @ d, up, down, grad, size, FLOOR * rows)
@@ -109,6 +109,8 @@ def _at(
             k = int(np.argmax(np.where(wrong, gaps / (size + FLOOR * rows), -1.0)))
             name = next(key for key, part in where.items() if part.start <= k < part.stop)
             place = name if where[name].stop - where[name].start == 1 else f"{name}[{k - where[name].start}]"
-            return True, f"differs from the loss in NumPy in its Hessian by {gaps[k]:.1e} of {size[k]:.1e} by {place}"
+            return True, Finding(
+                f"differs from the loss in NumPy in its Hessian by {gaps[k]:.1e} of {size[k]:.1e} by {place}"
+            )
         settled |= bool(one.all() and some.any())
     return settled, None
