@@ -39,7 +39,7 @@ def contenders():
     Behind them those that other installed packages add by entry points, unless they cannot be loaded.
     """
     own = [p for p in strategies().values() if Path(p.origin).is_file()]
-    added = [p for p in strategies().values() if not Path(p.origin).is_file() and p.target is not None]
+    added = [p for p in strategies().values() if not Path(p.origin).is_file() and p.error is None]
     return [f"{p.name}@{b}" for p in own + added for b in _backends(p)]
 
 
@@ -54,7 +54,7 @@ def variants():
 
 
 def _backends(plugin):
-    return plugin.target.backends if plugin.target is not None else ("numpy",)
+    return plugin.backends or ("numpy",)
 
 
 def labels(problems):

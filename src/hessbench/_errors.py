@@ -23,3 +23,7 @@ class IntegrationError(HessbenchError, ArithmeticError):
 
 class NoReference(HessbenchError):
     """No two independent methods agree, so there is nothing a Hessian could be checked against."""
+
+
+class HessbenchWarning(UserWarning):
+    """Something works, but not as it should; the message says what and how to mend it."""
