@@ -20,6 +20,8 @@ from pathlib import Path
 
 from ._errors import HessbenchWarning
 
+_made: list[str] = []  # temporary folders of this process: of the first one a warning tells
+
 
 def private_folder(folder: Path) -> Path:
     """`folder`, made if need be and readable by this user only, or a temporary one in its place."""
@@ -56,9 +58,11 @@ def _writable(folder: Path) -> bool:
 @cache
 def temporary(folder: str, reason: str) -> Path:
     """The folder that this process uses in place of `folder`."""
-    text = f"The cache {folder} is not used: {reason}. Until this process ends a temporary folder takes its place; "
-    warnings.warn(f"{text}`HESSBENCH_CACHE` names another one.", HessbenchWarning, stacklevel=2)
+    if not _made:
+        text = f"The cache {folder} is not used: {reason}. Until this process ends a temporary folder takes its place; "
+        warnings.warn(f"{text}`HESSBENCH_CACHE` names another one.", HessbenchWarning, stacklevel=2)
     made = tempfile.mkdtemp(prefix="hessbench-cache-")
+    _made.append(made)
     atexit.register(_forget, made, os.getpid())
     return Path(made)
 
@@ -69,16 +73,15 @@ def _forget(folder: str, owner: int) -> None:
 
 
 def is_ours(path: Path) -> bool:
-    """Whether `path` is there, belongs to this user, and can be written to by nobody else; links are not followed."""
+    """Whether `path` is there, belongs to this user, and can be written to by nobody else; a link to a file is not ours."""
     try:
-        found = path.lstat()
+        found = path.stat() if path.is_dir() else path.lstat()
     except OSError:
         return False
     if not hasattr(os, "geteuid"):
         return True
-    linked = stat.S_ISLNK(found.st_mode) and not path.is_dir()
-    mode = path.stat().st_mode if stat.S_ISLNK(found.st_mode) and not linked else found.st_mode
-    return found.st_uid == os.geteuid() and not linked and not mode & (stat.S_IWGRP | stat.S_IWOTH)
+    shared = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return found.st_uid == os.geteuid() and not stat.S_ISLNK(found.st_mode) and not shared
 
 
 def whole(path: Path) -> bytes | None:

@@ -126,7 +126,7 @@ def contained(
     text, packed = b"", json.dumps(request).encode()
     with supervised(command, limit=limit, records=True, request=packed, environment=environment) as below:
         assert below.process.stdout is not None
-        text, complete = _read_until(below.process.stdout.fileno(), time.monotonic() + limit + GRACE)
+        text, complete = read_until(below.process.stdout.fileno(), time.monotonic() + limit + GRACE)
         files = _left_in(below.folder)
     *lines, last = text.decode(errors="replace").splitlines() or [""]
     if not complete:  # the supervisor was stopped, or the machine is very slow
@@ -137,7 +137,7 @@ def contained(
     return Ended(tuple(lines), said["ended"], said["status"], tuple(said["left"]), files)
 
 
-def _read_until(descriptor: int, deadline: float) -> tuple[bytes, bool]:
+def read_until(descriptor: int, deadline: float) -> tuple[bytes, bool]:
     """Everything written to `descriptor` until its other end is closed (second value true), or until the deadline."""
     chunks: list[bytes] = []
     poll = select.poll()  # `select.select` fails for descriptors from 1024 on

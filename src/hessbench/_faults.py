@@ -6,6 +6,7 @@ waited for. `run_fault` measures it and then looks for processes and temporary f
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import time
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ._contain import remove
 from ._measure import measure
 from ._record import Case
 
@@ -147,9 +149,7 @@ FAULTS = (
     Fault("closes its descriptors and hangs", "    os.closerange(3, 256); now(); hang()", "timeout", "'prepared'"),
     Fault(
         "puts others in their place",
-        "    for n in descriptors():\n"
-        "        os.dup2(os.open(os.devnull, os.O_RDWR), n)\n"
-        "    now(); hang()",
+        "    for n in descriptors():\n        os.dup2(os.open(os.devnull, os.O_RDWR), n)\n    now(); hang()",
         "timeout",
         "'prepared'",
     ),
@@ -167,7 +167,7 @@ FAULTS = (
     ),
     Fault(
         "writes what is no record",
-        "    lines = [b'{\"stage\": 1}', b'{\"stage\": \"x\", \"record\": 3}', b'{\"stage\": \"' + b'[' * 10**5, b'\\xff']\n"
+        '    lines = [b\'{"stage": 1}\', b\'{"stage": "x", "record": 3}\', b\'{"stage": "\' + b\'[\' * 10**5, b\'\\xff\']\n'
         "    for n in descriptors():\n"
         "        for line in lines:\n"
         "            try:\n"
@@ -180,7 +180,7 @@ FAULTS = (
         "says it is done",
         "    for n in descriptors():\n"
         "        try:\n"
-        "            os.write(n, b'\\n{\"stage\": \"done\", \"record\": 3}\\n')\n"
+        '            os.write(n, b\'\\n{"stage": "done", "record": 3}\\n\')\n'
         "        except OSError:\n"
         "            pass",
         "failed",
@@ -212,17 +212,18 @@ def run_fault(fault: Fault, folder: Path) -> Row:
     mark = f"fault{uuid.uuid4().hex[:12]}"
     path = folder / "faulty.py"
     path.write_text(SOURCE.format(mark=mark, body=fault.body), encoding="utf-8")
-    before, start = temporary_files(), time.monotonic()
     case = Case("random-quadratic", str(path), "numpy", {"n": 3}, rtol=1e-6)
-    limit = fault.time_limit or 3 * _import_seconds(case)
-    record = measure(case, budget=0.0, time_limit=limit, memory_limit_mib=fault.memory_limit_mib)
-    seconds = time.monotonic() - start
-    survived = (*processes_with(mark), *sorted(temporary_files() - before))
+    limit = fault.time_limit or 3 * _import_seconds()
+    with temporary_folder(folder / "tmp") as left:
+        start = time.monotonic()
+        record = measure(case, budget=0.0, time_limit=limit, memory_limit_mib=fault.memory_limit_mib)
+        seconds = time.monotonic() - start
+    survived = (*processes_with(mark), *left)
     contained = record.status == fault.status and fault.message in record.message and record.median_s is None
     return Row(fault.name, record.status, record.message, seconds, survived, contained and not survived)
 
 
-def _import_seconds(case: Case) -> float:
+def _import_seconds() -> float:
     """How long a measuring process takes here and now."""
     start = time.monotonic()
     measure(Case("random-quadratic", "hand-adjoint", "numpy", {"n": 3}, rtol=1e-6), budget=0.0)
@@ -242,9 +243,18 @@ def processes_with(mark: str) -> list[str]:
     return found
 
 
-def temporary_files() -> set[str]:
-    """What this package has in the folder for temporary files."""
-    return {str(path) for path in Path(tempfile.gettempdir()).glob("hessbench-*")}
+@contextlib.contextmanager
+def temporary_folder(folder: Path) -> Iterator[list[str]]:
+    """Make `folder` the one for temporary files; at the end the list holds the names of what was left there."""
+    folder.mkdir(exist_ok=True)
+    before, left = tempfile.tempdir, []
+    tempfile.tempdir = str(folder)
+    try:
+        yield left
+    finally:
+        tempfile.tempdir = before
+        left += sorted(path.name for path in folder.iterdir())
+        remove(folder)
 
 
 def run_faults() -> Iterator[Row]:

@@ -159,7 +159,7 @@ def in_words(error: BaseException) -> str:
         text = " ".join(str(error).split())
     except Exception:
         text = "its text cannot be shown"
-    return f"{type(error).__name__}: {text}"[:LONGEST]
+    return f"{type(error).__name__}: {text or 'no message'}"[:LONGEST]
 
 
 def _plugins_of(source: Source, target: Any) -> Iterator[Plugin]:
