@@ -213,7 +213,7 @@ def run_fault(fault: Fault, folder: Path) -> Row:
     path = folder / "faulty.py"
     path.write_text(SOURCE.format(mark=mark, body=fault.body), encoding="utf-8")
     case = Case("random-quadratic", str(path), "numpy", {"n": 3}, rtol=1e-6)
-    limit = fault.time_limit or 3 * _import_seconds()
+    limit = fault.time_limit or 2 * _import_seconds()
     with temporary_folder(folder / "tmp") as left:
         start = time.monotonic()
         record = measure(case, budget=0.0, time_limit=limit, memory_limit_mib=fault.memory_limit_mib)
@@ -257,8 +257,7 @@ def temporary_folder(folder: Path) -> Iterator[list[str]]:
         remove(folder)
 
 
-def run_faults() -> Iterator[Row]:
+def strategy_faults(folder: Path) -> Iterator[Row]:
     """All of `FAULTS`, one after the other."""
-    with tempfile.TemporaryDirectory() as folder:
-        for fault in FAULTS:
-            yield run_fault(fault, Path(folder))
+    for fault in FAULTS:
+        yield run_fault(fault, folder)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from ._describe import describe
@@ -90,23 +93,115 @@ def signal_faults(folder: Path) -> Iterator[Row]:
     body = f"    subprocess.Popen(SLEEP, start_new_session=True); open({str(began)!r}, 'w'); hang()"
     path.write_text(SOURCE.format(mark=mark, body=body), encoding="utf-8")
     command = [sys.executable, "-m", "hessbench", "compare", "random-quadratic", "-n", "3", "-s", str(path)]
-    for name, expected in SIGNALS.items():
-        began.unlink(missing_ok=True)
-        there = folder / "tmp"
-        with temporary_folder(there) as left:
-            environment = {**os.environ, "TMPDIR": str(there)}
-            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "stdin": subprocess.DEVNULL}
-            with subprocess.Popen([*command, "--time-limit", "600"], env=environment, **quiet) as process:
-                wait_until(lambda process=process: began.exists() or process.poll() is not None)
-                start = time.monotonic()
-                process.send_signal(signal.Signals[name])
-                status = process.wait()
-            wait_until(lambda there=there: not processes_with(mark) and not list(there.iterdir()), 20.0)
-            seconds = time.monotonic() - start
-        survived = (*processes_with(mark), *left)
-        yield Row(
-            f"signal: {name} to compare", f"exit {status}", "", seconds, survived, status == expected and not survived
-        )
+    command += ["--time-limit", "600"]
+    for name in SIGNALS:
+        yield _signalled(f"signal: {name} to compare", command, name, folder, [mark], os.environ, folder)
+
+
+def run_faults(folder: Path) -> Iterator[Row]:
+    """Send signals to `hessbench run` while the strategy that a suite measures hangs, in a small repository.
+
+    Nothing without asv.
+    """
+    if find_spec("asv") is None or shutil.which("git") is None:
+        return
+    mark = f"fault{uuid.uuid4().hex[:12]}"
+    began, path, root = folder / "began", folder / "hangs.py", folder / "repository"
+    body = f"    subprocess.Popen(SLEEP, start_new_session=True); open({str(began)!r}, 'w'); hang()"
+    path.write_text(SOURCE.format(mark=mark, body=body), encoding="utf-8")
+    (root / "benchmarks").mkdir(parents=True)
+    (root / "benchmarks" / "__init__.py").touch()
+    (root / "benchmarks" / "hangs.py").write_text(SUITE.format(path=str(path)), encoding="utf-8")
+    config = {"version": 1, "project": "faults", "repo": ".", "branches": ["HEAD"], "environment_type": "virtualenv"}
+    config |= {"launch_method": "forkserver", "results_dir": "results"}
+    (root / "asv.conf.json").write_text(json.dumps(config), encoding="utf-8")
+    who = ["-c", "user.name=faults", "-c", "user.email=faults@example.org"]
+    for arguments in (["init", "-q"], ["add", "-A"], [*who, "commit", "-qm", "first"]):
+        subprocess.run(["git", *arguments], cwd=root, check=True)
+    command = [sys.executable, "-m", "hessbench", "run"]
+    environment = {**os.environ, "HOME": str(folder)}  # asv keeps the machine's description there
+    for name in SIGNALS:
+        yield _signalled(f"signal: {name} to run", command, name, folder, [mark, str(root)], environment, root)
+
+
+SUITE = """
+from hessbench import Case, measure
+
+class Hangs:
+    def setup_cache(self):
+        return measure(Case("random-quadratic", {path!r}, "numpy", {{"n": 3}}), time_limit=600.0).status
+
+    setup_cache.timeout = 600.0
+
+    def track_status(self, status):
+        return len(status)
+"""
+DAMAGES = {
+    "truncated": lambda data: data[: len(data) // 2],
+    "zeroed": lambda data: bytes(len(data)),
+    "half zeroed": lambda data: data[: len(data) // 2] + bytes(len(data) - len(data) // 2),
+    "foreign": lambda data: b"of somebody else",
+}
+ASK = "import hessbench as h; print(h.hessian(h.problem('sir'), rtol=1e-8).hess.tolist())"
+
+
+def cache_faults(folder: Path) -> Iterator[Row]:
+    """Damage every file of the cache, and ask for the same Hessian in a new process: the same has to come."""
+    environment = {**os.environ, "HESSBENCH_CACHE": str(folder / "cache")}
+
+    def ask() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-W", "ignore", "-c", ASK]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+
+    right = ask().stdout
+    for name, damaged in DAMAGES.items():
+        for path in (folder / "cache").rglob("*"):
+            if path.is_file() and path.suffix != ".sha256":
+                path.write_bytes(damaged(path.read_bytes()))
+        yield _asked(f"cache: {name} files", ask, right)
+    (folder / "cache").chmod(0o777)
+    yield _asked("cache: others may write to it", ask, right)
+    environment["HESSBENCH_CACHE"] = os.devnull
+    yield _asked("cache: no folder", ask, right)
+
+
+def _asked(fault: str, ask: Callable[[], subprocess.CompletedProcess[str]], right: str) -> Row:
+    start = time.monotonic()
+    done = ask()
+    seconds = time.monotonic() - start
+    passed = done.returncode == 0 and done.stdout == right != ""
+    return Row(fault, "same" if passed else f"exit {done.returncode}", done.stderr[-200:], seconds, (), passed)
+
+
+def _signalled(
+    fault: str,
+    command: Sequence[str],
+    name: str,
+    folder: Path,
+    marks: Sequence[str],
+    environment: Mapping[str, str],
+    cwd: Path,
+) -> Row:
+    """Run `command` in `cwd` until the file `began` is there, send the signal, and look for processes that name `marks`."""
+    began, there = folder / "began", folder / "tmp"
+    began.unlink(missing_ok=True)
+
+    def left() -> list[str]:
+        return [text for mark in marks for text in processes_with(mark)]
+
+    with temporary_folder(there) as files:
+        own = {**environment, "TMPDIR": str(there)}
+        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        with subprocess.Popen(command, env=own, cwd=cwd, **quiet) as process:
+            wait_until(lambda: began.exists() or process.poll() is not None)
+            start = time.monotonic()
+            process.send_signal(signal.Signals[name])
+            status = process.wait()
+        wait_until(lambda: not left() and not list(there.glob("hessbench-*")), 30.0)
+        seconds = time.monotonic() - start
+        survived = (*left(), *(path.name for path in there.glob("hessbench-*")))
+    passed = status == SIGNALS[name] and began.exists() and not survived
+    return Row(fault, f"exit {status}", "; ".join(files), seconds, survived, passed)
 
 
 def wait_until(happened, seconds: float = 600.0) -> None:
