@@ -149,7 +149,8 @@ def _to_json(plugin: Plugin) -> dict[str, Any]:
 
 
 def _plugin(source: Source, data: dict[str, Any]) -> Plugin:
-    about = About(**{name: tuple(v) if isinstance(v, list) else v for name, v in data["about"].items()})
+    said = data["about"]
+    about = About(said["summary"], *(tuple(said[name]) for name in ("backends", "packages", "arguments")))
     return Plugin(data["name"], source.origin, None, data["error"], about, data["kind"], source)
 
 

@@ -218,7 +218,7 @@ def run_fault(fault: Fault, folder: Path) -> Row:
         start = time.monotonic()
         record = measure(case, budget=0.0, time_limit=limit, memory_limit_mib=fault.memory_limit_mib)
         seconds = time.monotonic() - start
-    survived = (*processes_with(mark), *left)
+    survived = (*processes_with(mark, str(folder)), *left)  # a fork has no command line of its own, but our `TMPDIR`
     contained = record.status == fault.status and fault.message in record.message and record.median_s is None
     return Row(fault.name, record.status, record.message, seconds, survived, contained and not survived)
 
@@ -230,15 +230,15 @@ def _import_seconds() -> float:
     return max(1.0, time.monotonic() - start)
 
 
-def processes_with(mark: str) -> list[str]:
-    """`name (pid)` of processes whose command line, environment or open files name `mark`."""
+def processes_with(*marks: str) -> list[str]:
+    """`name (pid)` of processes whose command line or environment names one of `marks`."""
     import psutil
 
     found = []
     for process in psutil.process_iter(["name", "cmdline", "environ", "status"]):
         told = [*(process.info["cmdline"] or ()), *map(str, (process.info["environ"] or {}).values())]
         gone = process.info["status"] == psutil.STATUS_ZOMBIE or process.pid == os.getpid()
-        if not gone and any(mark in text for text in told):
+        if not gone and any(mark in text for text in told for mark in marks):
             found.append(f"{process.info['name']} ({process.pid})")
     return found
 

@@ -95,7 +95,9 @@ def signal_faults(folder: Path) -> Iterator[Row]:
     command = [sys.executable, "-m", "hessbench", "compare", "random-quadratic", "-n", "3", "-s", str(path)]
     command += ["--time-limit", "600"]
     for name in SIGNALS:
-        yield _signalled(f"signal: {name} to compare", command, name, folder, [mark], os.environ, folder)
+        yield _signalled(
+            f"signal: {name} to compare", command, name, folder, [mark, str(folder / "tmp")], os.environ, folder
+        )
 
 
 def run_faults(folder: Path) -> Iterator[Row]:
@@ -121,7 +123,9 @@ def run_faults(folder: Path) -> Iterator[Row]:
     command = [sys.executable, "-m", "hessbench", "run"]
     environment = {**os.environ, "HOME": str(folder)}  # asv keeps the machine's description there
     for name in SIGNALS:
-        yield _signalled(f"signal: {name} to run", command, name, folder, [mark, str(root)], environment, root)
+        yield _signalled(
+            f"signal: {name} to run", command, name, folder, [mark, str(root), str(folder / "tmp")], environment, root
+        )
 
 
 SUITE = """
@@ -186,20 +190,17 @@ def _signalled(
     began, there = folder / "began", folder / "tmp"
     began.unlink(missing_ok=True)
 
-    def left() -> list[str]:
-        return [text for mark in marks for text in processes_with(mark)]
-
     with temporary_folder(there) as files:
         own = {**environment, "TMPDIR": str(there)}
-        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        with subprocess.Popen(command, env=own, cwd=cwd, **quiet) as process:
+        quiet = subprocess.DEVNULL
+        with subprocess.Popen(command, env=own, cwd=cwd, stdin=quiet, stdout=quiet, stderr=quiet) as process:
             wait_until(lambda: began.exists() or process.poll() is not None)
             start = time.monotonic()
             process.send_signal(signal.Signals[name])
             status = process.wait()
-        wait_until(lambda: not left() and not list(there.glob("hessbench-*")), 30.0)
+        wait_until(lambda: not processes_with(*marks) and not list(there.glob("hessbench-*")), 30.0)
         seconds = time.monotonic() - start
-        survived = (*left(), *(path.name for path in there.glob("hessbench-*")))
+        survived = (*processes_with(*marks), *(path.name for path in there.glob("hessbench-*")))
     passed = status == SIGNALS[name] and began.exists() and not survived
     return Row(fault, f"exit {status}", "; ".join(files), seconds, survived, passed)
 

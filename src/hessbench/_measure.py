@@ -15,9 +15,10 @@ from ._api import resolve
 from ._contain import Ended, contained
 from ._describe import import_limit, known
 from ._errors import HessbenchError, InvalidInput, Unavailable
+from ._plugins import Plugin
 from ._problem import Problem
 from ._record import Case, Record, arguments_json
-from ._registry import Plugin, build_problem, find, load_file, problems, strategies
+from ._registry import build_problem, find, load_file, problems, strategies
 from ._strategy import Strategy
 
 ONE_THREAD = {

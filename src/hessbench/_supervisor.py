@@ -212,10 +212,13 @@ def main() -> None:
     os.set_inheritable(int(watch), False)
     run = Supervisor()
     read = run.start(sys.argv[7:], records == "1")
-    why = run.wait(read, int(watch), int(asker), float(limit))
-    if why == "asked":
-        run.interrupt(float(gentle))
-    left = run.end_all()
+    left = []
+    try:
+        why = run.wait(read, int(watch), int(asker), float(limit))
+        if why == "asked":
+            run.interrupt(float(gentle))
+    finally:
+        left = run.end_all()
     status = -signal.SIGKILL if run.status is None else run.status
     if os.getppid() != int(asker):
         import shutil

@@ -13,6 +13,7 @@ import typer
 from .._compare import contenders, pareto
 from .._errors import InvalidInput
 from .._ivp import IVP
+from .._machine import Watch
 from .._measure import measure, outline, problem_plugin, strategy_plugin
 from .._provenance import now, provenance
 from .._record import Case, Record
@@ -58,12 +59,15 @@ def compare(
     if not as_json:
         print(f"{cases[0].problem_label}: {dim} states, Hessian by {', '.join(wrt)}, rtol {rtol:g}", file=sys.stderr)
     records = []
+    watch = Watch()
     origin = provenance("compare", " ".join(["hessbench", *sys.argv[1:]]), Path.cwd())
     for record in with_progress(cases, time_limit, memory_limit, budget):
         records.append(record)
         if output is not None:
             with output.open("a") as file:
-                file.write(json.dumps({"run": {**origin, "date": now()}, "record": record.to_json()}) + "\n")
+                file.write(
+                    json.dumps({"run": {**origin, **watch.since(), "date": now()}, "record": record.to_json()}) + "\n"
+                )
     if as_json:
         print(json.dumps([record.to_json() for record in records], indent=1))
     else:
