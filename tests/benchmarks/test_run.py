@@ -182,11 +182,11 @@ def short():
         yield Path(folder)
 
 
-@pytest.mark.parametrize("name", SIGNALS)
-def test_a_signal_leaves_no_asv_process(short, monkeypatch, name):
-    monkeypatch.setattr(_faults_around, "SIGNALS", {name: SIGNALS[name]})
-    (row,) = run_faults(short)
-    assert row.passed, row
+def test_a_signal_leaves_no_asv_process(short, monkeypatch):
+    chosen = {name: SIGNALS[name] for name in ("SIGTERM", "SIGKILL")}  # all: `hessbench check --faults`
+    monkeypatch.setattr(_faults_around, "SIGNALS", chosen)
+    rows = list(run_faults(short))
+    assert len(rows) == 2 and all(row.passed for row in rows), rows
 
 
 def test_a_run_that_is_not_supervised_leaves_asv_behind(short, monkeypatch):
