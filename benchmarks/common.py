@@ -39,7 +39,7 @@ def contenders():
     Behind them those that other installed packages add by entry points, unless they cannot be loaded.
     """
     own = [p for p in strategies().values() if Path(p.origin).is_file()]
-    added = [p for p in strategies().values() if not Path(p.origin).is_file() and p.target is not None]
+    added = [p for p in strategies().values() if not Path(p.origin).is_file() and p.error is None]
     return [f"{p.name}@{b}" for p in own + added for b in _backends(p)]
 
 
@@ -54,7 +54,7 @@ def variants():
 
 
 def _backends(plugin):
-    return plugin.target.backends if plugin.target is not None else ("numpy",)
+    return plugin.backends or ("numpy",)
 
 
 def labels(problems):
@@ -140,17 +140,25 @@ def declared(suite):
     return suite
 
 
+def cpu_seconds(run):
+    """`[CPU seconds of a call]`; empty where the clock did not move, which is no time that a call can take."""
+    start = time.process_time()
+    run()
+    seconds = time.process_time() - start
+    return [seconds] if seconds > 0 else []
+
+
 def by_turns(runs, seconds):
     """Lists of CPU times; every contender gets the same share of the clock, a fast one many runs in a row."""
     times = [[] for _ in runs]
     end = time.perf_counter() + seconds
-    while time.perf_counter() < end or min(map(len, times)) < 5:
+    while (now := time.perf_counter()) < end or min(map(len, times)) < 5:
+        if now > end + 10 * seconds + 60:
+            raise RuntimeError("The clock of CPU time moves too rarely: give it calls that take longer.")
         for run, taken in zip(runs, times, strict=True):
             stop = time.perf_counter() + 0.02
             while True:
-                start = time.process_time()
-                run()
-                taken.append(time.process_time() - start)
+                taken += cpu_seconds(run)
                 if time.perf_counter() > stop:
                     break
     return times

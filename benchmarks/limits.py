@@ -16,7 +16,7 @@ from hessbench.discrete import Options, prepare
 from hessbench.discrete._dense import symmetric_product
 from hessbench.discrete._quadratic import PackedQuadratic
 
-from .common import by_turns
+from .common import by_turns, cpu_seconds
 
 METHOD, RTOL, STAGES = "RK45", 1e-5, 6
 
@@ -25,9 +25,7 @@ def best(function, seconds=0.5):
     """Least CPU time in seconds of one call."""
     taken, end = [], time.perf_counter() + seconds
     while len(taken) < 5 or time.perf_counter() < end:
-        start = time.process_time()
-        function()
-        taken.append(time.process_time() - start)
+        taken += cpu_seconds(function)
     return min(taken)
 
 

@@ -1,1 +1,26 @@
-"""Built-in problem families, one per file; `hessbench.problems()` finds them."""
+"""Built-in problem families, one per file; `hessbench.problems()` finds them.
+
+`FILES` are those that come with the package. They are loaded whenever plugins are listed; others, which anybody may put
+here, are loaded in a process of their own first.
+"""
+
+FILES = (
+    "brusselator",
+    "damped_oscillator",
+    "driven_pendulum",
+    "generic_bolza",
+    "generic_cubic",
+    "harmonic_oscillator",
+    "kepler",
+    "kink",
+    "lorenz",
+    "lotka_volterra",
+    "magnetic_field",
+    "neural_ode",
+    "optimal_control",
+    "polynomial_control",
+    "random_quadratic",
+    "restricted_three_body",
+    "sir",
+    "three_body",
+)

@@ -27,6 +27,7 @@ REASONS = {
     "failed": "Stops with an error",
     "timeout": "Ran out of time",
 }
+BUSY = "Not known: ran out of time while other programs kept the machine busy"
 
 
 @dataclass(frozen=True)
@@ -135,10 +136,14 @@ def slowdown(reached: Table) -> Column:
 
 def avoid(rows: Table) -> Iterable[tuple[str, str]]:
     """`(reason, contenders)` for what is wrong, inaccurate, stops, runs out of time, or is right and very slow."""
+    late = rows["status"].eq("timeout") & rows["under_load"]  # that says nothing of the contender
     for status, reason in REASONS.items():
-        bad = rows[rows["status"] == status]
+        bad = rows[(rows["status"] == status) & ~late]
         if len(bad):
             yield reason, _detailed(bad, status)
+    again = sorted(set(rows[late]["contender"]) - set(rows[rows["status"].eq("timeout") & ~late]["contender"]))
+    if again:
+        yield BUSY, words.listed(again)
     right = rows[(rows["status"] == "ok") & rows["median_s"].notna()]
     best = right.groupby(["problem_label", "method", "rtol"])["median_s"].transform("min")
     mean = (right["median_s"] / best).groupby(right["contender"]).agg(_geometric)

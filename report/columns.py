@@ -15,12 +15,15 @@ Table: TypeAlias = Any  # a pandas.DataFrame, whose own annotations make unions 
 Column: TypeAlias = Any  # a pandas.Series
 Row: TypeAlias = dict[str, Any]
 
-RUN_TEXT = ("suite", "machine", "cpu", "os", "python", "commit", "date", "command", "sources", "source")
+RUN_TEXT = (
+    *("suite", "machine", "hardware", "cpu", "affinity", "governor", "os"),
+    *("python", "commit", "date", "command", "sources", "source"),
+)
 TEXT = ("problem", "arguments", "strategy", "backend", "method", "status", "message", "note", "versions")
 FLOATS = (
     *("rtol", "atol", "threshold", "error_hess", "error_hess_perturbed", "error_grad", "error_value", "asymmetry"),
     *("reference_agreement", "import_s", "prepare_s", "first_s", "best_s", "median_s", "ci_low_s", "ci_high_s"),
-    *("peak_mib", "rhs_weighted"),
+    *("peak_mib", "rhs_weighted", "load", "others"),
 )
 COUNTS = (
     "size",
@@ -38,7 +41,8 @@ COUNTS = (
 )
 DERIVED = ("contender", "problem_label", "error", "total_first_s")
 GATED = ("first_s", "best_s", "median_s", "ci_low_s", "ci_high_s", "peak_mib")  # exist for status `ok` alone
-COLUMNS = (*TEXT, *FLOATS, *COUNTS, *RUN_TEXT, "dirty")
+FLAGS = ("dirty", "under_load")
+COLUMNS = (*TEXT, *FLOATS, *COUNTS, *RUN_TEXT, *FLAGS)
 KEY = ("machine", "commit", "suite", "problem", "arguments", "contender", "rtol", "method")
 
 
@@ -51,7 +55,8 @@ def tidy(rows: list[Row]) -> Table:
         table[name] = _numbers(table[name]).astype("float64")
     for name in COUNTS:
         table[name] = _numbers(table[name]).round().astype("Int64")
-    table["dirty"] = table["dirty"].astype("boolean").fillna(False).astype(bool)
+    for name in FLAGS:
+        table[name] = table[name].astype("boolean").fillna(False).astype(bool)
     names = [contender(s, b) for s, b in zip(table["strategy"], table["backend"], strict=True)]
     labels = [problem_label(p, a) for p, a in zip(table["problem"], table["arguments"], strict=True)]
     table["contender"], table["problem_label"] = _text(names, table.index), _text(labels, table.index)

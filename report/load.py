@@ -18,8 +18,10 @@ from hessbench import HessbenchError, InvalidInput, Record
 
 from .asv_results import Foreign, rows_of
 from .columns import COLUMNS, KEY, Row, Table, contender, gate, missing, tidy
+from .machines import told_apart
 
 BESIDES = ("benchmarks.json", "machine.json")  # asv's own descriptions, not results
+CURATED = "curated"  # a folder of results that come with the package; read only when it, or a file in it, is named
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +41,15 @@ class Loaded:
 def load(paths: Iterable[str | Path]) -> Loaded:
     """Read files, and all `.json` and `.jsonl` files below folders; exported `.csv` and `.parquet` files if named.
 
+    Of folders called `curated`, which hold results of others, nothing is read unless they are named.
+
     A case that asv and a stored record both know is one row: asv's numbers over those of the record.
     Raises `InvalidInput` when a path does not exist.
     """
     warnings: list[str] = []
     groups: dict[tuple[Any, ...], Row] = {}
     others: list[Row] = []
+    read: list[Row] = []
     for path, root in _files(paths):
         try:
             found = list(_rows(path, root, warnings))
@@ -53,10 +58,12 @@ def load(paths: Iterable[str | Path]) -> Loaded:
             continue
         for row in found:
             row["source"] = path.name
-            if "table" in row:
-                others.append(row)
-            else:
-                _merge(groups, row)
+            read.append(row)
+    for row in told_apart(read):
+        if "table" in row:
+            others.append(row)
+        else:
+            _merge(groups, row)
     rows, dropped = gate(groups.values())
     return Loaded(tidy(rows), (*warnings, *dropped), tuple(others))
 
@@ -67,7 +74,8 @@ def _files(paths: Iterable[str | Path]) -> list[tuple[Path, Path]]:
     for given in map(Path, paths):
         if given.is_dir():
             found = (p for kind in ("*.jsonl", "*.json") for p in sorted(given.rglob(kind)))
-            out.update({p: given for p in found if p.name not in BESIDES})
+            own = (p for p in found if p.name not in BESIDES and CURATED not in p.relative_to(given).parts[:-1])
+            out.update({p: given for p in own})
         elif given.is_file():
             out[given] = given.parent
         else:

@@ -173,8 +173,9 @@ def _by_interest(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def provenance(shown: Table) -> list[dict[str, Any]]:
     """One entry for each combination of suite, commit, machine and command: how many rows, and from when to when."""
     keys = ["suite", "machine", "cpu", "cores", "os", "python", "commit", "dirty", "command"]
-    groups = shown.groupby(keys, dropna=False, sort=False)["date"]
-    return groups.agg(first="min", last="max", rows="size").reset_index().to_dict("records")
+    groups = shown.groupby(keys, dropna=False, sort=False)
+    dates = groups["date"].agg(first="min", last="max", rows="size")
+    return dates.assign(busy=groups["under_load"].sum()).reset_index().to_dict("records")
 
 
 def downloads(table: Table) -> dict[str, str]:

@@ -1,6 +1,7 @@
-"""The measuring process: reads one case from standard input, reports each stage as a line of JSON on descriptor `argv[1]`.
+"""The measuring process: reads one case from its request, reports each stage as a line of JSON on descriptor `argv[1]`.
 
-Run by `measure`, never imported by it. Stages: `loaded`, `imported`, `prepared`, `called`, `judged`, `timed`, `done`.
+Run by `measure`, never imported by it. Stages: `reference` (it has to be
+computed first) or `loaded`, `imported`, `prepared`, `called`, `judged`, `timed`, `done`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import gc
 import json
 import os
 import resource
-import signal
+import select
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,33 +23,29 @@ from statistics import median
 from typing import Any
 
 from ._api import Prepared, prepare, resolve
+from ._describe import seed
 from ._errors import HessbenchError, InvalidInput, NoReference, Unavailable, Unsupported
 from ._gate import errors, judge
-from ._measure import blank, problem_of, strategy_of
+from ._measure import blank, problem_of, refuse_early, strategy_of
 from ._provenance import versions
 from ._record import Case, Record
-from ._reference import points, reference
+from ._reference import is_cached, points, reference
 from ._unjudged import unjudged
 
 
 def main() -> None:
-    """Measure the case on standard input. The exit status is 0 whenever a record was written."""
-    die_with_parent()
-    out = os.fdopen(int(sys.argv[1]), "w", buffering=1)
-    request = json.load(sys.stdin)
+    """Measure the case of the request. The exit status is 0 whenever a record was written."""
+    out = int(sys.argv[1])
+    request = json.loads(Path(os.environ["TMPDIR"], "request").read_bytes())
     case, memory_mib, budget = Case(**request["case"]), request["memory_limit_mib"], request["budget"]
+    seed(request["known"])
     record = blank(case, "failed")
 
     def report(stage: str, record: Record) -> None:
-        out.write(json.dumps({"stage": stage, "record": record.to_json()}) + "\n")
+        report_line(out, {"stage": stage, "record": record.to_json()})
 
-    def work() -> None:
+    def run() -> None:
         nonlocal record
-        if request.get("only_reference"):
-            problem = problem_of(case)
-            for x in points(problem):
-                reference(problem, x)
-            return
         try:
             for stage, record in stages(case, memory_mib, budget):
                 report(stage, record)
@@ -57,7 +54,23 @@ def main() -> None:
             record = unjudged(case, record, error, Path(request["keep"]) if request.get("keep") else None)
 
     try:
-        work()
+        try:
+            problem = problem_of(case)
+            early = None if request.get("only_problem") else refuse_early(case)
+        except InvalidInput as error:
+            return report("invalid", replace(record, message=str(error)))
+        if request.get("only_problem"):
+            whole = {"record": record.to_json(), "outline": [problem.dim, list(problem.wrt)]}
+            return report_line(out, {"stage": "done", **whole})
+        if early is not None:
+            return report("done", early)
+        if request.get("only_reference"):
+            for x in points(problem):
+                reference(problem, x)
+        elif not request.get("has_reference") and not all(is_cached(problem, x) for x in points(problem)):
+            return report("reference", record)
+        else:
+            run()
     except NoReference as error:
         record = replace(record, status="unjudged", message=str(error), diagnosis=error.diagnosis)
     except Unsupported as error:
@@ -68,7 +81,7 @@ def main() -> None:
         record = replace(record, status="failed", message=f"MemoryError: more than the limit of {memory_mib} MiB")
     except HessbenchError as error:
         record = replace(record, status="failed", message=f"{type(error).__name__}: {error}")
-    except Exception as error:
+    except BaseException as error:  # `sys.exit` and `KeyboardInterrupt` of a plugin too
         out_of_memory = (
             "bad_alloc" in str(error) or "RESOURCE_EXHAUSTED" in str(error) or "can't allocate" in str(error)
         )
@@ -77,10 +90,17 @@ def main() -> None:
     report("done", record if record.status == "ok" else record.without_times())
 
 
-def die_with_parent() -> None:
-    """Do not outlive the process that asked, even one that was killed; where the system cannot tell (not Linux), nothing."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1: PR_SET_PDEATHSIG
+def report_line(descriptor: int, data: dict[str, Any]) -> None:
+    """Report `data`, whose first key is `stage`, on a line of its own, whatever else has been written there.
+
+    Also where a plugin has made the descriptor non-blocking; raises `OSError` where it has closed it.
+    """
+    line = f"\n{json.dumps(data)}\n".encode()
+    while line:
+        try:
+            line = line[os.write(descriptor, line) :]
+        except BlockingIOError:
+            select.select([], [descriptor], [])
 
 
 def stages(case: Case, memory_mib: int | None, budget: float) -> Iterator[tuple[str, Record]]:
@@ -215,7 +235,7 @@ def counting_calls(backend_name: str) -> Callable[[], int | None]:
     return since
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """The first line of an error's text, at most 300 characters."""
     lines = str(error).strip().splitlines()
     return lines[0][:300] if lines else "no message"

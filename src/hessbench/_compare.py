@@ -8,7 +8,6 @@ from pathlib import Path
 from ._errors import InvalidInput
 from ._record import Record
 from ._registry import find, load_file, strategies
-from ._strategy import Strategy
 
 
 def contenders(chosen: Sequence[str] | None = None) -> list[tuple[str, str | None]]:
@@ -30,7 +29,7 @@ def contenders(chosen: Sequence[str] | None = None) -> list[tuple[str, str | Non
         else:
             found = [(name, find(known, name, "strategy"))]
         for full, plugin in found:
-            names = plugin.target.backends if isinstance(plugin.target, Strategy) else (None,)
+            names = plugin.backends or (None,)  # none: it cannot be used, which its record will say
             if backend and backend not in names:
                 raise InvalidInput(f"Strategy {full!r} runs on {', '.join(map(str, names))}, not on {backend!r}.")
             out += [(full, b) for b in ([backend] if backend else names)]

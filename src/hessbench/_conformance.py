@@ -78,7 +78,9 @@ def findings_of(name: str) -> Iterator[Finding]:
 def check_listing(subject: str, strategy: Strategy, path: str | None = None) -> Finding:
     """The law that listing, and reading the file at `path`, imports no framework; tried in a process of its own."""
     frameworks = [name for name in (*backends.PACKAGES.values(), *strategy.packages) if name != "numpy"]
-    listing = "hessbench.strategies()" if path is None else f"hessbench._registry.load_file({path!r})"
+    name = subject.partition("@")[0]
+    found = "hessbench.strategies()" if path is None else f"hessbench._registry.load_file({path!r})[0]"
+    listing = f"{found}[{name!r}].load()"
     code = f"import sys, hessbench; {listing}; print(*(name for name in {frameworks} if name in sys.modules))"
 
     def lazily() -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ._errors import HessbenchError
+from ._machine import CONDITIONS, Watch
 from ._measure import blank, measure
 from ._provenance import now
 from ._record import Case, Record
@@ -31,7 +32,7 @@ class Store:
     def __init__(self, folder: Path, run: Mapping[str, Any], since: str | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         stem = f"{run['machine']}-{run['commit'][:8]}"
-        self.run = dict(run)
+        self.run, self._watch = dict(run), Watch()
         self.path = folder / f"{stem}-{run['suite']}.jsonl"
         self._known: dict[tuple[Any, ...], tuple[dict[str, Any], Record]] = {}
         since = since or (datetime.now(UTC) - timedelta(days=1)).isoformat(timespec="seconds")
@@ -47,7 +48,7 @@ class Store:
         try:
             data = json.loads(line)
             run, record = data["run"], Record.from_json(data["record"])
-            same = all(run[key] == self.run[key] for key in ("commit", "sources"))
+            same = all(run.get(key) == self.run.get(key) for key in ("commit", "sources", "hardware"))
             if same and run["date"] >= since:
                 self._known[_key(record)] = run, record
         except (ValueError, KeyError, TypeError, AttributeError, HessbenchError):
@@ -57,12 +58,12 @@ class Store:
         """The record of `case`, if it was measured; a copy is kept under this suite as well."""
         run, record = self._known.get(_key(blank(case, "failed")), ({}, None))
         if record is not None and run["suite"] != self.run["suite"]:
-            self.add(record, run["date"])
+            self.add(record, run["date"], {key: run[key] for key in CONDITIONS if key in run})
         return record
 
-    def add(self, record: Record, date: str | None = None) -> None:
-        """Append a record, made at `date` (default: now)."""
-        run = {**self.run, "date": date or now()}
+    def add(self, record: Record, date: str | None = None, conditions: Mapping[str, Any] | None = None) -> None:
+        """Append a record, made at `date` (default: now) under `conditions` (default: those since the last record)."""
+        run = {**self.run, **(self._watch.since() if conditions is None else conditions), "date": date or now()}
         self._known[_key(record)] = run, record
         self._append(json.dumps({"run": run, "record": record.to_json()}))
 

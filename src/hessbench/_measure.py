@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
-import time
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from ._api import resolve
+from ._contain import Ended, contained
+from ._describe import import_limit, known
 from ._errors import HessbenchError, InvalidInput, Unavailable
+from ._plugins import Plugin
 from ._problem import Problem
 from ._record import Case, Record, arguments_json
-from ._reference import is_cached, points
-from ._registry import build_problem, find, load_file, problems
+from ._registry import build_problem, find, load_file, problems, strategies
 from ._strategy import Strategy
 
 ONE_THREAD = {
@@ -38,48 +38,66 @@ def measure(
 ) -> Record:
     """Run `case` in a child process and return one flat record, whatever happens to the child.
 
-    The child is killed with its whole process group after `time_limit` seconds, and may allocate `memory_limit_mib` MiB on
-    top of its imports. Repeated calls are timed for about `budget` seconds, on one thread.
+    The child is ended after `time_limit` seconds, with everything that it started, and may allocate `memory_limit_mib` MiB
+    on top of its imports. Repeated calls are timed for about `budget` seconds, on one thread.
     Value, gradient and Hessian of a case that has no reference go to the file `keep`.
-    Raises `InvalidInput` for a case that names no known problem or strategy; everything later is a status of the record.
+    Raises `InvalidInput` for a case that names no known problem or strategy, or a problem that is none; everything later is
+    a status of the record.
     """
     if time_limit <= 0 or budget < 0:
         raise InvalidInput(f"`time_limit` is {time_limit} s and `budget` {budget} s; expected positive numbers.")
-    early = refuse_early(case)
-    if early is not None:
-        return early
-    request = {"case": asdict(case), "memory_limit_mib": memory_limit_mib, "budget": budget}
+    if is_trusted(case):
+        early = refuse_early(case)
+        if early is not None:
+            return early
+    request = {"case": asdict(case), "memory_limit_mib": memory_limit_mib, "budget": budget, "known": known()}
     request["keep"] = None if keep is None else str(keep)
-    problem = problem_of(case)
-    if not all(is_cached(problem, x) for x in points(problem)):
+    ended = _run_child(request, time_limit)
+    stage, record = _last(ended.lines, case)
+    if stage == "reference":  # it has none yet, and went no further
         made = _run_child({**request, "only_reference": True}, REFERENCE_LIMIT)
-        stage, record = _last(made[0], case)
+        stage, record = _last(made.lines, case)
         if stage != "done":
-            return _cut_short(record, "while its reference was computed", REFERENCE_LIMIT, *made[1:])
+            return _cut_short(record, "while its reference was computed", REFERENCE_LIMIT, made)
         if record.message and record.status != "unjudged":
             return record
-    lines, returncode, timed_out = _run_child(request, time_limit)
-    stage, record = _last(lines, case)
-    if stage == "done":
-        return record
-    return _cut_short(
-        record, f"after the stage {stage!r}" if stage else "at its start", time_limit, returncode, timed_out
-    )
+        ended = _run_child({**request, "has_reference": True}, time_limit)
+        stage, record = _last(ended.lines, case)
+    if stage == "invalid":
+        raise InvalidInput(record.message)
+    if stage != "done":
+        return _cut_short(record, f"after the stage {stage!r}" if stage else "at its start", time_limit, ended)
+    if ended.processes and record.status == "ok":
+        left = f"it left processes running, which were ended: {', '.join(ended.processes[:5])}"
+        record = replace(record, note=f"{record.note}; {left}" if record.note else left)
+    return record
 
 
-def _cut_short(record: Record, when: str, limit: float, returncode: int, timed_out: bool) -> Record:
+def is_trusted(case: Case) -> bool:
+    """Whether the case's problem and strategy are both of this package, so that this process may load them.
+
+    Raises `InvalidInput` for names and files that do not exist.
+    """
+    return strategy_plugin(case).trusted & problem_plugin(case).trusted
+
+
+def _cut_short(record: Record, when: str, limit: float, ended: Ended) -> Record:
     """The record of a child that did not come to its end."""
     record = record.without_times()
-    if timed_out:
+    if ended.why == "limit":
         return replace(record, status="timeout", message=f"stopped at {limit:g} s, {when}")
-    if returncode < 0:
-        name = signal.Signals(-returncode).name
+    if ended.why == "done":
+        return replace(record, status="failed", message=f"the process reported what is no record {when}")
+    if ended.why != "exit":
+        return replace(record, status="failed", message=f"the process that watches over it was ended {when}")
+    if ended.status < 0:
+        name = signal.Signals(-ended.status).name
         return replace(record, status="failed", message=f"the process was killed by {name} {when}")
-    return replace(record, status="failed", message=f"the process ended with exit status {returncode} {when}")
+    return replace(record, status="failed", message=f"the process ended with exit status {ended.status} {when}")
 
 
 def refuse_early(case: Case) -> Record | None:
-    """The record of a case that needs no process: a refused problem or a missing package. `None` for all others."""
+    """The record of a case that needs no reference: a refused problem or a missing package. `None` for all others."""
     problem = problem_of(case)
     record = replace(blank(case, "failed"), size=problem.size, dim=problem.dim)
     try:
@@ -94,28 +112,55 @@ def refuse_early(case: Case) -> Record | None:
 
 def problem_of(case: Case) -> Problem:
     """The problem that a case names: a registered name, or a file that defines `problem`."""
-    if case.problem.endswith(".py"):
-        found = load_file(case.problem)[1]
-        if not found:
-            raise InvalidInput(
-                f"{case.problem} defines no problem: write `problem = Problem(...)` or `def problem(n):`."
-            )
-        plugin = next(iter(found.values()))
-    else:
-        plugin = find(problems(), case.problem, "problem")
+    plugin = problem_plugin(case)
     problem = build_problem(plugin.name, plugin.load(), case.arguments)
     problem.validate()
     return problem
 
 
-def strategy_of(case: Case) -> str | Strategy:
-    """The strategy that a case names: a registered name, or a file with one strategy (`file.py`, `file.py/variant`)."""
+def outline(case: Case) -> tuple[int, tuple[str, ...]]:
+    """The number of states of a case's problem, and the names that its Hessian is by.
+
+    A problem that is not of this package is built in a child. Raises `InvalidInput` when it cannot be built.
+    """
+    if problem_plugin(case).trusted:
+        problem = problem_of(case)
+        return problem.dim, problem.wrt
+    request = {"case": asdict(case), "memory_limit_mib": None, "budget": 0.0, "known": known(), "only_problem": True}
+    ended = _run_child(request, import_limit())
+    for line in ended.lines:
+        said = json.loads(line)
+        if said["stage"] == "done" and "outline" in said:
+            return said["outline"][0], tuple(said["outline"][1])
+    record = _last(ended.lines, case)[1]
+    why = record.message or _cut_short(record, "while it was built", import_limit(), ended).message
+    raise InvalidInput(f"{case.problem}: {why}" if record.message == "" else why)
+
+
+def problem_plugin(case: Case) -> Plugin:
+    """What is known of the problem that a case names, without loading it; raises `InvalidInput` when there is none."""
+    if not case.problem.endswith(".py"):
+        return find(problems(), case.problem, "problem")
+    found = load_file(case.problem)[1]
+    if not found:
+        raise InvalidInput(f"{case.problem} defines no problem: write `problem = Problem(...)` or `def problem(n):`.")
+    return next(iter(found.values()))
+
+
+def strategy_plugin(case: Case) -> Plugin:
+    """What is known of the strategy that a case names, without loading it: a registered name, or a file with one strategy
+    (`file.py`, `file.py/variant`). Raises `InvalidInput` when there is none.
+    """
     if ".py" not in case.strategy:
-        return case.strategy
-    path, _, variant = case.strategy.partition(".py")
+        return find(strategies(), case.strategy.partition("@")[0], "strategy")
+    path, _, variant = case.strategy.rpartition(".py")
     found = load_file(path + ".py")[0]
-    wanted = Path(path).name.replace("_", "-") + variant
-    return find(found, wanted, "strategy").load()
+    return find(found, Path(path).name.replace("_", "-") + variant, "strategy")
+
+
+def strategy_of(case: Case) -> str | Strategy:
+    """The strategy that a case names, loaded if it is in a file."""
+    return strategy_plugin(case).load() if ".py" in case.strategy else case.strategy
 
 
 def blank(case: Case, status: str) -> Record:
@@ -140,61 +185,16 @@ def child_environment() -> dict[str, str]:
     return {**os.environ, **ONE_THREAD, "XLA_FLAGS": flags}
 
 
-def _run_child(request: dict[str, Any], time_limit: float) -> tuple[list[str], int, bool]:
-    """Lines the child reported, its exit status, and whether it had to be killed for time."""
-    read_end, write_end = os.pipe()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "hessbench._child", str(write_end)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        pass_fds=(write_end,),
-        start_new_session=True,
-        env=child_environment(),
-    )
-    os.close(write_end)
-    timed_out = False
-    try:
-        assert process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # a child that died at once: its exit status tells
-            process.stdin.write(json.dumps(request).encode())
-            process.stdin.close()
-        text, timed_out = _read_until(read_end, time.monotonic() + time_limit)
-        if not timed_out:
-            process.wait()
-    finally:
-        _kill_group(process)
-        os.close(read_end)
-    return text.decode(errors="replace").splitlines(), process.returncode, timed_out
+def _run_child(request: dict[str, Any], time_limit: float) -> Ended:
+    return contained([sys.executable, "-m", "hessbench._child"], request, time_limit, child_environment())
 
 
-def _read_until(descriptor: int, deadline: float) -> tuple[bytes, bool]:
-    """Everything written to `descriptor` until its other end is closed, or until the deadline (second value true)."""
-    import select
-
-    chunks = []
-    while True:
-        left = deadline - time.monotonic()
-        if left <= 0 or not select.select([descriptor], [], [], left)[0]:
-            return b"".join(chunks), True
-        chunk = os.read(descriptor, 65536)
-        if not chunk:
-            return b"".join(chunks), False
-        chunks.append(chunk)
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _last(lines: list[str], case: Case) -> tuple[str, Record]:
+def _last(lines: Sequence[str], case: Case) -> tuple[str, Record]:
     """The last complete stage line, with its record."""
     for line in reversed(lines):
         try:
             data: dict[str, Any] = json.loads(line)
             return data["stage"], Record.from_json(data["record"])
-        except (ValueError, KeyError, HessbenchError):
-            continue  # a line cut off by a kill
+        except (ValueError, KeyError, TypeError, RecursionError, HessbenchError):
+            continue  # cut off by a kill, or not ours
     return "", blank(case, "failed")

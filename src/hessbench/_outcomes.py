@@ -28,6 +28,7 @@ from ._derivatives import Array
 from ._errors import HessbenchError, InvalidInput, Unavailable, Unsupported
 from ._gate import errors, judge
 from ._measure import blank, strategy_of
+from ._plugins import in_words
 from ._problem import Problem
 from ._provenance import versions
 from ._record import Case
@@ -235,7 +236,10 @@ def outcome_rows(observed: Path | None = None) -> list[Row]:
         for backend in strategy.backends:
             contender = f"{name}@{backend}"
             for kind in CLASSES:
-                reason = strategy.why_not(kind.build())
+                try:
+                    reason = strategy.why_not(kind.build())
+                except (Exception, SystemExit) as error:  # of somebody else's plugin: it hides no other
+                    reason = f"`why_not` fails: {in_words(error)}"
                 if contender in known:
                     outcome, by = known[contender][kind.name], known[contender]["versions"]
                 else:

@@ -12,11 +12,13 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from ._machine import facts
+
 PACKAGES = {"jax": ("jax", "jaxlib")}  # of a backend, where they are not called as it is
 
 
 def provenance(suite: str, command: str, root: Path) -> dict[str, object]:
-    """Machine, processor, system, Python, commit of the checkout `root`, whether that is modified, a digest of the code
+    """The machine's `facts`, system, Python, commit of the checkout `root`, whether that is modified, a digest of the code
     that is measured (`sources`), and the command.
     """
     commit = os.environ.get("ASV_COMMIT")  # set when asv installed the package itself
@@ -27,9 +29,7 @@ def provenance(suite: str, command: str, root: Path) -> dict[str, object]:
         dirty = bool(changes)
     return {
         "suite": suite,
-        "machine": platform.node(),
-        "cpu": cpu(),
-        "cores": os.cpu_count(),
+        **facts(),
         "os": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "commit": commit,
@@ -49,16 +49,6 @@ def sources(*more: Path) -> str:
         for path in sorted(folder.rglob("*.py")):
             digest.update(f"{path.relative_to(folder)}\n".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
-
-
-def cpu() -> str:
-    """The processor's name, or its architecture where the system does not tell."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def versions(backend_name: str, packages: tuple[str, ...]) -> str:

@@ -11,8 +11,8 @@ import contextlib
 import importlib.util
 import json
 import os
+import platform
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ._contain import read_until, supervised
 from ._errors import HessbenchError, InvalidInput, Unavailable
 from ._provenance import now
 
@@ -100,9 +101,7 @@ def run(
     for name in names or ():
         if name not in known:
             raise InvalidInput(f"There is no benchmark module {name!r}; there are: {', '.join(known)}.")
-    with contextlib.closing(_call(root, ["machine", "--yes"])) as call:
-        while next(call) is None:
-            pass
+    _describe_machine(root)
     chosen = [known[name] for name in names or known]
     todo = [suite for suite in chosen if again or not suite.finished]
     with tempfile.TemporaryDirectory() as folder:
@@ -161,54 +160,42 @@ def _call(
 ) -> Generator[tuple[int, str] | None, None, None]:
     """Run asv in `root`; yields `None` about once a second and at last its exit status and output.
 
-    When interrupted or closed, stop it, let it clean up, and raise again.
+    When interrupted or closed, stop it, let it clean up, end all that it started, and raise again. The same becomes of it
+    when this process is killed.
     """
-    process = subprocess.Popen(
-        [sys.executable, "-m", "asv", *arguments],
-        cwd=root,
-        env=environment,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,  # Ctrl-C reaches asv once, from here
-    )
-    try:
-        while True:
-            try:
-                output, _ = process.communicate(timeout=1.0)
-            except subprocess.TimeoutExpired:
+    output, complete = b"", False
+    command = [sys.executable, "-m", "asv", *arguments]
+    with supervised(command, gentle=5.0, environment=environment, cwd=root) as below:
+        assert below.process.stdout is not None
+        while not complete:
+            more, complete = read_until(below.process.stdout.fileno(), time.monotonic() + 1.0)
+            output += more
+            if not complete:
                 yield None
-            else:
-                break
-    except BaseException:
-        family = _descendants(process.pid)  # asv's fork server has a process group of its own
-        process.send_signal(signal.SIGINT)
-        try:
-            process.communicate(timeout=5)
-        except subprocess.TimeoutExpired:
-            family += [*_descendants(process.pid), process.pid]
-        for pid in family:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        process.communicate()
-        raise
-    yield process.returncode, output
+    yield below.process.returncode, output.decode(errors="replace")
 
 
-def _descendants(pid: int) -> list[int]:
-    """Processes below `pid`, as `/proc` tells; none where there is no `/proc`."""
-    children: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError, IndexError, ValueError):  # it has ended
-            parent = int(stat.read_text().rpartition(")")[2].split()[1])
-            children.setdefault(parent, []).append(int(stat.parent.name))
-    found, todo = [], [pid]
-    while todo:
-        below = children.get(todo.pop(), [])
-        found += below
-        todo += below
-    return found
+def _describe_machine(root: Path) -> None:
+    """Let asv describe this machine in the user's `.asv-machine.json`, unless it has: one process at a time, because asv
+    neither locks the file nor writes it aside. A file that is damaged is set aside.
+    """
+    file = Path.home() / ".asv-machine.json"
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError, ImportError):  # no lock where there is no home to write to, or no `flock`
+            import fcntl
+
+            lock = stack.enter_context(file.with_suffix(".json.lock").open("w"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        described = _json(file)
+        if isinstance(described.get(platform.node()), dict) and "version" in described:
+            return
+        if file.exists() and not described:
+            file.replace(file.with_name(file.name + ".damaged"))
+        with contextlib.closing(_call(root, ["machine", "--yes"])) as call:
+            while (ended := next(call)) is None:
+                pass
+        if ended[0]:
+            raise HessbenchError(f"`asv machine --yes` failed: {_tail(ended[1])}")
 
 
 def _environment(root: Path, isolated: bool) -> list[str]:

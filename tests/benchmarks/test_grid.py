@@ -145,3 +145,18 @@ def test_a_tolerance_whose_looser_sibling_timed_out_is_skipped_with_that_reason(
 )
 def test_only_a_harder_sibling_is_skipped(other):
     assert easier_than(sizes(10)[0], other) is None
+
+
+def test_records_of_another_machine_of_the_same_name_are_not_used(measured, folder):
+    for hardware in ("aaaa", "bbbb", "aaaa"):
+        run_grid(folder, [SIR], hardware=hardware)
+    assert len(measured) == 2
+
+
+def test_a_record_carries_the_conditions_under_which_it_was_made(measured, folder):
+    run_grid(folder, [SIR])
+    (line,) = lines(folder)
+    assert {"load", "others", "under_load"} <= set(line["run"])
+    run_grid(folder, [SIR], suite="metrics")
+    (copy,) = lines(folder, "metrics")
+    assert all(copy["run"][name] == line["run"][name] for name in ("load", "others", "under_load"))

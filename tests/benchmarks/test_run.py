@@ -1,14 +1,21 @@
 """Driving asv module by module, in a small repository of its own."""
 
+import contextlib
 import json
+import os
+import platform
 import signal
 import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
-from hessbench import InvalidInput
+from hessbench import InvalidInput, _faults_around, _run
+from hessbench._faults import processes_with
+from hessbench._faults_around import SIGNALS, run_faults, wait_until
 from hessbench._run import Progress, Step, Suite, find_root, left_s, run, set_aside, suites
 
 pytest.importorskip("asv")
@@ -148,3 +155,58 @@ def test_again_asks_for_records_made_from_now_on(repository):
     first = value()
     steps(repository, again=True)
     assert (first, value()) == ([0.0], [1.0])
+
+
+@pytest.mark.parametrize("text", [None, "", '{"version": 1, "a-mach', "[]"])
+def test_processes_that_describe_the_machine_at_once_do_not_race(repository, tmp_path, text):
+    file = tmp_path / "home" / ".asv-machine.json"
+    if text is not None:
+        file.write_text(text)
+    code = "import sys, pathlib; from hessbench import _run; _run._describe_machine(pathlib.Path(sys.argv[1]))"
+    started = [subprocess.Popen([sys.executable, "-c", code, str(repository)]) for _ in range(3)]
+    assert [process.wait() for process in started] == [0, 0, 0]
+    assert platform.node() in json.loads(file.read_text())
+
+
+def test_a_machine_that_is_described_is_not_described_again(repository, tmp_path, monkeypatch):
+    known = json.dumps({"version": 1, platform.node(): {"cpu": "mine"}})
+    (tmp_path / "home" / ".asv-machine.json").write_text(known)
+    _run._describe_machine(repository)
+    assert (tmp_path / "home" / ".asv-machine.json").read_text() == known
+
+
+@pytest.fixture
+def short():
+    """A folder whose path is short: that of a socket, which asv makes in the one for temporary files, has a limit."""
+    with tempfile.TemporaryDirectory(prefix="run-") as folder:
+        yield Path(folder)
+
+
+def test_a_signal_leaves_no_asv_process(short, monkeypatch):
+    chosen = {name: SIGNALS[name] for name in ("SIGTERM", "SIGKILL")}  # all: `hessbench check --faults`
+    monkeypatch.setattr(_faults_around, "SIGNALS", chosen)
+    rows = list(run_faults(short))
+    assert len(rows) == 2 and all(row.passed for row in rows), rows
+
+
+def test_a_run_that_is_not_supervised_leaves_asv_behind(short, monkeypatch):
+    """What the table would say if SIGKILL reached `hessbench run` alone."""
+    planted = "import sys, subprocess, hessbench._cli as c, hessbench._run as r, types\n"
+    planted += "import contextlib, pathlib, tempfile\n@contextlib.contextmanager\ndef bare(command, **o):\n"
+    planted += "    p = subprocess.Popen(command, cwd=o['cwd'], env=o['environment'], stdout=subprocess.PIPE)\n"
+    planted += "    yield types.SimpleNamespace(process=p)\nr.supervised = bare\nc.main()"
+    signalled = _faults_around._signalled
+
+    def without(fault, command, *rest):
+        return signalled(fault, [sys.executable, "-c", planted, *command[3:]], *rest)
+
+    monkeypatch.setattr(_faults_around, "_signalled", without)
+    monkeypatch.setattr(
+        _faults_around, "wait_until", lambda happened, s=600.0: wait_until(happened, min(s, 60.0) if s > 60 else 2.0)
+    )
+    monkeypatch.setattr(_faults_around, "SIGNALS", {"SIGKILL": -9})
+    (row,) = run_faults(short)
+    for text in processes_with(str(short)):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(text.rpartition("(")[2][:-1]), signal.SIGKILL)
+    assert not row.passed and any("python" in text for text in row.survived), row

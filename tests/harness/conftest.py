@@ -1,7 +1,10 @@
 import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from hessbench import _describe, _registry
 
 
 @pytest.fixture
@@ -14,3 +17,17 @@ def write(tmp_path):
         return str(path)
 
     return write_file
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An otherwise empty strategies folder."""
+    there = tmp_path / "plugins"
+    there.mkdir()
+    spec = SimpleNamespace(submodule_search_locations=[str(there)])
+    monkeypatch.setattr(_registry, "find_spec", lambda name: spec)
+    monkeypatch.setenv("HESSBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(_describe, "_found", {})
+    _registry._listing.cache_clear()
+    yield there
+    _registry._listing.cache_clear()

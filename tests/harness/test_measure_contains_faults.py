@@ -1,19 +1,24 @@
-"""Whatever a strategy does to its process, `measure` returns a record that says it."""
+"""Whatever a strategy does to its process, `measure` returns a record that says it, and nothing of it survives."""
 
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from scipy.stats import binom
 
-from hessbench import Case, InvalidInput, measure
+from hessbench import Case, InvalidInput, _contain, _faults, measure
 from hessbench._child import median_interval
-from hessbench._run import _descendants
+from hessbench._contain import supervised, sweep
+from hessbench._faults import FAULTS, run_fault
+from hessbench._supervisor import descendants
 
+linux = pytest.mark.skipif(sys.platform != "linux", reason="subreapers and /proc are Linux's")
 STRATEGY = """
 import os, signal, time
 from dataclasses import dataclass
@@ -39,9 +44,151 @@ def fault(write):
     return record
 
 
-def test_an_exception_is_failed_with_its_message(fault):
-    record = fault("raise RuntimeError('the tape is empty')")
-    assert (record.status, record.message) == ("failed", "RuntimeError: the tape is empty")
+@linux
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_fault_has_its_status_and_nothing_of_it_survives(fault, tmp_path):
+    row = run_fault(fault, tmp_path)
+    assert row.passed, row
+
+
+def named(name):
+    return next(fault for fault in FAULTS if fault.name == name)
+
+
+PLANTED = {  # a line of the supervisor, what stands there instead, a fault that finds it out
+    "no subreaper": ("prctl(PR_SET_CHILD_SUBREAPER, 1)", "pass", "leaves a daemon of its own session"),
+    "nothing is ended": ("left = run.end_all()", "left = []", "leaves a process"),
+    "no limit": ("if left <= 0 or self.late:", "if self.status is not None:", "hangs"),
+}
+
+
+@linux
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_fault_of_the_supervisor_is_found(name, tmp_path, monkeypatch):
+    line, instead, fault = PLANTED[name]
+    source = _contain.SUPERVISOR.read_text()
+    assert line in source
+    spoiled = tmp_path / "supervisor.py"
+    spoiled.write_text(source.replace(line, instead))
+    monkeypatch.setattr(_contain, "SUPERVISOR", spoiled)
+    limit = 3.0 if name == "no limit" else 600.0
+    row = run_fault(replace(named(fault), time_limit=limit), tmp_path)
+    monkeypatch.undo()
+    for text in row.survived:
+        if text.endswith(")"):
+            os.kill(int(text.rpartition("(")[2][:-1]), signal.SIGKILL)
+    assert not row.passed, row
+    assert row.survived or name == "no limit"
+
+
+@linux
+def test_what_only_the_asker_can_find_is_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(_contain, "sweep", lambda mark: [])
+    row = run_fault(named("kills it, with a daemon"), tmp_path)
+    for text in row.survived:
+        os.kill(int(text.rpartition("(")[2][:-1]), signal.SIGKILL)
+    assert row.survived and not row.passed
+
+
+def test_files_that_are_not_removed_are_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(_contain, "remove", lambda folder: None)
+    row = run_fault(named("leaves files"), tmp_path)
+    assert not row.passed and row.survived[0].startswith("hessbench-")
+
+
+def test_the_time_limit_is_one_of_the_clock(fault):
+    start = time.monotonic()
+    record = fault("time.sleep(1000)", time_limit=1.0)
+    assert record.status == "timeout" and record.message.startswith("stopped at 1 s")
+    assert time.monotonic() - start >= 1.0 and record.median_s is None
+
+
+def test_processes_that_a_right_strategy_leaves_are_in_its_note(write):
+    source = """
+    import subprocess, sys
+    from dataclasses import dataclass
+    from hessbench import Strategy, strategies
+
+    @dataclass(frozen=True)
+    class Untidy(Strategy):
+        def prepare(self, problem, backend, ivp):
+            subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"], start_new_session=True)
+            return strategies()["hand-adjoint"].target.prepare(problem, backend, ivp)
+    """
+    record = measure(Case("random-quadratic", write("untidy.py", source), "numpy", {"n": 3}, rtol=1e-6), budget=0.0)
+    assert record.status == "ok" and "it left processes running, which were ended: python" in record.note
+
+
+def test_ctrl_c_ends_the_process_that_is_measured(fault):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fault(f"os.kill({os.getpid()}, signal.SIGALRM); time.sleep(1000)", time_limit=600)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert not descendants(os.getpid())
+
+
+@linux
+def test_a_measuring_process_does_not_outlive_one_that_was_killed(write, tmp_path):
+    path = write("faulty.py", STRATEGY.format(body=f"open({str(tmp_path / 'hangs')!r}, 'w'); time.sleep(1000)"))
+    code = (
+        f"import hessbench as h; h.measure(h.Case('random-quadratic', {path!r}, 'numpy', {{'n': 3}}), time_limit=600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code]) as asker:
+        waited_for((tmp_path / "hangs").exists, "the strategy was not called")
+        below = descendants(asker.pid)
+        asker.kill()
+    assert len(below) >= 2
+    waited_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), f"{below} are still there")
+
+
+def waited_for(test, complaint):
+    for _ in range(2400):
+        found = test()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(complaint)
+
+
+def test_a_process_outlives_the_thread_that_started_it(tmp_path):
+    code = f"import os, time\nwhile not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.01)\nprint('there')"
+    started = supervised([sys.executable, "-c", code])
+    below = []
+    thread = threading.Thread(target=lambda: below.append(started.__enter__()))
+    thread.start()
+    thread.join()
+    (tmp_path / "go").touch()
+    try:
+        assert below[0].process.stdout.read() == b"there\n"
+    finally:
+        started.__exit__(None, None, None)
+    assert not below[0].folder.exists()
+
+
+def test_a_process_is_found_by_its_mark():
+    command = [sys.executable, "-c", "print('up', flush=True); import time; time.sleep(1000)"]
+    environment = {**os.environ, _contain.MARK: "mark-of-this-test"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdout.readline() == b"up\n"
+        assert _contain.marked("mark-of-this-test") == [process.pid]
+        reaper = threading.Thread(target=process.wait)
+        reaper.start()
+        assert sweep("mark-of-this-test") == []
+        reaper.join()
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_the_folder_for_temporary_files_is_removed_with_whatever_permissions(tmp_path):
+    with _faults.temporary_folder(tmp_path / "a") as left:
+        (tmp_path / "a" / "b").mkdir()
+        (tmp_path / "a" / "b" / "c").touch()
+        (tmp_path / "a" / "b").chmod(0)
+    assert left == ["b"] and not (tmp_path / "a").exists()
 
 
 def test_nan_is_wrong_and_has_an_infinite_error(fault):
@@ -54,74 +201,9 @@ def test_a_divergent_solve_is_failed_with_time_and_step(fault):
     assert record.status == "failed" and "IntegrationError" in record.message and "step size" in record.message
 
 
-def test_ctrl_c_ends_the_process_that_is_measured(fault):
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGALRM, interrupt)
-    signal.alarm(4)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            fault("time.sleep(1000)", time_limit=60)
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-    assert not _descendants(os.getpid())
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent is gone")
-def test_a_measuring_process_does_not_outlive_one_that_was_killed(write, tmp_path):
-    path = write("faulty.py", STRATEGY.format(body=f"open({str(tmp_path / 'hangs')!r}, 'w'); time.sleep(1000)"))
-    code = f"import hessbench as h; h.measure(h.Case('random-quadratic', {path!r}, 'numpy', {{'n': 3}}), time_limit=60)"
-    with subprocess.Popen([sys.executable, "-c", code]) as asker:
-        waited_for((tmp_path / "hangs").exists, "the strategy was not called")
-        below = _descendants(asker.pid)
-        asker.kill()
-    assert below
-    waited_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), f"{below} are still there")
-
-
-def waited_for(test, complaint):
-    for _ in range(600):
-        found = test()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(complaint)
-
-
-def test_what_did_not_come_to_its_end_has_no_time(fault):
-    record = fault("time.sleep(1000)", time_limit=8)
-    assert (record.first_s, record.best_s, record.median_s, record.peak_mib) == (None,) * 4
-
-
-def test_a_hang_is_a_timeout_that_names_the_stage(fault):
-    record = fault("time.sleep(1000)", time_limit=8)
-    assert record.status == "timeout" and "prepared" in record.message
-
-
-def test_a_segmentation_fault_is_failed_with_the_signal(fault):
-    record = fault("os.kill(os.getpid(), signal.SIGSEGV)")
-    assert record.status == "failed" and "SIGSEGV" in record.message
-
-
-def test_running_out_of_memory_is_failed_with_the_limit(fault):
-    record = fault("np.ones(2**28)", memory_limit_mib=256)
-    assert record.status == "failed" and "256 MiB" in record.message
-
-
-def test_an_exit_is_failed_with_its_status(fault):
-    record = fault("os._exit(3)")
-    assert record.status == "failed" and "exit status 3" in record.message
-
-
 def test_a_wrong_shape_is_failed_with_both_shapes(fault):
     record = fault("return Result(0.0, np.zeros(2), np.zeros((2, 2)))")
     assert record.status == "failed" and "expected (3,)" in record.message
-
-
-def test_output_of_a_strategy_does_not_disturb_the_record(fault):
-    assert fault("print('{\"stage\": 1}', flush=True)").status == "wrong"
 
 
 def test_a_missing_package_is_unavailable(write):

@@ -2,12 +2,16 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 import hessbench
 from hessbench import InvalidInput, Unavailable, _registry
+from hessbench._faults_around import FAMILIES, PLUGINS
+
+ROOT = Path(__file__).parents[2]
 
 GOOD = """
 from hessbench import Result, Strategy
@@ -59,13 +63,18 @@ def test_an_unknown_argument_is_answered_with_those_there_are():
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An otherwise empty strategies folder."""
-    spec = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
-    monkeypatch.setattr(_registry, "find_spec", lambda name: spec)
-    _registry._listing.cache_clear()
-    yield tmp_path
-    _registry._listing.cache_clear()
+def point(folder, monkeypatch):
+    """Declare an entry point of the strategies, called `name`, to `Theirs` in a module with this text."""
+
+    def declare(text, name="theirs", value="their_package:Theirs"):
+        there = folder.parent / "site"
+        there.mkdir(exist_ok=True)
+        (there / "their_package.py").write_text(text.replace("class Good", "class Theirs"))
+        monkeypatch.setenv("PYTHONPATH", str(there))
+        found = SimpleNamespace(name=name, value=value, dist=SimpleNamespace(name="their-package"))
+        monkeypatch.setattr(_registry, "entry_points", lambda group: [found])
+
+    return declare
 
 
 def test_a_plugin_that_cannot_be_imported_is_listed_with_its_reason_beside_the_others(folder):
@@ -102,10 +111,8 @@ def test_a_new_file_is_found_under_its_own_name(folder):
 
 
 @pytest.mark.parametrize("name", ["My_Way", "my_way", "a@b", "file.py", "-x"])
-def test_an_entry_point_with_a_bad_name_is_named(monkeypatch, folder, name):
-    cls = type("Theirs", (hessbench.Strategy,), {"prepare": lambda *a: None})
-    point = SimpleNamespace(name=name, value="pkg:Theirs", dist=SimpleNamespace(name="pkg"), load=lambda: cls)
-    monkeypatch.setattr(_registry, "entry_points", lambda group: [point])
+def test_an_entry_point_with_a_bad_name_is_named(point, name):
+    point(GOOD, name)
     plugin = hessbench.strategies()[name]
     assert plugin.target is None and "lower-case letters, digits and dashes" in plugin.error
 
@@ -117,32 +124,56 @@ def test_a_file_with_a_bad_name_is_named_and_hides_no_other(folder):
     assert found["good"].error is None and "'MyWay' is no name" in found["MyWay"].error
 
 
-def test_an_entry_point_to_something_else_is_listed_with_its_reason(monkeypatch, folder):
-    point = SimpleNamespace(name="theirs", value="pkg:x", dist=SimpleNamespace(name="pkg"), load=lambda: 3)
-    monkeypatch.setattr(_registry, "entry_points", lambda group: [point])
+def test_an_entry_point_to_something_else_is_listed_with_its_reason(point):
+    point("x = 3", value="their_package:x")
     assert "3 is not a subclass of `Strategy`" in hessbench.strategies()["theirs"].error
 
 
-def test_an_entry_point_is_found(monkeypatch, folder):
-    cls = type("Theirs", (hessbench.Strategy,), {"prepare": lambda *a: None})
-    point = SimpleNamespace(name="theirs", value="pkg:Theirs", dist=SimpleNamespace(name="pkg"), load=lambda: cls)
-    monkeypatch.setattr(_registry, "entry_points", lambda group: [point])
-    assert hessbench.strategies()["theirs"].origin == "pkg:Theirs of pkg"
+def test_an_entry_point_is_found(point, monkeypatch):
+    point(GOOD)
+    plugin = hessbench.strategies()["theirs"]
+    assert (plugin.origin, plugin.error) == ("their_package:Theirs of their-package", None)
 
 
-def test_an_entry_point_that_fails_is_listed_with_its_reason(monkeypatch, folder):
-    def load():
-        raise ImportError("no libcuda")
-
-    point = SimpleNamespace(name="theirs", value="pkg:Theirs", dist=None, load=load)
-    monkeypatch.setattr(_registry, "entry_points", lambda group: [point])
+def test_an_entry_point_that_fails_is_listed_with_its_reason(point):
+    point("raise ImportError('no libcuda')")
     assert "no libcuda" in hessbench.strategies()["theirs"].error
 
 
-def test_a_name_taken_twice_is_named(monkeypatch, folder):
+@pytest.mark.parametrize("fault", ["sys.exit", "os._exit", "segmentation fault", "import without end"])
+def test_an_entry_point_that_ends_its_process_is_listed_with_its_reason(point, folder, fault):
     (folder / "good.py").write_text(GOOD)
-    cls = type("Good", (hessbench.Strategy,), {"prepare": lambda *a: None})
-    point = SimpleNamespace(name="good", value="pkg:Good", dist=SimpleNamespace(name="pkg"), load=lambda: cls)
-    monkeypatch.setattr(_registry, "entry_points", lambda group: [point])
+    text, reason = PLUGINS[fault]
+    point(text)
     found = hessbench.strategies()
-    assert found["good"].error is None and "already taken" in found["good (pkg:Good of pkg)"].error
+    assert reason in found["theirs"].error and found["good"].load() is not None
+
+
+def test_a_name_taken_twice_is_named(folder, point):
+    (folder / "good.py").write_text(GOOD)
+    point(GOOD, "good")
+    found = hessbench.strategies()
+    assert found["good"].error is None
+    assert "already taken" in found["good (their_package:Theirs of their-package)"].error
+
+
+def test_no_plugin_ends_or_hides_the_others(folder):
+    for number, (text, _) in enumerate(PLUGINS.values()):
+        (folder / f"bad{number}.py").write_bytes(text.encode("utf-8", "surrogateescape"))
+    (folder / "good.py").write_text(GOOD)
+    found = hessbench.strategies()
+    assert list(found) == sorted([*(f"bad{number}" for number in range(len(PLUGINS))), "good"])
+    for number, (text, reason) in enumerate(PLUGINS.values()):
+        assert reason in found[f"bad{number}"].error, text
+    assert found["good"].error is None and found["good"].load() is not None
+
+
+def test_no_family_of_problems_ends_or_hides_the_others(folder):
+    for number, (text, _) in enumerate(FAMILIES.values()):
+        (folder / f"bad{number}.py").write_text(text)
+    (folder / "good.py").write_text('"""A good one."""\n\ndef problem(n=3, *, seed: int = 0):\n    raise SystemExit\n')
+    found = hessbench.problems()
+    for number, (text, reason) in enumerate(FAMILIES.values()):
+        assert reason in found[f"bad{number}"].error, text
+    good = found["good"]
+    assert (good.error, good.summary, good.about.arguments) == (None, "A good one.", ("n=3", "seed=0"))

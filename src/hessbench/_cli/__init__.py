@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
 
 import typer
@@ -22,6 +24,7 @@ def main() -> None:
     """Run the command line and turn errors raised on purpose into a message and exit status 2 (1 for failed work)."""
     from . import bounds, check, compare, listing, reporting, run, tools  # noqa: F401  (each registers its commands)
 
+    end_on_signals()
     try:
         tools.mount(sys.argv[1:])
         app()
@@ -32,6 +35,23 @@ def main() -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def end_on_signals() -> None:
+    """Let SIGTERM and SIGHUP (unless it is ignored, as by `nohup`) end the command as an exit does: what it started is
+    ended too, and the exit status is 128 and the signal's number. A second one changes nothing.
+    """
+
+    def stop(number: int, _: object) -> None:
+        for other in signals:
+            signal.signal(other, signal.SIG_IGN)
+        print(f"ended by {signal.Signals(number).name}", file=sys.stderr)
+        raise SystemExit(128 + number)
+
+    signals = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
+    with contextlib.suppress(ValueError):  # not called from the main thread: signals stay as they are
+        for number in signals:
+            signal.signal(number, stop)
 
 
 def _complain(error: Exception, status: int) -> int:

@@ -25,9 +25,16 @@ def check(
     write: Annotated[
         bool, typer.Option("--write", help="With --outcomes: write what was observed into the table, to be reviewed.")
     ] = False,
+    faults: Annotated[
+        bool, typer.Option("--faults", help="Commit faults in measuring processes, plugins and caches; what survives?")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings, or the outcomes, as JSON.")] = False,
 ) -> None:
     """Check that a strategy or a problem keeps the laws of its interface; exit status 1 if it breaks one."""
+    if faults:
+        from .faults import check_faults
+
+        sys.exit(check_faults(as_json))
     if outcomes:
         sys.exit(check_outcomes(name, write, as_json))
     if name is None or write:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import sys
 import tempfile
@@ -15,10 +14,10 @@ import typer
 from .._compare import contenders, pareto
 from .._errors import InvalidInput
 from .._ivp import IVP
-from .._measure import measure, problem_of, refuse_early, strategy_of
+from .._machine import Watch
+from .._measure import measure, outline, problem_plugin, strategy_plugin
 from .._provenance import now, provenance
 from .._record import Case, Record
-from .._registry import find, load_file, problems
 from .._unjudged import with_differences
 from . import app
 
@@ -57,15 +56,12 @@ def compare(
         Case(problem, name, backend, arguments, rtol, atol, method) for name, backend in contenders(strategy or None)
     ]
     for case in cases:
-        strategy_of(case)
-    shown = problem_of(cases[0])
-    refuse_early(cases[0])
+        strategy_plugin(case)
+    dim, wrt = outline(cases[0])
     if not as_json:
-        print(
-            f"{cases[0].problem_label}: {shown.dim} states, Hessian by {', '.join(shown.wrt)}, rtol {rtol:g}",
-            file=sys.stderr,
-        )
+        print(f"{cases[0].problem_label}: {dim} states, Hessian by {', '.join(wrt)}, rtol {rtol:g}", file=sys.stderr)
     records = []
+    watch = Watch()
     origin = provenance("compare", " ".join(["hessbench", *sys.argv[1:]]), Path.cwd())
     folder = tempfile.TemporaryDirectory()
     files = [Path(folder.name) / f"{i}.npz" for i in range(len(cases))]
@@ -73,7 +69,9 @@ def compare(
         records.append(record)
         if output is not None:
             with output.open("a") as file:
-                file.write(json.dumps({"run": {**origin, "date": now()}, "record": record.to_json()}) + "\n")
+                file.write(
+                    json.dumps({"run": {**origin, **watch.since(), "date": now()}, "record": record.to_json()}) + "\n"
+                )
     records = with_differences(cases, records, files)
     folder.cleanup()
     if as_json:
@@ -84,11 +82,10 @@ def compare(
 
 def family_arguments(problem: str, size: int | None, settings: list[str]) -> dict[str, Any]:
     """The keyword arguments of a problem family from `-n` and `--set`; raises `InvalidInput` for what it does not take."""
-    found = load_file(problem)[1] if problem.endswith(".py") else problems()
-    if not found:
-        raise InvalidInput(f"{problem} defines no problem: write `problem = Problem(...)` or `def problem(n):`.")
-    plugin = next(iter(found.values())) if problem.endswith(".py") else find(found, problem, "problem")
-    takes = inspect.signature(plugin.load()).parameters
+    plugin = problem_plugin(Case(problem, ""))
+    if plugin.error is not None:
+        plugin.load()  # raises, with the reason
+    takes = [text.partition("=")[0] for text in plugin.about.arguments]
     arguments: dict[str, Any] = {}
     for setting in settings:
         key, sign, text = setting.partition("=")

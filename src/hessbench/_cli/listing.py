@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import json
-from importlib.util import find_spec
 from typing import Annotated, Any
 
 import typer
 
 from .. import backends
-from .._registry import Plugin, problems, strategies
+from .._plugins import Plugin, installed
+from .._registry import problems, strategies
 from . import app
 
 
@@ -97,10 +96,8 @@ def strategy_row(plugin: Plugin) -> dict[str, Any]:
         "error": plugin.error,
         "backends": "",
     }
-    if plugin.target is not None:
-        here = all(find_spec(package) is not None for package in plugin.target.packages)
-        names = plugin.target.backends
-        row["backends"] = " ".join(b if here and backends.available(b) else f"({b})" for b in names)
+    here = all(installed(package) for package in plugin.about.packages)
+    row["backends"] = " ".join(b if here and backends.available(b) else f"({b})" for b in plugin.backends)
     return row
 
 
@@ -111,9 +108,6 @@ def problem_row(plugin: Plugin) -> dict[str, Any]:
         "origin": plugin.origin,
         "summary": plugin.summary,
         "error": plugin.error,
-        "arguments": "",
+        "arguments": " ".join(plugin.about.arguments),
     }
-    if plugin.target is not None:
-        parameters = inspect.signature(plugin.target).parameters.values()
-        row["arguments"] = " ".join(str(p.replace(annotation=p.empty)) for p in parameters)
     return row

@@ -29,6 +29,9 @@ def report(
     bounds: Annotated[bool, typer.Option("--bounds/--no-bounds", help="Count operations too; takes seconds.")] = True,
     export: Annotated[list[Path] | None, typer.Option(help="Also write the tidy table as .csv or .parquet.")] = None,
     figures: Annotated[Path | None, typer.Option(help="Also write static figures (PNG, SVG) to this folder.")] = None,
+    with_curated: Annotated[
+        bool, typer.Option("--with-curated", help="Also read results that come with the package, in folders `curated`.")
+    ] = False,
     open_it: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
@@ -39,6 +42,10 @@ def report(
     from hessbench import report as reports
 
     sources = paths or [Path("results")]
+    if with_curated:
+        folders = [folder for path in sources for folder in sorted(path.rglob("curated")) if folder.is_dir()]
+        kinds = (".jsonl", ".csv", ".parquet")
+        sources = [*sources, *(p for folder in folders for p in sorted(folder.iterdir()) if p.suffix in kinds)]
     page = reports.build(sources, out, machine, against or [], bounds)
     written = [page.path]
     for path in export or []:

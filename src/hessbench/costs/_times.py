@@ -105,7 +105,9 @@ def best(call: Callable[[], Any], repeats: int = 7, at_least: float = 1e-3) -> f
         for _ in range(loops):
             call()
         out = min(out, (process_time() - start) / loops)
-    return out
+    if not out > 0:
+        raise HessbenchError("the clock of CPU time stood still: no time can be measured here")
+    return float(out)
 
 
 def _hessian_ratio(problem: Problem) -> float | None:

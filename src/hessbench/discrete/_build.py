@@ -1,7 +1,9 @@
 """Compiling generated C once, and keeping the library on disk for later processes.
 
 A library's name is a hash of its source, the compiler's flags and the processor's features, so that a changed problem, a
-new version or another machine never meets a stale one. `HESSBENCH_CACHE` names another folder, `CC` another compiler.
+new version or another machine never meets a stale one. Its checksum is compared before it is loaded, because a damaged
+library ends the process that loads it; one that is not whole is compiled again. `HESSBENCH_CACHE` names another folder,
+`CC` another compiler, with arguments if need be.
 """
 
 from __future__ import annotations
@@ -10,12 +12,14 @@ import ctypes
 import hashlib
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import tempfile
 from functools import cache
 from pathlib import Path
 
+from .._cache import keep, private_folder, whole
 from .._errors import HessbenchError, Unavailable
 
 # -O3 is avoided on purpose: gcc 12 at -O3 -march=native has been seen to miscompile a correct adjoint.
@@ -39,15 +43,15 @@ def clause(reason: Exception) -> str:
     return lines[0] if len(lines[0]) <= LONGEST_REASON else f"{lines[0][:LONGEST_REASON]} ..."
 
 
-def compiler() -> str | None:
-    """Path of the C compiler: `CC` if it is set, else cc, gcc or clang; `None` without one."""
-    if "CC" in os.environ:
-        return shutil.which(os.environ["CC"])
-    return next((found for name in ("cc", "gcc", "clang") if (found := shutil.which(name))), None)
+def compiler() -> list[str] | None:
+    """The C compiler with its arguments: `CC` if it is set, else cc, gcc or clang; `None` without one."""
+    given = _given()
+    names = [given] if given else [["cc"], ["gcc"], ["clang"]]
+    return next(([found, *rest] for name, *rest in names if (found := shutil.which(name))), None)
 
 
 def cache_folder() -> Path:
-    """Where libraries are kept; made on first use, readable by this user only."""
+    """Where libraries are kept; made on first use, readable by this user only. If that is not to be had, a temporary one."""
     given = os.environ.get("HESSBENCH_CACHE")
     if given:
         folder = Path(given)
@@ -55,8 +59,15 @@ def cache_folder() -> Path:
         from platformdirs import user_cache_path
 
         folder = user_cache_path("hessbench") / "kernels"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
+    return private_folder(folder)
+
+
+def _given() -> list[str]:
+    """The words of `CC`."""
+    try:
+        return shlex.split(os.environ.get("CC", ""))
+    except ValueError:  # a quotation mark that is not closed: there is no such compiler
+        return [os.environ["CC"]]
 
 
 @cache
@@ -77,17 +88,22 @@ def vector_width() -> int:
 
 def binary_path(source: str, level: str = LEVELS[0]) -> Path:
     """Where the library of `source` is, or will be."""
-    key = "\0".join([source, level, *FLAGS, *sorted(features())])
+    key = "\0".join([source, level, *FLAGS, *_given()[1:], *sorted(features())])
     return cache_folder() / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.so"
 
 
+def is_built(source: str, level: str = LEVELS[0]) -> bool:
+    """Whether the library of `source` is on disk and as it was written, so that `load` needs no compiler."""
+    return whole(binary_path(source, level)) is not None
+
+
 def load(source: str, level: str = LEVELS[0]) -> tuple[ctypes.CDLL, Path]:
-    """The library of `source`, compiled unless it is on disk already.
+    """The library of `source`, compiled unless it is on disk already, and whole.
 
     Raises `Unavailable` without a compiler, `CompilerError` when it fails.
     """
     path = binary_path(source, level)
-    if not path.exists():
+    if whole(path) is None:
         _compile(source, level, path)
     return ctypes.CDLL(str(path)), path
 
@@ -102,12 +118,12 @@ def _compile(source: str, level: str, path: Path) -> None:
         said = ""
         for native in (["-march=native"], ["-mcpu=native"], []):
             done = subprocess.run(
-                [command, level, *FLAGS, *native, str(code), "-o", str(out), "-lm"], capture_output=True, text=True
+                [*command, level, *FLAGS, *native, str(code), "-o", str(out), "-lm"], capture_output=True, text=True
             )
             if done.returncode == 0:
-                os.replace(out, path)  # atomic: a second process sees the whole library or none
+                keep(path, out.read_bytes())  # atomic: a second process sees the whole library or none
                 return
             said = done.stderr
     error = CompilerError("the C compiler failed on generated code")
-    error.said = f"{command}: {said}"
+    error.said = f"{shlex.join(command)}: {said}"
     raise error

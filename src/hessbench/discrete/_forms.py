@@ -14,7 +14,7 @@ from .._ivp import IVP
 from .._problem import Problem
 from .._strategy import Result
 from . import _dense, _sparse
-from ._build import CompilerError, binary_path, clause, compiler, vector_width
+from ._build import CompilerError, clause, compiler, is_built, vector_width
 from ._compiled import Compiled, flat_params
 from ._dense import Costate
 from ._ends import StepEnds
@@ -105,7 +105,7 @@ def prepare_products(problem: Problem, ivp: IVP, options: Options) -> Products:
 def _compiled(problem: Problem, ivp: IVP, options: Options, scheme: Pair) -> Run:
     try:
         kernel, coefficients = _kernel(problem, options, scheme)
-        if compiler() is None and not binary_path(kernel.source, kernel.level).exists():
+        if compiler() is None and not is_built(kernel.source, kernel.level):
             raise NotCompiled("no C compiler on the path (set CC to name one)")
         compiled = Compiled(kernel, options.probes, options.memory)
     except CannotTrace as reason:

@@ -12,7 +12,7 @@ from .._derivatives import Array, Params
 from .._errors import IntegrationError, InvalidInput, Unavailable
 from .._ivp import IVP
 from .._problem import Problem
-from ._build import CompilerError, binary_path, clause, compiler, vector_width
+from ._build import CompilerError, clause, compiler, is_built, vector_width
 from ._columns import parameter_directions
 from ._columns_compiled import ColumnsCompiled, hessian_segment, products_segment
 from ._columns_gate import looked_at, passes
@@ -84,7 +84,7 @@ def _compiled(
     try:
         traced = record(folded.rhs, folded.states, folded.params, folded.varied, mechanical=False)
         kernel = generate_columns(traced, tuple(columns.params.tolist()), columns.total, scheme, probes, vector_width())
-        if compiler() is None and not binary_path(kernel.source, kernel.level).exists():
+        if compiler() is None and not is_built(kernel.source, kernel.level):
             raise NotCompiled("no C compiler on the path (set CC to name one)")
         segment = products_segment(kernel, min(memory, PRODUCTS_BYTES)) if products else hessian_segment(kernel)
         compiled = ColumnsCompiled(kernel, columns, probes, memory, segment)

@@ -13,13 +13,14 @@ Ordinary Differential Equations I, sections II.4, II.10 and II.14.
 
 from __future__ import annotations
 
-import os
-import tempfile
+import contextlib
+import io
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
+from .._cache import keep, whole
 from .._derivatives import Array
 from .._errors import InvalidInput
 from .._fixed_step import tableau
@@ -80,13 +81,14 @@ def pair(name: str) -> Pair:
     import scipy
 
     file = cache_folder() / f"{name}-scipy-{scipy.__version__}.npy"
-    try:
-        numbers = np.load(file)
-    except (OSError, ValueError, EOFError):
-        numbers = _from_scipy(name)
-        with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".npy", delete=False) as out:
-            np.save(out, numbers)
-        os.replace(out.name, file)
+    data = whole(file)  # a number that was changed would give a Hessian that is wrong without a word
+    if data is None:
+        numbers, out = _from_scipy(name), io.BytesIO()
+        np.save(out, numbers)
+        with contextlib.suppress(OSError):  # a full disk
+            keep(file, out.getvalue())
+    else:
+        numbers = np.load(io.BytesIO(data))
     s, exponent = int(numbers[0]), float(numbers[1])
     a, b, c, errors = np.split(numbers[2:], np.cumsum([s * s, s, s]))
     return Pair(name, a.reshape(s, s), b, c, errors.reshape(-1, s + 1), exponent)
