@@ -144,19 +144,22 @@ def compute_reference(problem: Problem, x: Array) -> Reference:
     witness = Witness(plan, x)
     _raise(diagnosis.chaos(plan, x, witness))
     try:
-        times = at_least_eight(plan.solve(x, most=MOST_STEPS).times)
+        path = plan.solve(x, most=MOST_STEPS)
     except IntegrationError as error:
         raise diagnosis.cannot_be_integrated(plan, x, error) from None
+    times = at_least_eight(path.times)
+    crosses = bool(diagnosis.crossed(plan, x, path).between)
+    if crosses and problem.exact is None:  # one method is enough to see whether differentiating misses a term
+        first, skipped = finite_ones(problem, x, times, enough=1)
+        if first and not confirmed(witness, first[0].check).confirms:
+            said = f"{first[0].way.name} and value differences do not agree"
+            raise diagnosis.explained(plan, x, witness, "; ".join([said, *skipped]))
     found, skipped = finite_ones(problem, x, times)
     if len(found) < 2:
         return _alone(plan, x, found, skipped)
-    found, gap = refined(found, witness.sizes)
+    found, gap = refined(found, witness.sizes, () if crosses else (2, 4))
     chosen, outvoted = found[:2], []
     if not gap <= AGREE:
-        if problem.exact is None and diagnosis.crossed(plan, x).between:  # others would differ there too
-            raise diagnosis.explained(
-                plan, x, witness, f"{found[0].way.name} and {found[1].way.name} differ by {gap:.1e}"
-            )
         more, skipped = finite_ones(problem, x, times, enough=3)
         found = [*found, *more[2:]]
         chosen, gap, outvoted = majority(found, witness.sizes)
@@ -209,17 +212,17 @@ def finite_ones(problem: Problem, x: Array, times: Array, enough: int = 2) -> tu
     return found, skipped
 
 
-def refined(found: list[Found], sizes: Array) -> tuple[list[Found], float]:
+def refined(found: list[Found], sizes: Array, finer: tuple[int, ...]) -> tuple[list[Found], float]:
     """The first two methods with steps so fine that they agree, and their relative difference."""
     first, second = found[:2]
     gap = first.check.gap(second.check, sizes)
-    for parts in (2, 4):
+    for parts in finer:
         if gap <= 1e-10:
             break
-        finer = [evaluated(f.way, parts)[0] for f in (first, second)]
-        if finer[0] is None or finer[1] is None:
+        checks = [evaluated(f.way, parts)[0] for f in (first, second)]
+        if checks[0] is None or checks[1] is None:
             break
-        first, second = (Found(f.way, check) for f, check in zip((first, second), finer, strict=True))  # type: ignore[arg-type]
+        first, second = (Found(f.way, check) for f, check in zip((first, second), checks, strict=True))  # type: ignore[arg-type]
         gap = first.check.gap(second.check, sizes)
     return [first, second], gap
 

@@ -65,7 +65,8 @@ def test_nan_is_never_confirmed(part):
 def test_the_term_of_a_switch_is_seen():
     """y' = 1 below y = 1 and 2 above: L = (3 + 2 y0)^2, of which differentiated steps see (3 + y0)^2."""
     problem = Problem(
-        "jump", lambda xp, t, y, p: xp.where(y < 1.0, 1.0 + 0 * y, 2.0 + 0 * y), lambda xp, y0, y1, p: xp.sum(y1**2), (0.0, 2.0), [0.0]
+        "jump", lambda xp, t, y, p: xp.where(y < 1.0, 1.0 + 0 * y, 2.0 + 0 * y),
+        lambda xp, y0, y1, p: xp.sum(y1**2), (0.0, 2.0), [0.0],
     )  # fmt: skip
     differences = witness(problem)
     assert differences.verdict(9.0, np.array([12.0]), np.array([[8.0]])).confirms
@@ -75,7 +76,8 @@ def test_the_term_of_a_switch_is_seen():
 def test_on_a_tie_differences_are_taken_on_the_side_of_numpy():
     """y' = 1 + y^2 from y0 >= 0, else -1 - y^2: L = tan(1 + y0)^3."""
     problem = Problem(
-        "tie", lambda xp, t, y, p: xp.where(y >= 0, 1.0 + y**2, -1.0 - y**2), lambda xp, y0, y1, p: xp.sum(y1**3), (0.0, 1.0), [0.0]
+        "tie", lambda xp, t, y, p: xp.where(y >= 0, 1.0 + y**2, -1.0 - y**2),
+        lambda xp, y0, y1, p: xp.sum(y1**3), (0.0, 1.0), [0.0],
     )  # fmt: skip
     found = witness(problem)
     assert all(one_sided for _, one_sided in found.directions)
