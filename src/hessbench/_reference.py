@@ -41,6 +41,7 @@ from ._witness import Verdict, Witness
 FORMAT = 4  # part of the cache key: raise it when what is computed changes
 AGREE = 1e-7
 MOST_STEPS = 15_000
+MANY_STEPS = 2_000  # from here on steps are halved only for `AGREE` itself
 PAIRED = 8  # unknowns up to which differences are taken along all pairs, where they are the second method
 
 
@@ -157,7 +158,8 @@ def compute_reference(problem: Problem, x: Array) -> Reference:
     found, skipped = finite_ones(problem, x, times)
     if len(found) < 2:
         return _alone(plan, x, found, skipped)
-    found, gap = refined(found, witness.sizes, () if crosses else (2, 4))
+    finer = () if crosses else (2, 4)
+    found, gap = refined(found, witness.sizes, finer, AGREE if len(times) > MANY_STEPS else 1e-10)
     chosen, outvoted = found[:2], []
     if not gap <= AGREE:
         more, skipped = finite_ones(problem, x, times, enough=3)
@@ -212,12 +214,12 @@ def finite_ones(problem: Problem, x: Array, times: Array, enough: int = 2) -> tu
     return found, skipped
 
 
-def refined(found: list[Found], sizes: Array, finer: tuple[int, ...]) -> tuple[list[Found], float]:
+def refined(found: list[Found], sizes: Array, finer: tuple[int, ...], wanted: float) -> tuple[list[Found], float]:
     """The first two methods with steps so fine that they agree, and their relative difference."""
     first, second = found[:2]
     gap = first.check.gap(second.check, sizes)
     for parts in finer:
-        if gap <= 1e-10:
+        if gap <= wanted:
             break
         checks = [evaluated(f.way, parts)[0] for f in (first, second)]
         if checks[0] is None or checks[1] is None:
