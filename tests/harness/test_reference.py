@@ -153,7 +153,7 @@ def test_a_jump_at_a_fixed_time_costs_no_digits(only_autograd):
     assert compute_reference(target, target.x0).hess == pytest.approx(2 * np.exp(-10 / 3), rel=1e-12)
 
 
-def test_a_pulse_that_solvers_step_over_is_in_the_reference(only_autograd):
+def test_a_pulse_that_solvers_step_over_is_in_the_reference():
     """y' = a exp(-((t - 7)/w)^2), L = y(10)^2: a second derivative of 2 (w sqrt(pi))^2."""
     w = 1e-3
     target = Problem(
