@@ -183,7 +183,7 @@ class Witness:
         """Whether differences confirm a value, gradient (n,) and Hessian (n, n)."""
         first = float(np.linalg.norm(self.sizes * grad))
         second = float(np.linalg.norm(hess * np.outer(self.sizes, self.sizes)))
-        floor = 1e-4 * max(abs(self.value), first)
+        floor = 1e-4 * max(abs(self.value), first, second)  # what is smaller is lost in the round-off of the rest
         gap = abs(value - self.value) / max(abs(value), abs(self.value), first, second, 1e-300)
         if not np.isfinite([gap, first, second]).all():
             return Verdict(np.inf, np.inf)
