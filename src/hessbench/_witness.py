@@ -29,7 +29,7 @@ from ._tight import Path, Tight
 
 CONFIRMED = 1e-5  # of the scaled Hessian, gradient and value
 ENOUGH = 1e-6  # where the search for the best increment ends
-LEVELS = tuple(range(4, 28, 2))
+LEVELS = tuple(range(4, 34, 2))  # the restricted three-body problem needs 2^-26
 SETTLED = 1e-3
 TOLERANCE = 1e-13
 ADAMS_STEPS = 5_000  # at the point itself; beyond, LSODA with its implicit method takes fewer
