@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from hessbench import Accuracy, Limits, Result, Strategy, Vector, adjoint_gradient, bolza_slope, bolza_start
+from hessbench import Accuracy, Limits, Result, Strategy, Vector, adjoint_gradient, bolza_slope, bolza_start, sizes_of
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class FiniteDifference(Strategy):
         def hessian(x):
             value, grad = gradient(x)
             hess = np.empty((x.size, x.size))
-            for j, h in enumerate(increments(x, 0.1 * ivp.rtol, 3)):
+            for j, h in enumerate(increments(problem, x, 0.1 * ivp.rtol, 3)):
                 up, down = x.copy(), x.copy()
                 up[j] += h
                 down[j] -= h
@@ -64,7 +64,7 @@ class FiniteDifference(Strategy):
             return float(problem.loss(np, y0, z1[: problem.dim], p) + z1[problem.dim :].sum())
 
         def hessian(x):
-            n, h = x.size, increments(x, 1e-3 * ivp.rtol, 4)
+            n, h = x.size, increments(problem, x, 1e-3 * ivp.rtol, 4)
             e, value = np.diag(h), loss(x)
             hess, grad = np.empty((n, n)), np.empty(n)
             for i in range(n):
@@ -86,7 +86,14 @@ def tightened(ivp, power):
     return replace(ivp, rtol=max(ivp.rtol**power, 1e-13), atol=max(ivp.atol**power, 1e-13))
 
 
-def increments(x, noise, order):
-    """Step sizes (n,) that are powers of two near `noise^(1 / order)` times the scale of each component."""
-    h = max(noise, 1e-15) ** (1 / order) * np.maximum(np.abs(x), 0.1)
+def increments(problem, x, noise, order):
+    """Step sizes (n,) that are powers of two near `noise^(1 / order)` times the size of each unknown.
+
+    That is |x_j| or its declared scale; without one, at least a tenth of the largest entry under the same name.
+    """
+    size = sizes_of(problem, x)
+    for key, block in problem.blocks.items():
+        if key not in (getattr(problem, "scale", None) or {}):
+            size[block] = np.maximum(np.where(x[block] == 0, 0.0, size[block]), 0.1 * np.max(size[block]))
+    h = max(noise, 1e-15) ** (1 / order) * size
     return 2.0 ** np.round(np.log2(h))

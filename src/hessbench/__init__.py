@@ -31,6 +31,7 @@ from ._record import STATUSES, Case, Record
 from ._reference import Reference, reference
 from ._registry import problem, problems, strategies
 from ._strategy import Accuracy, Limits, Result, Strategy, Vector
+from ._witness import sizes_of
 
 if TYPE_CHECKING:
     from . import tcd as tcd
@@ -91,6 +92,7 @@ __all__ = [
     "products",
     "quadratic_derivatives",
     "reference",
+    "sizes_of",
     "steps_for",
     "strategies",
     "tableau",

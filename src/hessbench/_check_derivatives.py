@@ -102,9 +102,14 @@ class Sample:
 
 
 def sample_points(problem: Problem, seed: int = 0) -> Sample:
-    """Random points within a tenth of the size of `y0` around it, times in `t_span`, costates from N(0, 1)."""
+    """Random points within a tenth of the size of `y0` around it, times in `t_span`, costates from N(0, 1).
+
+    The size is that of all states together at the first point, and each state's own at the others (units may differ).
+    """
     rng = np.random.RandomState(seed)
-    scale = float(np.sqrt(np.mean(problem.y0**2))) or 1.0
+    together = float(np.sqrt(np.mean(problem.y0**2))) or 1.0
+    scale = np.tile(np.where(problem.y0 != 0, np.abs(problem.y0), together), (POINTS, 1))
+    scale[0] = together
     t0, t1 = problem.t_span
     y = problem.y0 + 0.1 * scale * rng.normal(size=(POINTS, problem.dim)).clip(-2, 2)
     return Sample(t0 + (t1 - t0) * rng.uniform(size=POINTS), y, rng.normal(size=y.shape))

@@ -8,7 +8,7 @@ from ._derivatives import Array
 from ._errors import IntegrationError, NoReference
 from ._problem import Problem
 from ._switches import Crossings, crossings, reads_time
-from ._tight import Tight
+from ._tight import Path, Tight
 from ._witness import Witness
 
 SEEN_STATES = 2000
@@ -77,12 +77,13 @@ def explained(plan: Tight, x: Array, witness: Witness, said: str) -> NoReference
     return no_reference(problem, "narrow feature", found) if found else no_reference(problem, "disagreement", said)
 
 
-def crossed(plan: Tight, x: Array) -> Crossings:
-    """What the solution at `x` crosses."""
-    try:
-        path = plan.solve(x, "DOP853", 1e-10)
-    except IntegrationError:
-        path = plan.solve(x, "LSODA", 1e-10)
+def crossed(plan: Tight, x: Array, path: Path | None = None) -> Crossings:
+    """What the solution at `x` crosses, along `path` if it is known."""
+    if path is None:
+        try:
+            path = plan.solve(x, "DOP853", 1e-10)
+        except IntegrationError:
+            path = plan.solve(x, "LSODA", 1e-10)
     every = max(1, len(path.times) // SEEN_STATES)
     kept = np.unique(np.append(np.arange(0, len(path.times), every), len(path.times) - 1))
     return crossings(plan.problem, x, path.times[kept], path.states[kept][:, : plan.problem.dim])

@@ -36,6 +36,10 @@ class Log:
     def add(self, what: str, outcome: Any, tie: Any = False) -> None:
         self.entries.append(Entry(what, np.asarray(outcome), bool(np.any(tie))))
 
+    def position(self, what: str, value: Any) -> Any:
+        self.add(what, value)
+        return value
+
 
 class Seen(NamedTuple):
     """A function's `value`, the choices it made, whether the value depends on what was watched, and `Log.escaped`."""
@@ -90,7 +94,8 @@ def watched(f: Callable[..., Any], t: Any, y: Array, p: Params, by: Sequence[str
 def watched_in_time(f: Callable[..., Any], t: Any, y: Array, p: Params) -> Seen:
     """`f(numpy, t, y, p)` with the choices it makes on the time alone; `t` may be an array."""
     log = Log()
-    return _run(log, f, tainted(t, log), y, p)
+    with np.errstate(all="ignore"):
+        return _run(log, f, tainted(t, log), y, p)
 
 
 def crossings(problem: Problem, x: Array, times: Array, states: Array) -> Crossings:
@@ -121,8 +126,7 @@ def crossings(problem: Problem, x: Array, times: Array, states: Array) -> Crossi
 
 def reads_time(f: Callable[..., Any], t: float, y: Array, p: Params) -> bool:
     """Whether `f(numpy, t, y, p)` makes any use of `t`: its value depends on it, it compares it, or takes it out of NumPy."""
-    with np.errstate(all="ignore"):
-        seen = watched_in_time(f, t, y, p)
+    seen = watched_in_time(f, t, y, p)
     return seen.depends or seen.escaped or bool(seen.entries)
 
 
@@ -201,16 +205,16 @@ class Tainted(np.ndarray):
         plain(self).partition(kth, axis, *args, **kwargs)
 
     def argsort(self, *args: Any, **kwargs: Any) -> Any:
-        return _chosen(self.log, "argsort", plain(self).argsort(*args, **kwargs))
+        return self.log.position("argsort", plain(self).argsort(*args, **kwargs))
 
     def argmax(self, *args: Any, **kwargs: Any) -> Any:
-        return _chosen(self.log, "argmax", plain(self).argmax(*args, **kwargs))
+        return self.log.position("argmax", plain(self).argmax(*args, **kwargs))
 
     def argmin(self, *args: Any, **kwargs: Any) -> Any:
-        return _chosen(self.log, "argmin", plain(self).argmin(*args, **kwargs))
+        return self.log.position("argmin", plain(self).argmin(*args, **kwargs))
 
     def searchsorted(self, v: Any, *args: Any, **kwargs: Any) -> Any:
-        return _chosen(self.log, "searchsorted", plain(self).searchsorted(plain(v), *plain(args), **plain(kwargs)))
+        return self.log.position("searchsorted", plain(self).searchsorted(plain(v), *plain(args), **plain(kwargs)))
 
 
 def tainted(a: Any, log: Log) -> Any:
@@ -235,11 +239,6 @@ def plain(a: Any) -> Any:
     if type(a) in (tuple, list):
         return type(a)(plain(v) for v in a)
     return a
-
-
-def _chosen(log: Log, what: str, value: Any) -> Any:
-    log.add(what, value)
-    return value
 
 
 def _note_ufunc(log: Log, name: str, method: str, a: list[Any], value: Any) -> None:

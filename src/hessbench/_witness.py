@@ -29,7 +29,7 @@ from ._tight import Path, Tight
 
 CONFIRMED = 1e-5  # of the scaled Hessian, gradient and value
 ENOUGH = 1e-6  # where the search for the best increment ends
-LEVELS = tuple(range(4, 28, 2))
+LEVELS = tuple(range(4, 34, 2))  # the restricted three-body problem needs 2^-26
 SETTLED = 1e-3
 TOLERANCE = 1e-13
 ADAMS_STEPS = 5_000  # at the point itself; beyond, LSODA with its implicit method takes fewer
@@ -183,7 +183,7 @@ class Witness:
         """Whether differences confirm a value, gradient (n,) and Hessian (n, n)."""
         first = float(np.linalg.norm(self.sizes * grad))
         second = float(np.linalg.norm(hess * np.outer(self.sizes, self.sizes)))
-        floor = 1e-4 * max(abs(self.value), first)
+        floor = 1e-4 * max(abs(self.value), first, second)  # what is smaller is lost in the round-off of the rest
         gap = abs(value - self.value) / max(abs(value), abs(self.value), first, second, 1e-300)
         if not np.isfinite([gap, first, second]).all():
             return Verdict(np.inf, np.inf)

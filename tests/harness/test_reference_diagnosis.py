@@ -1,0 +1,96 @@
+"""Where no reference can be had, the error says why, in words and as a code; a closed form stands against methods that err."""
+
+import numpy as np
+import pytest
+
+from hessbench import NoReference, Problem
+from hessbench._reference import compute_reference
+
+
+@pytest.fixture(autouse=True)
+def only_autograd(monkeypatch):
+    """One framework is enough here, and this one compiles nothing."""
+    monkeypatch.setattr("hessbench.backends.available", lambda name: name in ("autograd", "numpy"))
+
+
+def total(xp, y0, y1, p):
+    return xp.sum(y1)
+
+
+def jump(xp, t, y, p):
+    return xp.where(y < 1.0, 1.0 + 0 * y, 2.0 + 0 * y)
+
+
+def bounce(xp, t, y, p):
+    h, v = y[:1], y[1:]
+    return xp.concatenate([v, -9.81 - xp.where(h < 0, 400.0 * h, 0.0 * h)])
+
+
+def van_der_pol(xp, t, y, p):
+    return xp.concatenate([y[1:], p["mu"] * (1 - y[:1] * y[:1]) * y[1:] - y[:1]])
+
+
+def lorenz(xp, t, y, p):
+    x, w, z = y[:1], y[1:2], y[2:]
+    return xp.concatenate([10.0 * (w - x), x * (28.0 - z) - w, x * w - 8 / 3 * z])
+
+
+CASES = {
+    "kink": Problem("kinked", lambda xp, t, y, p: 1.0 + xp.maximum(y - 1.0, 0 * y), total, (0.0, 2.0), [0.0]),
+    "kink, a jump": Problem("jump", jump, lambda xp, y0, y1, p: xp.sum(y1**2), (0.0, 2.0), [0.0]),
+    "kink, a bounce": Problem("bounce", bounce, lambda xp, y0, y1, p: xp.sum(y1 * y1) / 2, (0.0, 1.0), [1.0, 0.0]),
+    "kink, a time to switch": Problem(
+        "switch",
+        lambda xp, t, y, p: xp.where(t < p["dur"], p["dose"] / p["dur"], 0.0 * p["dur"]) - 0.4 * y,
+        total,
+        (0.0, 6.0),
+        [0.0],
+        {"dose": 10.0, "dur": 2.3},
+        wrt=("dur",),
+    ),
+    "stiff": Problem(
+        "vdp", van_der_pol, lambda xp, y0, y1, p: xp.sum(y1[:1] ** 2), (0.0, 300.0), [2.0, 0.0], {"mu": 1000.0}
+    ),
+    "chaotic": Problem("lorenz-long", lorenz, lambda xp, y0, y1, p: xp.sum(y1[2:]), (0.0, 40.0), [1.0, 1.0, 20.0]),
+    "non-finite": Problem("blow-up", lambda xp, t, y, p: y * y, total, (0.0, 2.0), [1.0]),
+    "no Hessian": Problem(
+        "norm",
+        lambda xp, t, y, p: -p["k"] * y,
+        lambda xp, y0, y1, p: xp.sqrt(xp.sum((y1 - y0) ** 2)),
+        (0.0, 1.0),
+        [1.0, 2.0],
+        {"k": 0.0},
+        wrt=("k",),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_reason_is_named(case):
+    with pytest.raises(NoReference) as caught:
+        compute_reference(CASES[case], CASES[case].x0)
+    assert caught.value.diagnosis == case.partition(",")[0], caught.value
+
+
+def test_a_closed_form_that_values_confirm_stands_against_methods_that_miss_a_term():
+    exact = Problem(
+        "jump", jump, lambda xp, y0, y1, p: xp.sum(y1**2), (0.0, 2.0), [0.0],
+        exact=lambda x: ((3 + 2 * x[0]) ** 2, np.array([4 * (3 + 2 * x[0])]), np.array([[8.0]])),
+    )  # fmt: skip
+    found = compute_reference(exact, exact.x0)
+    assert (found.hess, found.how) == (8.0, "closed form; value differences")
+    assert "differs from both" in found.suspect
+
+
+def test_a_closed_form_that_is_wrong_does_not_stand():
+    wrong = Problem(
+        "jump", jump, lambda xp, y0, y1, p: xp.sum(y1**2), (0.0, 2.0), [0.0],
+        exact=lambda x: ((3 + x[0]) ** 2, np.array([2 * (3 + x[0])]), np.array([[2.0]])),
+    )  # fmt: skip
+    with pytest.raises(NoReference):
+        compute_reference(wrong, wrong.x0)
+
+
+def test_a_switch_that_matters_to_nobody_leaves_the_reference():
+    smooth = Problem("smooth", lambda xp, t, y, p: 1.0 + xp.where(y < 1.0, 0.5 * y, y / 2), total, (0.0, 2.0), [0.0])
+    assert compute_reference(smooth, smooth.x0).grad == pytest.approx([np.e], rel=1e-10)
