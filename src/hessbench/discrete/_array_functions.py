@@ -235,7 +235,7 @@ class Namespace:
 def _converted(a: Any, dtype: Any, ndmin: int = 0, copy: bool = False) -> Any:
     if isinstance(a, Symbols) and not copy and dtype in FLOATS and a.ndim >= ndmin:
         return a
-    out = np.array(plain(a), ndmin=ndmin)
+    out = np.array(plain(a, depth=1 if isinstance(a, Symbol | Symbols) else 2), ndmin=ndmin)
     if out.dtype != object or not any(isinstance(v, Symbol) for v in out.flat):
         out = np.array(native(a) if isinstance(a, Symbols) else a, dtype=dtype, ndmin=ndmin)
         return _filled(out.shape, out, dtype) if out.dtype == float and copy else out

@@ -80,6 +80,7 @@ class Symbol:
 
 def _scalars(name: str, *values: Any) -> Any:
     """One operation on symbols and numbers."""
+    values = tuple(map(_entry, values))
     graph = next((v.node.graph for v in values if isinstance(v, Symbol)), None) or Graph()
     out = operation(name, *(v.node if isinstance(v, Symbol) else lift(graph, v) for v in values))
     return tuple(map(_symbol, out)) if isinstance(out, tuple) else _symbol(out)
@@ -183,16 +184,23 @@ def tidy(out: Any) -> Any:
     """A result: NumPy's array of objects as an array of symbols, or of numbers if it holds no symbol."""
     if not (isinstance(out, np.ndarray) and out.dtype == object):
         return out
-    if any(isinstance(v, Symbol) for v in out.flat):
+    if any(isinstance(_entry(v), Symbol) for v in out.flat):
         return out.view(Symbols)
     return native(out) if out.size else out.astype(float)
 
 
-def plain(a: Any) -> Any:
-    """An argument for NumPy's own loops over objects."""
+def plain(a: Any, depth: int = 0) -> Any:
+    """An argument for NumPy's own loops over objects; NumPy would ask symbols in a list once more what to do with them."""
     if isinstance(a, Symbols):
-        return a.view(np.ndarray)
-    return type(a)(map(plain, a)) if type(a) in (list, tuple) else a
+        return a.view(np.ndarray) if a.ndim or depth < 2 else a.item()
+    if isinstance(a, Symbol):
+        return np.array(a, dtype=object) if depth < 2 else a
+    return type(a)(plain(v, depth + 1) for v in a) if type(a) in (list, tuple) else a
+
+
+def _entry(a: Any) -> Any:
+    """An array without axes, which NumPy would keep as an object inside of another, as what it holds."""
+    return a[()] if isinstance(a, np.ndarray) and a.ndim == 0 else a
 
 
 def each(name: str, *arrays: Any) -> Any:

@@ -99,7 +99,8 @@ def returned(graph: Graph, what: str, function: Callable[[], Any]) -> Any:
 
 def canonical(graph: Graph, values: list[Any]) -> list[Node]:
     """Symbols and numbers as canonical expressions, with the fewest sums."""
-    nodes = [v.node if isinstance(v, Symbol) else lift(graph, v) for v in values]
+    entries = [v[()] if isinstance(v, np.ndarray) and v.ndim == 0 else v for v in values]
+    nodes = [v.node if isinstance(v, Symbol) else lift(graph, v) for v in entries]
     return merged(simplified(nodes))
 
 
