@@ -21,7 +21,7 @@ MOVING = """
     squeeze stack swapaxes take take_along_axis tensordot tile transpose tril triu unstack vdot vsplit vstack concat
     trim_zeros iscomplexobj isrealobj
 """.split()
-COMPOSED = ("diff", "trapezoid", "sinc", "polyval", "ediff1d")
+COMPOSED = ("diff", "trapezoid", "polyval", "ediff1d")
 
 
 def dispatch(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:

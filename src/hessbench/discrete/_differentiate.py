@@ -60,13 +60,15 @@ class Sum:
     def add(self, node: Node, factor: Node, single: bool = False) -> None:
         """Add `factor node` with a fixed `factor`; a `node` used only here (`single`) may be taken apart."""
         g = self.graph
+        single = single and factor.finite
         constant, terms = g.terms(node, deep=single)
         if len(terms) == 1 and not single:
             inner_constant, inner = g.terms(next(iter(terms)), deep=True)
-            if inner and all(n.op == "leaf" and n in self.terms for n in inner):
+            if inner and factor.finite and all(n.op == "leaf" and n in self.terms for n in inner):
                 factor = g.mul(factor, next(iter(terms.values())))
                 constant, terms = inner_constant, inner
-        self.constant = g.add(self.constant, g.mul(factor, constant))
+        if constant.value != 0.0:
+            self.constant = g.add(self.constant, g.mul(factor, constant))
         for n, c in terms.items():
             c = g.mul(factor, c)
             self.terms[n] = g.add(self.terms[n], c) if n in self.terms else c

@@ -189,7 +189,7 @@ class Graph:
         if a.fixed:
             return self._fixed("mul", c, a)
         base, terms = self.terms(a)
-        return self.lin(self._fixed("mul", c, base), {n: self._fixed("mul", c, k) for n, k in terms.items()})
+        return self.lin(base if base.value == 0.0 else self._fixed("mul", c, base), {n: self._fixed("mul", c, k) for n, k in terms.items()})
 
     def terms(self, a: Node, deep: bool = False) -> tuple[Node, dict[Node, Node]]:
         """`a` as (constant, {node: coefficient}); a sum of several terms stays one term unless `deep`."""

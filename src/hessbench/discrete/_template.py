@@ -16,7 +16,7 @@ VECTORS = (
 #endif
 typedef double vd __attribute__((vector_size(VW * 8), may_alias));
 typedef long long vl __attribute__((vector_size(VW * 8), may_alias));
-#define SPREAD(x) ((vd){0} + (x))
+#define SPREAD(x) ((x) - (vd){0}) /* keeps the sign of zero */
 #define UNROLL _Pragma("GCC unroll 16")
 static inline vd vmagnitude(vd a) { return (vd)((vl)a & (~((vl){0} + (-0x7fffffffffffffffLL - 1)))); }
 static inline vd vlarger(vd a, vd b) { vl m = a < b; return (vd)((m & (vl)b) | (~m & (vl)a)); }
