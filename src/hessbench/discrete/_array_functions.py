@@ -137,20 +137,21 @@ def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, perio
     before = values[0] if left is None else left
     after = values[-1] if right is None else right
     slopes = [(b - a) / (d - c) for a, b, c, d in zip(values, values[1:], knots, knots[1:], strict=False)]
-    # pieces: before the first knot, from each knot to the next, on the last one, behind it
-    rates, origins, heights = [0.0, *slopes, 0.0], [knots[0], *knots], [before, *values]
+    rates = [*slopes, 0.0]
 
     def piece(of: list[Any], at: Any, first: int, last: int) -> Any:
-        """The entry of `of` that belongs to `at`, found by halving the pieces `first` to `last`."""
+        """The entry of `of` that belongs to the last knot not above `at`, found by halving."""
         if first == last:
             return of[first]
         middle = (first + last + 1) // 2
-        return _where(np.greater_equal(at, knots[middle - 1]), piece(of, at, middle, last), piece(of, at, first, middle - 1))
+        return _where(np.greater_equal(at, knots[middle]), piece(of, at, middle, last), piece(of, at, first, middle - 1))
 
     def single(at: Any) -> Any:
-        rate, origin, height = (piece(of, at, 0, len(knots)) for of in (rates, origins, heights))
+        rate, origin, height = (piece(of, at, 0, len(knots) - 1) for of in (rates, knots, values))
         inside = rate * (at - origin) + height
-        return _where(np.isnan(at), at, _where(np.greater(at, knots[-1]), after, inside))
+        outside = _where(np.less(at, knots[0]), before, after)
+        within = np.logical_and(np.greater_equal(at, knots[0]), np.less_equal(at, knots[-1]))
+        return _where(within, inside, _where(np.isnan(at), at, outside))
 
     if np.ndim(x) == 0:
         return single(x if isinstance(x, Symbol) else _objects(x).item())

@@ -67,6 +67,7 @@ class Writer:
         )
         self.names: dict[Node, str] = {}
         self.powers: dict[tuple[Node, float], str] = {}
+        self.roots: dict[Node, str] = {}
         self.lines: list[str] = []
 
     def body(self, outputs: list[Node], targets: list[str], added: int = 0) -> str:
@@ -149,22 +150,37 @@ class Writer:
         b = self.name(base)
         if e == 1.0:
             return b
-        if e == 0.5:
+        half = e != int(e)
+        if abs(e) > MOST_MULTIPLIED or 2 * e != int(2 * e):
+            out = self.define(f"{self.prefix}pow({self.spread(b)}, {self.spread(literal(e))})")
+        elif e == 0.5:
             out = self.define(f"{self.prefix}sqrt({self.spread(b)})")
         elif e == -0.5:
             out = self.define(f"1.0 / {self.power(base, 0.5)}")
         elif e == -1.0:
             out = self.define(f"1.0 / {b}")
-        elif 2 * e != int(2 * e) or abs(e) > MOST_MULTIPLIED:
-            out = self.define(f"{self.prefix}pow({self.spread(b)}, {self.spread(literal(e))})")
-        elif e != int(e):
-            out = self.define(f"{self.power(base, e - 0.5)} * {self.power(base, 0.5)}")
+        elif half:
+            out = self.inverse_half(base, e) if e < 0 else self.product(base, e - 0.5, 0.5)
         else:
-            half = e / 2 if e % 2 == 0 else (e + 1) / 2 if e < 0 else (e - 1) / 2
-            rest = self.power(base, e - half)
-            out = self.define(f"{self.power(base, half)} * {rest}")
+            part = e / 2 if e % 2 == 0 else (e + 1) / 2 if e < 0 else (e - 1) / 2
+            out = self.product(base, part, e - part)
         self.powers[base, e] = out
         return out
+
+    def inverse_half(self, base: Node, e: float) -> str:
+        """A negative half-integer power; the root and the reciprocal do not wait for each other where `base` has a sign."""
+        if not base.nonnegative:
+            return self.product(base, e + 0.5, -0.5)
+        if base not in self.roots:  # 1 in the place of 0, which would make nan of the infinite reciprocal
+            b, zero, one = (self.spread(text) for text in (self.name(base), "0.0", "1.0"))
+            root, v = self.power(base, 0.5), self.prefix
+            self.roots[base] = self.define(f"{v}choose({v}equal({b}, {zero}), {one}, {root})")
+        return self.define(f"{self.power(base, e - 0.5)} * {self.roots[base]}")
+
+    def product(self, base: Node, e: float, f: float) -> str:
+        """The product of two powers."""
+        b = self.power(base, f)
+        return self.define(f"{self.power(base, e)} * {b}")
 
 
 def function(name: str, heads: list[str], body: str, kind: str) -> str:

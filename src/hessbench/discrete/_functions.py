@@ -66,6 +66,15 @@ def _shares(base: str) -> Callable[[Graph, Node, Sequence[Node]], list[Node]]:
     return lambda g, value, arguments: [g.function(base, g.add(a, -value)) for a in arguments]
 
 
+def _rest(rounding: str) -> Callable[[Graph, Node, Sequence[Node]], list[Node]]:
+    def partials(g: Graph, value: Node, arguments: Sequence[Node]) -> list[Node]:
+        a, b = arguments
+        whole = g.function(rounding, a, b) if rounding == "floor_divide" else g.function(rounding, g.mul(a, g.power(b, -1.0)))
+        return [g.const(1.0), -whole]
+
+    return partials
+
+
 FUNCTIONS: dict[str, Function] = {
     "exp": Function(np.exp, "exp", _one(lambda g, v, a: v), positive=True),
     "sqrt": Function(np.sqrt, "sqrt", _one(lambda g, v, a: g.scale(g.const(0.5), g.power(a, -0.5))), positive=True),
@@ -101,8 +110,8 @@ FUNCTIONS: dict[str, Function] = {
     "trunc": Function(np.trunc, "trunc", bounded=True),
     "rint": Function(np.rint, "rint", bounded=True),
     "floor_divide": Function(np.floor_divide, "floor_divide"),
-    "remainder": Function(np.remainder, "modulo"),  # exact; differentiated as `a - b floor_divide(a, b)` (see `_simplify`)
-    "fmod": Function(np.fmod, "fmod"),
+    "remainder": Function(np.remainder, "modulo", _rest("floor_divide")),
+    "fmod": Function(np.fmod, "fmod", _rest("trunc")),
 }  # fmt: skip
 
 SCALARS = r"""

@@ -30,7 +30,8 @@ def _canonical(g: Graph, node: Node, new: dict[Node, Node]) -> Node:
     if node.step:
         return node
     if op == "call":
-        return g.function(args[0], *(_of(a, new) for a in args[1:]))
+        made = g.function(args[0], *(_of(a, new) for a in args[1:]))
+        return g.exact(node, made) if args[0] == "arctan2" else made  # which jumps by 2 pi with the sign of a zero
     if op == "select":
         return g.select(args[0], _of(args[1], new), _of(args[2], new))
     a = _of(args[0], new)
@@ -46,6 +47,8 @@ def _canonical(g: Graph, node: Node, new: dict[Node, Node]) -> Node:
     if op == "over":
         return g.mul(a, g.power(b, -1.0))
     assert op == "raised", op
+    if b.value is not None and b.value != int(b.value) and not a.finite:
+        return g.node("power", (a, b, 0, 0), False)  # infinite to a half is not a root: 0 at minus infinity, for example
     return g.powers(a, b)
 
 
@@ -76,7 +79,7 @@ def merged(outputs: list[Node]) -> list[Node]:
             new[node] = graph.power(new[node.args[0]], node.args[1])
         elif node.op == "power":
             b, n, j, k = node.args
-            new[node] = graph.powers(new[b], new[n], j, k)
+            new[node] = graph.node("power", (new[b], new[n], j, k), False)
         elif node.op == "call":
             new[node] = graph.function(node.args[0], *(new[a] for a in node.args[1:]))
         elif node.op == "select":
