@@ -240,7 +240,7 @@ class Graph:
 
     def powers(self, b: Node, n: Node, j: int = 0, k: int = 0) -> Node:
         """The derivative of `b ** n`, `j` times by b and `k` times by n; powers of `b = 0` times its logarithm are 0."""
-        if n.value is not None and not k:
+        if n.value is not None and math.isfinite(n.value) and not k:
             out = self.power(b, n.value - j)
             return self.scale(self.const(math.prod(n.value - i for i in range(j))), out)
         return self.node("power", (b, n, j, k), b.fixed and n.fixed)
