@@ -235,7 +235,9 @@ class Problem:
     def _check_real(self, what: str, value: Any) -> None:
         kind = np.asarray(value).dtype
         if kind.kind not in "biuf":
-            raise InvalidInput(f"problem {self.name!r}: `{what}` returned numbers of type {kind}; they have to be real.")
+            raise InvalidInput(
+                f"problem {self.name!r}: `{what}` returned numbers of type {kind}; they have to be real."
+            )
 
 
 def _vector(name: str, what: str, value: Any, size: int | None = None) -> Array:
@@ -261,7 +263,9 @@ def _real(name: str, what: str, value: Any, expected: str) -> Array:
     except (TypeError, ValueError):
         out = np.asarray(None)
     if out.dtype.kind == "c":
-        raise InvalidInput(f"problem {name!r}: `{what}` is complex ({out.dtype}); give real and imaginary parts by themselves.")
+        raise InvalidInput(
+            f"problem {name!r}: `{what}` is complex ({out.dtype}); give real and imaginary parts by themselves."
+        )
     if out.dtype.kind not in "biuf":
         raise InvalidInput(f"problem {name!r}: `{what}` must be {expected}, got {value!r}.")
     return out

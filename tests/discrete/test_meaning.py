@@ -12,7 +12,7 @@ from hessbench.discrete._loss_kernel import JointLossInC
 from hessbench.discrete._simplify import switches
 from hessbench.discrete._trace import record
 
-from . import expressions
+from . import differential, expressions
 from .helpers import needs_compiler
 
 P = {
@@ -42,7 +42,7 @@ xp.linalg.norm(y) * y + xp.std(y) + xp.var(y) + xp.trapezoid(y) + xp.tile(y, 2)[
 y * xp.prod(y) + xp.any(y > 0) + xp.all(y > -3) + xp.count_nonzero(y) + xp.logical_not(y) + xp.amax(y) + xp.take(y, [1, 0, 2])
 xp.hypot(y, 2) + xp.arctan2(y, 1) + xp.logaddexp(y, 1) + xp.copysign(y, -1) + xp.heaviside(y, 0.5) + xp.sign(y) + xp.expm1(y)
 xp.select([y > 0, y < -1], [y, y * 2], 3.0) + xp.nan_to_num(1 / y) + xp.modf(y)[0] + xp.isfinite(y) + xp.isnan(xp.log(y))
-xp.interp(y, [0.0, 1.0, 2.0], p['w']) + xp.interp(t, p['q'], p['w']) + xp.interp(y, [0.0, 1.0], [2.0, 3.0], left=-1.0, right=5.0)
+xp.interp(y, [0.0, 1.0, 2.0], p['w']) + xp.interp(t, p['q'], p['w']) + xp.interp(y, [0, 1], [2.0, 3.0], left=-1.0, right=5.0)
 xp.ones_like(y) * y + xp.full_like(y, 3.0) + xp.ones(3) * xp.eye(3)[0] + xp.full(3, y[0]) + xp.zeros(3) + xp.arange(3) * y
 xp.where(y == y[::-1], 0.0, 1.0) + xp.where(p['mask'], y, 0.0) + xp.where(p['k'] == 1, y, 2 * y) + p['k'] * y + p['mask'] * y
 abs(y) + (-y) + (+y) + y[0]**2 + 2 / (y + 3) + 1.0 - y + (y + 3)**p['a'] + xp.square(y) + xp.reciprocal(y + 3) + xp.cbrt(y)
@@ -66,8 +66,8 @@ def spelt_out(xp, t, y, p):
 @needs_compiler
 def test_each_way_of_writing_gives_what_numpy_gives(monkeypatch):
     ways = {text: expressions.function(text) for text in WAYS} | {"in place": in_place, "spelt out": spelt_out}
-    monkeypatch.setattr(expressions, "function", ways.__getitem__)
-    calls = expressions.compiled(list(ways), P)
+    monkeypatch.setattr(differential, "function", ways.__getitem__)
+    calls = differential.compiled(list(ways), P)
     for (text, rhs), call in zip(ways.items(), calls, strict=True):
         for y in map(np.array, STATES):
             with np.errstate(all="ignore"):
@@ -140,7 +140,7 @@ def test_what_cannot_be_recorded_is_refused_in_one_short_clause(name):
     ],
 )
 def test_conditions_see_the_numbers_that_numpy_sees(text, state, value):
-    (call,) = expressions.compiled([text], P, "-O2")
+    (call,) = differential.compiled([text], P, "-O2")
     for ours, _, _ in call(expressions.Point(0.0, np.full(3, state), P, np.ones(3))):
         assert np.all(ours == value)
 
@@ -164,7 +164,7 @@ def test_conditions_see_the_numbers_that_numpy_sees(text, state, value):
     ],
 )
 def test_derivatives_at_special_points_are_those_of_the_branch_of_numpy(text, state, slope, curvature):
-    (call,) = expressions.compiled([text], P)
+    (call,) = differential.compiled([text], P)
     for _, jac, hess in call(expressions.Point(0.0, np.full(3, state), P, np.ones(3))):
         np.testing.assert_allclose(jac[:, :3], slope * np.eye(3), rtol=1e-13, atol=0)
         np.testing.assert_allclose(hess[:3, :3], curvature * np.eye(3), rtol=1e-13, atol=0)
@@ -172,7 +172,7 @@ def test_derivatives_at_special_points_are_those_of_the_branch_of_numpy(text, st
 
 @needs_compiler
 def test_an_exponent_has_derivatives_also_at_base_zero():
-    (call,) = expressions.compiled(["y ** p['n']"], P)
+    (call,) = differential.compiled(["y ** p['n']"], P)
     for _, jac, hess in call(expressions.Point(0.0, np.array([0.0, 2.0, 0.5]), P, np.ones(3))):
         log, n = np.array([0.0, math.log(2.0), math.log(0.5)]), 2.5
         power = np.array([0.0, 2.0, 0.5]) ** n
@@ -202,7 +202,10 @@ def test_a_condition_on_parameters_alone_is_compiled_and_read_at_every_call():
     def rhs(xp, t, y, p):
         return xp.where(p["a"] > 0, -(y**2), -y)
 
-    for a, expected in ((1.0, [-1 / 8, -2 / 27, -5 / 128]), (-1.0, [2 * math.exp(-2)] * 3)):  # y1 = y / (1 + y), or y / e
+    for a, expected in (
+        (1.0, [-1 / 8, -2 / 27, -5 / 128]),
+        (-1.0, [2 * math.exp(-2)] * 3),
+    ):  # y1 = y / (1 + y), or y / e
         got = one_run("condition", rhs, lambda xp, y0, y1, p: xp.sum(y1**2), (0.0, 1.0), [1.0, 2.0, 3.0], {"a": a})
         assert "compiled form" in got.note
         np.testing.assert_allclose(got.hess, np.diag(expected), rtol=1e-7, atol=1e-9)

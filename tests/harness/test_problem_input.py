@@ -139,7 +139,8 @@ def test_steps_evaluations_and_rejections_are_counted_as_scipy_counts_them():
 
 @pytest.mark.parametrize("what", ["y0", "a"])
 @pytest.mark.parametrize(
-    ("value", "reason"), [([1.0, 2.0j], "complex"), (["1", "2"], "numbers"), ([None, 1.0], "numbers"), ([[1], [1, 2]], "numbers")]
+    ("value", "reason"),
+    [([1.0, 2.0j], "complex"), (["1", "2"], "numbers"), ([None, 1.0], "numbers"), ([[1], [1, 2]], "numbers")],
 )
 def test_what_is_no_real_number_is_refused_by_name(what, value, reason):
     given = {"y0": value} if what == "y0" else {"params": {"k": 1.0, "a": value}}

@@ -1,4 +1,4 @@
-"""NumPy's functions of arrays, and the namespace that a right-hand side is given, on symbols.
+"""NumPy's functions of arrays on symbols.
 
 Three lists say what each does here: those that only move, add and multiply entries are NumPy's own on arrays of objects; those
 that NumPy composes of others are its own on symbols; `RECORDED` are written here. All others are refused.
@@ -14,13 +14,72 @@ import numpy as np
 from ._graph import CannotTrace
 from ._symbols import FLOATS, Symbol, Symbols, _objects, _refused, each, native, plain, reduced, symbols, tidy
 
-MOVING = """
-    append array_split atleast_1d atleast_2d atleast_3d block broadcast_arrays broadcast_to column_stack concatenate copy cross
-    delete diag diagflat diagonal dot dsplit dstack einsum expand_dims flip fliplr flipud hsplit hstack inner insert kron
-    matrix_transpose meshgrid moveaxis ndim outer pad permute_dims ravel repeat reshape resize roll rollaxis rot90 shape size split
-    squeeze stack swapaxes take take_along_axis tensordot tile transpose tril triu unstack vdot vsplit vstack concat
-    trim_zeros iscomplexobj isrealobj
-""".split()
+MOVING = [
+    "append",
+    "array_split",
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
+    "block",
+    "broadcast_arrays",
+    "broadcast_to",
+    "column_stack",
+    "concatenate",
+    "copy",
+    "cross",
+    "delete",
+    "diag",
+    "diagflat",
+    "diagonal",
+    "dot",
+    "dsplit",
+    "dstack",
+    "einsum",
+    "expand_dims",
+    "flip",
+    "fliplr",
+    "flipud",
+    "hsplit",
+    "hstack",
+    "inner",
+    "insert",
+    "kron",
+    "matrix_transpose",
+    "meshgrid",
+    "moveaxis",
+    "ndim",
+    "outer",
+    "pad",
+    "permute_dims",
+    "ravel",
+    "repeat",
+    "reshape",
+    "resize",
+    "roll",
+    "rollaxis",
+    "rot90",
+    "shape",
+    "size",
+    "split",
+    "squeeze",
+    "stack",
+    "swapaxes",
+    "take",
+    "take_along_axis",
+    "tensordot",
+    "tile",
+    "transpose",
+    "tril",
+    "triu",
+    "unstack",
+    "vdot",
+    "vsplit",
+    "vstack",
+    "concat",
+    "trim_zeros",
+    "iscomplexobj",
+    "isrealobj",
+]
 COMPOSED = ("diff", "trapezoid", "polyval", "ediff1d")
 
 
@@ -38,7 +97,9 @@ def dispatch(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
 
 
 def _reduction(name: str) -> Callable[..., Any]:
-    def function(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, **rest: Any) -> Any:
+    def function(
+        a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, **rest: Any
+    ) -> Any:
         _only(rest, "initial")
         if dtype not in FLOATS or out is not None:
             raise CannotTrace("it reduces with `dtype` or `out`")
@@ -144,7 +205,9 @@ def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, perio
         if first == last:
             return of[first]
         middle = (first + last + 1) // 2
-        return _where(np.greater_equal(at, knots[middle]), piece(of, at, middle, last), piece(of, at, first, middle - 1))
+        return _where(
+            np.greater_equal(at, knots[middle]), piece(of, at, middle, last), piece(of, at, first, middle - 1)
+        )
 
     def single(at: Any) -> Any:
         rate, origin, height = (piece(of, at, 0, len(knots) - 1) for of in (rates, knots, values))
@@ -158,15 +221,17 @@ def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, perio
     return symbols([single(at) for at in _objects(x).ravel().tolist()], np.shape(x))
 
 
-def _full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, **_: Any) -> Any:
-    return _filled(np.shape(a) if shape is None else shape, fill_value, dtype)
+def _full_like(
+    a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, **_: Any
+) -> Any:
+    return filled(np.shape(a) if shape is None else shape, fill_value, dtype)
 
 
 def _like(fill: float) -> Callable[..., Any]:
     return lambda a, dtype=None, order="K", subok=True, shape=None, **_: _full_like(a, fill, dtype, shape=shape)
 
 
-def _filled(shape: Any, value: Any, dtype: Any = None) -> Any:
+def filled(shape: Any, value: Any, dtype: Any = None) -> Any:
     """An array into which symbols can be written, unless another type than that of doubles is asked for."""
     if dtype not in FLOATS:
         return np.full(shape, native(value) if isinstance(value, Symbols) else value, dtype=dtype)
@@ -195,53 +260,3 @@ RECORDED: dict[Any, Callable[..., Any]] = {
     np.real: lambda a: a, np.imag: lambda a: np.zeros(np.shape(a)), np.zeros_like: _like(0.0), np.ones_like: _like(1.0),
     np.empty_like: _like(0.0), np.full_like: _full_like,
 }  # fmt: skip
-
-
-class Namespace:
-    """NumPy, whose new arrays can hold symbols."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(np, name)
-
-    def array(self, a: Any, dtype: Any = None, copy: Any = True, ndmin: int = 0, **_: Any) -> Any:
-        """`numpy.array`"""
-        return _converted(a, dtype, ndmin, copy is not None)
-
-    def asarray(self, a: Any, dtype: Any = None, **_: Any) -> Any:
-        """`numpy.asarray`"""
-        return _converted(a, dtype)
-
-    asanyarray = ascontiguousarray = asarray
-
-    def zeros(self, shape: Any, dtype: Any = None, **_: Any) -> Any:
-        """`numpy.zeros`"""
-        return _filled(shape, 0.0, dtype)
-
-    empty = zeros
-
-    def ones(self, shape: Any, dtype: Any = None, **_: Any) -> Any:
-        """`numpy.ones`"""
-        return _filled(shape, 1.0, dtype)
-
-    def full(self, shape: Any, fill_value: Any, dtype: Any = None, **_: Any) -> Any:
-        """`numpy.full`"""
-        known = fill_value if dtype is not None or isinstance(fill_value, Symbol | Symbols) else np.asarray(fill_value)
-        return np.full(shape, known) if isinstance(known, np.ndarray) and known.dtype != float else _filled(shape, fill_value, dtype)
-
-    def copy(self, a: Any, *_: Any, **__: Any) -> Any:
-        """`numpy.copy`"""
-        return _converted(a, None, copy=True)
-
-
-def _converted(a: Any, dtype: Any, ndmin: int = 0, copy: bool = False) -> Any:
-    if isinstance(a, Symbols) and not copy and dtype in FLOATS and a.ndim >= ndmin:
-        return a
-    out = np.array(plain(a, depth=1 if isinstance(a, Symbol | Symbols) else 2), ndmin=ndmin)
-    if out.dtype != object or not any(isinstance(v, Symbol) for v in out.flat):
-        out = np.array(native(a) if isinstance(a, Symbols) else a, dtype=dtype, ndmin=ndmin)
-        return _filled(out.shape, out, dtype) if out.dtype == float and copy else out
-    if dtype not in FLOATS:
-        raise CannotTrace("it converts values to another type")
-    if any(not isinstance(v, Symbol | int | float | np.number | np.bool_) for v in out.flat):
-        raise CannotTrace("it makes an array of something else than numbers")
-    return out.view(Symbols)

@@ -219,5 +219,7 @@ def operations(outputs: list[Node]) -> int:
     count = 0
     for node in reachable(outputs):
         if not node.fixed and node.op != "leaf":
-            count += len(node.args[1]) if node.op == "lin" else 10 if node.op in ("call", "pow", "power", "raised") else 1
+            count += (
+                len(node.args[1]) if node.op == "lin" else 10 if node.op in ("call", "pow", "power", "raised") else 1
+            )
     return count

@@ -69,7 +69,11 @@ def _shares(base: str) -> Callable[[Graph, Node, Sequence[Node]], list[Node]]:
 def _rest(rounding: str) -> Callable[[Graph, Node, Sequence[Node]], list[Node]]:
     def partials(g: Graph, value: Node, arguments: Sequence[Node]) -> list[Node]:
         a, b = arguments
-        whole = g.function(rounding, a, b) if rounding == "floor_divide" else g.function(rounding, g.mul(a, g.power(b, -1.0)))
+        whole = (
+            g.function(rounding, a, b)
+            if rounding == "floor_divide"
+            else g.function(rounding, g.mul(a, g.power(b, -1.0)))
+        )
         return [g.const(1.0), -whole]
 
     return partials

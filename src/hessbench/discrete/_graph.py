@@ -27,7 +27,9 @@ import numpy as np
 from ._functions import FUNCTIONS
 
 MOST_NODES = 200_000
-MOST_PULLED = 4  # a power up to which the factor of a base is taken out: farther, `c^e` alone could leave the range of numbers
+MOST_PULLED = (
+    4  # a power up to which the factor of a base is taken out: farther, `c^e` alone could leave the range of numbers
+)
 CONDITIONS = ("truth", "less", "less_equal", "equal", "signbit", "not", "and", "or", "xor")
 
 
@@ -189,7 +191,10 @@ class Graph:
         if a.fixed:
             return self._fixed("mul", c, a)
         base, terms = self.terms(a)
-        return self.lin(base if base.value == 0.0 else self._fixed("mul", c, base), {n: self._fixed("mul", c, k) for n, k in terms.items()})
+        return self.lin(
+            base if base.value == 0.0 else self._fixed("mul", c, base),
+            {n: self._fixed("mul", c, k) for n, k in terms.items()},
+        )
 
     def terms(self, a: Node, deep: bool = False) -> tuple[Node, dict[Node, Node]]:
         """`a` as (constant, {node: coefficient}); a sum of several terms stays one term unless `deep`."""

@@ -11,7 +11,6 @@ from .._derivatives import Array, Params
 from .._errors import Unavailable
 from .._loss import JointLoss, LossBlocks, joint_layout, joint_loss, loss_blocks
 from .._problem import Problem
-from ._array_functions import Namespace
 from ._build import CompilerError, load
 from ._compiled import flat_params
 from ._differentiate import forward, gradient
@@ -19,6 +18,7 @@ from ._emit import Table, Writer, operations
 from ._forward import Buffer
 from ._functions import SCALARS
 from ._graph import CannotTrace, Graph, Node
+from ._namespace import Namespace
 from ._symbols import Symbol, symbols
 from ._trace import canonical, leaves, returned
 
@@ -148,4 +148,3 @@ class JointLossInC:
                 gap = float(np.max(np.abs(ours - theirs) / scale)) if np.any(scale) else 0.0
                 if not gap <= AGREES:
                     raise CompilerError(f"the compiled loss differs from the loss in NumPy by {gap:.1e}")
-

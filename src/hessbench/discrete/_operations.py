@@ -1,6 +1,6 @@
 """What each operation of NumPy on numbers does, as recorded nodes: the same numbers at ties, at zeros and for nan.
 
-A truth value is a number, 0 or 1, where one is asked for; two of them are added and multiplied as NumPy's are, by `or` and `and`.
+A truth value is a number, 0 or 1, where one is asked for; arrays of them are added by `or` and multiplied by `and`.
 """
 
 from __future__ import annotations

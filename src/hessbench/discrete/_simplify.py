@@ -48,7 +48,9 @@ def _canonical(g: Graph, node: Node, new: dict[Node, Node]) -> Node:
         return g.mul(a, g.power(b, -1.0))
     assert op == "raised", op
     if b.value is not None and not a.finite and b.value % 1 != 0:
-        return g.node("power", (a, b, 0, 0), False)  # infinite to a half is not a root: 0 at minus infinity, for example
+        return g.node(
+            "power", (a, b, 0, 0), False
+        )  # infinite to a half is not a root: 0 at minus infinity, for example
     return g.powers(a, b)
 
 

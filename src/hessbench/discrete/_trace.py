@@ -15,9 +15,9 @@ import numpy as np
 
 from .._derivatives import Params
 from .._problem import Problem
-from ._array_functions import Namespace
 from ._differentiate import reachable
 from ._graph import CannotTrace, Graph, Node
+from ._namespace import Namespace
 from ._operations import lift
 from ._simplify import merged, simplified
 from ._symbols import Symbol, symbols
@@ -77,9 +77,7 @@ def record(rhs: Any, n: int, params: Params, varied: tuple[str, ...] = (), mecha
 
 def leaves(graph: Graph, kind: str, value: Any, start: int) -> list[Node]:
     """A leaf for each entry of a parameter."""
-    return [
-        graph.leaf(kind, start + k, bool(finite)) for k, finite in enumerate(np.isfinite(np.ravel(value)))
-    ]
+    return [graph.leaf(kind, start + k, bool(finite)) for k, finite in enumerate(np.isfinite(np.ravel(value)))]
 
 
 def returned(graph: Graph, what: str, function: Callable[[], Any]) -> Any:
