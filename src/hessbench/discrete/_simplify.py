@@ -45,7 +45,8 @@ def _canonical(g: Graph, node: Node, new: dict[Node, Node]) -> Node:
     if op == "times":
         return g.mul(a, b)
     if op == "over":
-        return g.mul(a, g.power(b, -1.0))
+        quotient = g.mul(a, g.power(b, -1.0))
+        return g.exact(node, quotient) if args[0] is args[1] else quotient  # `x (1 / x)` is not 1 for every x
     assert op == "raised", op
     if b.value is not None and not a.finite and b.value % 1 != 0:
         return g.node(
