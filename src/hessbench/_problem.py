@@ -40,7 +40,8 @@ class Problem:
     name : lower-case letters, digits and dashes
     t_span : `(t0, t1)`; `t1 < t0` integrates backward. Where an end time is in `wrt`, every `x` keeps this direction.
     y0 : (dim,) initial state, which is also the point where the Hessian is taken by default
-    params : named constants and trainable parameters, arrays of any shape; `y0`, `t0` and `t1` are reserved names
+    params : named constants and trainable parameters, real arrays of any shape, which are copied, floats of any width to
+        doubles; `y0`, `t0` and `t1` are reserved names
     wrt : what the Hessian is taken with respect to: any of `"y0"`, names of `params`, `"t0"` and `"t1"`, in this order in
         the flat vector `x`
     running_loss : `g(xp, t, y, p)`, a scalar whose integral over `t_span` is added to the loss
@@ -86,7 +87,7 @@ class Problem:
             if not callable(getattr(self, what)):
                 raise InvalidInput(f"problem {self.name!r}: `{what}` must be a function, got {getattr(self, what)!r}.")
         object.__setattr__(self, "y0", _vector(self.name, "y0", self.y0))
-        params = {key: np.asarray(value) for key, value in self.params.items()}
+        params = {key: _parameter(self.name, key, value) for key, value in self.params.items()}
         object.__setattr__(self, "params", MappingProxyType(params))
         wrt = (self.wrt,) if isinstance(self.wrt, str) else tuple(self.wrt)
         object.__setattr__(self, "wrt", wrt)
@@ -212,6 +213,7 @@ class Problem:
             raise InvalidInput(
                 f"problem {self.name!r}: `rhs` returned shape {np.shape(slope)}, expected ({self.dim},), the shape of `y0`."
             )
+        self._check_real("rhs", slope)
         if not np.all(np.isfinite(slope)):
             raise InvalidInput(f"problem {self.name!r}: `rhs` is not finite at `y0`, t = {t0}: {slope}.")
         value = _call(self.name, "loss(numpy, y0, y1, p)", lambda: self.loss(np, y0.copy(), y0 + 0.1, self.constants))
@@ -220,6 +222,7 @@ class Problem:
             what = "running_loss(numpy, t, y, p)"
             values["running_loss"] = _call(self.name, what, lambda: running(np, t0, y0.copy(), p))
         for what, value in values.items():
+            self._check_real(what, value)
             if np.shape(value) != ():
                 raise InvalidInput(
                     f"problem {self.name!r}: `{what}` returned shape {np.shape(value)}, expected a scalar."
@@ -229,12 +232,16 @@ class Problem:
             if not np.array_equal(slope, later):
                 raise InvalidInput(f"problem {self.name!r} says `autonomous=True`, but `rhs` changes with `t`.")
 
+    def _check_real(self, what: str, value: Any) -> None:
+        kind = np.asarray(value).dtype
+        if kind.kind not in "biuf":
+            raise InvalidInput(
+                f"problem {self.name!r}: `{what}` returned numbers of type {kind}; they have to be real."
+            )
+
 
 def _vector(name: str, what: str, value: Any, size: int | None = None) -> Array:
-    try:
-        out = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InvalidInput(f"problem {name!r}: `{what}` must be a vector of numbers, got {value!r}.") from None
+    out = _real(name, what, value, "a vector of numbers").astype(np.float64)
     if out.ndim != 1 or out.size == 0 or (size is not None and out.size != size):
         expected = "(n,) with n >= 1" if size is None else f"({size},)"
         raise InvalidInput(f"problem {name!r}: `{what}` has shape {out.shape}, expected {expected}.")
@@ -243,9 +250,30 @@ def _vector(name: str, what: str, value: Any, size: int | None = None) -> Array:
     return out
 
 
+def _parameter(name: str, key: str, value: Any) -> Array:
+    """A copy of the parameter `key`: doubles, whole numbers or truth values."""
+    out = _real(name, f"params[{key!r}]", value, "a number or an array of numbers")
+    return out.astype(np.float64) if out.dtype.kind == "f" else out.copy()
+
+
+def _real(name: str, what: str, value: Any, expected: str) -> Array:
+    """`value` as an array of real numbers; raises `InvalidInput` for anything else."""
+    try:
+        out = np.asarray(value)
+    except (TypeError, ValueError):
+        out = np.asarray(None)
+    if out.dtype.kind == "c":
+        raise InvalidInput(
+            f"problem {name!r}: `{what}` is complex ({out.dtype}); give real and imaginary parts by themselves."
+        )
+    if out.dtype.kind not in "biuf":
+        raise InvalidInput(f"problem {name!r}: `{what}` must be {expected}, got {value!r}.")
+    return out
+
+
 def _times(name: str, t_span: Any) -> tuple[float, float]:
     try:
-        t0, t1 = (float(t) for t in t_span)
+        t0, t1 = (float(_real(name, "t_span", t, "two numbers (t0, t1)")) for t in t_span)
     except (TypeError, ValueError):
         raise InvalidInput(f"problem {name!r}: `t_span` must be two numbers (t0, t1), got {t_span!r}.") from None
     if not (np.isfinite(t0) and np.isfinite(t1)) or t0 == t1:

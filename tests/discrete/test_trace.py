@@ -71,7 +71,8 @@ def test_brusselator_has_the_sparsity_that_its_derivatives_declare():
         (lambda xp, t, y, p: y if y[0] > 0 else -y, "branches"),
         (lambda xp, t, y, p: y * float(y[0]), "Python number"),
         (lambda xp, t, y, p: y[:1], "shape"),
-        (lambda xp, t, y, p: np.linalg.inv(np.outer(y, y)) @ y, "raised"),
+        (lambda xp, t, y, p: np.linalg.inv(np.outer(y, y)) @ y, "it calls `inv`"),
+        (lambda xp, t, y, p: y[::2, 0], "raised IndexError"),
     ],
 )
 def test_what_cannot_be_recorded_says_why(rhs, reason):

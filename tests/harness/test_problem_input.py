@@ -135,3 +135,30 @@ def test_steps_evaluations_and_rejections_are_counted_as_scipy_counts_them():
     c = ivp.counters
     assert (c.rhs, c.steps, c.rhs_weighted) == (seen.nfev, len(seen.t) - 1, seen.nfev * 2.0)
     assert c.rejected == (seen.nfev - 2) // 6 - c.steps
+
+
+@pytest.mark.parametrize("what", ["y0", "a"])
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [([1.0, 2.0j], "complex"), (["1", "2"], "numbers"), ([None, 1.0], "numbers"), ([[1], [1, 2]], "numbers")],
+)
+def test_what_is_no_real_number_is_refused_by_name(what, value, reason):
+    given = {"y0": value} if what == "y0" else {"params": {"k": 1.0, "a": value}}
+    with pytest.raises(InvalidInput, match=rf"`(y0|params\['a'\])`.*{reason}"):
+        make(**given)
+
+
+def test_a_complex_right_hand_side_or_loss_is_refused():
+    with pytest.raises(InvalidInput, match="`rhs` returned numbers of type complex128"):
+        make(rhs=lambda xp, t, y, p: y * 1j).validate()
+    with pytest.raises(InvalidInput, match="`loss` returned numbers of type complex128"):
+        make(loss=lambda xp, y0, y1, p: xp.sum(y1) * 1j).validate()
+
+
+def test_parameters_are_copies_and_floats_of_any_width_are_doubles():
+    own = np.array([1.0, 2.0])
+    made = make(params={"k": np.float32(0.1), "a": own, "half": np.ones(2, np.float16), "n": np.arange(3), "on": True})
+    own[:] = 9.0
+    assert made.params["a"].tolist() == [1.0, 2.0] and made.params["k"] == np.float32(0.1)
+    assert [made.params[key].dtype.kind for key in ("k", "a", "half", "n", "on")] == ["f", "f", "f", "i", "b"]
+    assert all(made.params[key].dtype == np.float64 for key in ("k", "a", "half"))

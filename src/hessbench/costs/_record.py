@@ -9,15 +9,32 @@ import numpy as np
 
 from .._errors import InvalidInput
 from .._problem import Problem
-from ..discrete._trace import Namespace, Symbols
 from ._number import Number, Tape
 
 
-class Counting(Namespace):
+class Symbols(np.ndarray):
+    """An object array of numbers whose comparisons give numbers, where NumPy would ask each for its truth."""
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        plain = [i.view(np.ndarray) if isinstance(i, Symbols) else i for i in inputs]
+        if ufunc in (np.less, np.less_equal, np.greater, np.greater_equal):
+            options["dtype"] = object
+        (target,) = options.pop("out", (None,))
+        out = getattr(ufunc, method)(*plain, **options)
+        if target is not None:  # in place: `a += b`
+            target[...] = out
+            return target
+        return out.view(Symbols) if isinstance(out, np.ndarray) and out.dtype == object else out
+
+
+class Counting:
     """NumPy, with the functions that would branch replaced by selections."""
 
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
 
     def where(self, condition: Any, a: Any, b: Any) -> Any:
         return elementwise(self.tape.select, condition, a, b)
@@ -27,6 +44,17 @@ class Counting(Namespace):
 
     def minimum(self, a: Any, b: Any) -> Any:
         return elementwise(lambda x, y: self.tape.select(x < y, x, y), a, b)
+
+    def abs(self, a: Any) -> Any:
+        return elementwise(abs, a)
+
+    absolute = abs
+
+    def zeros_like(self, a: Any) -> Any:
+        return np.zeros(np.shape(a))
+
+    def ones_like(self, a: Any) -> Any:
+        return np.ones(np.shape(a))
 
 
 def elementwise(function: Callable[..., Any], *arrays: Any) -> Any:

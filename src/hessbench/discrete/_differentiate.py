@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
 
-from ._graph import Graph, Node
+from ._functions import FUNCTIONS
+from ._graph import CannotTrace, Graph, Node
 
 Rows = list[dict[int, Node]]
 
 
-def reachable(outputs: list[Node]) -> list[Node]:
-    """All nodes that `outputs` are computed from, operands first."""
+def reachable(outputs: list[Node], smooth: bool = False) -> list[Node]:
+    """All nodes that `outputs` are computed from, operands first; with `smooth` those that derivatives come through."""
     seen: dict[Node, None] = {}
     stack = list(outputs)
     while stack:
         node = stack.pop()
         if node not in seen:
             seen[node] = None
-            stack.extend(node.operands())
+            stack.extend(node.smooth_operands() if smooth else node.operands())
     return sorted(seen, key=lambda n: n.index)
 
 
 def partials(node: Node) -> list[tuple[Node, Node]]:
-    """(operand, d node / d operand) for the operands that are not fixed."""
+    """(operand, d node / d operand) for the operands that are not fixed; `select` is left to its callers."""
     g, op = node.graph, node.op
+    if node.step:
+        return []
     if op == "lin":
         return [(n, c) for n, c in node.args[1]]
     if op == "mul":
@@ -32,32 +35,20 @@ def partials(node: Node) -> list[tuple[Node, Node]]:
     if op == "pow":
         base, e = node.args
         return [(base, g.scale(g.const(e), g.power(base, e - 1.0)))]
-    if op == "select":
-        c, a, b = node.args
-        one, zero = g.const(1.0), g.const(0.0)
-        return [(n, g.select(c, *w)) for n, w in ((a, (one, zero)), (b, (zero, one))) if not n.fixed]
+    if op == "power":
+        b, n, j, k = node.args
+        if j + k > 1:
+            raise CannotTrace("it needs a third derivative of a power")
+        by_n = g.scale(g.const(math.log(b.value)), node) if b.value and b.value > 0 else g.powers(b, n, j, k + 1)
+        return [(a, d) for a, d in ((b, g.powers(b, n, j + 1, k)), (n, by_n)) if not a.fixed]
+    if op == "exact":
+        return [(node.args[1], g.const(1.0))]
     if op == "call":
-        name, a = node.args
-        return [(a, _slope(g, name, a, node))]
+        name, *arguments = node.args
+        slopes = FUNCTIONS[name].partials
+        assert slopes is not None
+        return [(a, d) for a, d in zip(arguments, slopes(g, node, arguments), strict=True) if not a.fixed]
     return []
-
-
-def _slope(g: Graph, name: str, a: Node, value: Node) -> Any:
-    f = g.function
-    one = g.const(1.0)
-    return {
-        "exp": lambda: value,
-        "log": lambda: g.power(a, -1.0),
-        "sin": lambda: f("cos", a),
-        "cos": lambda: -f("sin", a),
-        "tan": lambda: one + value * value,
-        "tanh": lambda: one - value * value,
-        "sinh": lambda: f("cosh", a),
-        "cosh": lambda: f("sinh", a),
-        "arctan": lambda: g.power(one + a * a, -1.0),
-        "arcsin": lambda: g.power(one - a * a, -0.5),
-        "arccos": lambda: -g.power(one - a * a, -0.5),
-    }[name]()
 
 
 class Sum:
@@ -69,13 +60,15 @@ class Sum:
     def add(self, node: Node, factor: Node, single: bool = False) -> None:
         """Add `factor node` with a fixed `factor`; a `node` used only here (`single`) may be taken apart."""
         g = self.graph
+        single = single and factor.finite
         constant, terms = g.terms(node, deep=single)
         if len(terms) == 1 and not single:
             inner_constant, inner = g.terms(next(iter(terms)), deep=True)
-            if inner and all(n.op == "leaf" and n in self.terms for n in inner):
+            if inner and factor.finite and all(n.op == "leaf" and n in self.terms for n in inner):
                 factor = g.mul(factor, next(iter(terms.values())))
                 constant, terms = inner_constant, inner
-        self.constant = g.add(self.constant, g.mul(factor, constant))
+        if constant.value != 0.0:
+            self.constant = g.add(self.constant, g.mul(factor, constant))
         for n, c in terms.items():
             c = g.mul(factor, c)
             self.terms[n] = g.add(self.terms[n], c) if n in self.terms else c
@@ -93,10 +86,16 @@ def forward(outputs: list[Node], seeds: dict[Node, dict[int, Node]]) -> Rows:
     if not outputs:
         return []
     g = outputs[0].graph
-    nodes = [n for n in reachable(outputs) if not n.fixed]
+    nodes = [n for n in reachable(outputs, smooth=True) if not n.fixed]
     rows: dict[Node, dict[int, Node]] = dict(seeds)
+    zero = g.const(0.0)
     for node in nodes:
         if node in rows:
+            continue
+        if node.op == "select":
+            c, *branches = node.args
+            a, b = (rows.get(n, {}) if not n.fixed else {} for n in branches)
+            rows[node] = {k: g.select(c, a.get(k, zero), b.get(k, zero)) for k in sorted({*a, *b})}
             continue
         sums: dict[int, Sum] = {}
         pairs = [(rows[a], d) for a, d in partials(node) if rows.get(a)]
@@ -121,14 +120,35 @@ def gradient(outputs: list[Node], weights: list[Node], inputs: list[Node]) -> li
     bars: dict[Node, Sum] = {}
     for node, w in zip(outputs, weights, strict=True):
         bars.setdefault(node, Sum(g)).add(w, g.const(1.0))
-    for node in reversed([n for n in reachable(outputs) if not n.fixed]):
+    one, zero = g.const(1.0), g.const(0.0)
+    for node in reversed([n for n in reachable(outputs, smooth=True) if not n.fixed]):
         if node.op == "leaf" or node not in bars:
             continue
         bar = bars[node].node()
+        if node.op == "select":
+            c, a, b = node.args
+            for operand, part in ((a, g.select(c, bar, zero)), (b, g.select(c, zero, bar))):
+                if not operand.fixed:
+                    bars.setdefault(operand, Sum(g)).add(part, one)
+            continue
         for operand, d in partials(node):
             total = bars.setdefault(operand, Sum(g))
             if d.fixed:
                 total.add(bar, d)
             else:
-                total.add(g.mul(bar, d), g.const(1.0))
+                total.add(g.mul(bar, d) if d.finite else _masked(g, bar, d), one)
     return [bars[x].node() if x in bars else g.const(0.0) for x in inputs]
+
+
+def _masked(g: Graph, bar: Node, d: Node) -> Node:
+    """`bar d`, which is 0 where `bar` is that of a branch not taken, whatever `d` is there: infinite, for example."""
+    if bar.op == "lin" and bar.args[0].value == 0.0 and any(n.op == "select" for n, _ in bar.args[1]):
+        total = Sum(g)
+        for n, c in bar.args[1]:
+            total.add(_masked(g, n, d), c)
+        return total.node()
+    if bar.op == "select":
+        c, *branches = bar.args
+        if any(b.value == 0.0 for b in branches):
+            return g.select(c, *(b if b.value == 0.0 else _masked(g, b, d) for b in branches))
+    return g.mul(bar, d)

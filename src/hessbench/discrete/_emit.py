@@ -10,10 +10,15 @@ import re
 from collections.abc import Callable
 
 from ._differentiate import reachable
+from ._functions import FUNCTIONS
 from ._graph import Node
 
 LONGEST, PART = 2000, 300  # statements of one C function, and of each part of a longer one
-C_NAMES = {"arctan": "atan", "arcsin": "asin", "arccos": "acos"}
+CONDITIONS = {
+    "less": "less", "less_equal": "less_equal", "equal": "equal", "signbit": "signed_", "not": "negated", "and": "both",
+    "or": "either", "xor": "unlike",
+}  # fmt: skip
+MOST_MULTIPLIED = 64  # the largest exponent that is written as products
 
 
 class Table:
@@ -62,6 +67,7 @@ class Writer:
         )
         self.names: dict[Node, str] = {}
         self.powers: dict[tuple[Node, float], str] = {}
+        self.roots: dict[Node, str] = {}
         self.lines: list[str] = []
 
     def body(self, outputs: list[Node], targets: list[str], added: int = 0) -> str:
@@ -75,7 +81,9 @@ class Writer:
 
     def name(self, node: Node) -> str:
         """The variable or constant that holds `node`."""
-        return self.names.get(node) or self.fixed(node)
+        if node in self.names:
+            return self.names[node]
+        return f"vholds({self.spread(self.fixed(node))})" if node.condition and self.prefix else self.fixed(node)
 
     def spread(self, text: str) -> str:
         """`text` as a value of the kernel's type."""
@@ -87,10 +95,15 @@ class Writer:
         self.lines.append(f"const {self.type} {name} = {expression};")
         return name
 
+    def call(self, function: str, *nodes: Node, more: str = "") -> str:
+        """A new variable that holds a C function of nodes."""
+        values = [self.name(n) if n.condition else self.spread(self.name(n)) for n in nodes]
+        return self.define(f"{self.prefix}{function}({', '.join(values)}{more})")
+
     def statement(self, node: Node) -> str:
         op, args = node.op, node.args
         if op == "leaf" and args[0] == "u":
-            return self.define(self.spread(self.fixed(node.graph.leaf("p", args[1]))))
+            return self.define(self.spread(self.fixed(node.graph.leaf("p", *args[1:]))))
         if op == "leaf":
             return self.define(
                 {"x": "X[{}]", "w": "X[{}]", "s": "L[{}]", "t": self.time, "p": "P[{}]"}[args[0]].format(args[1])
@@ -99,18 +112,26 @@ class Writer:
             return self.define(self.spread(self.sum(node)))
         if op in ("mul", "fixed_mul"):
             return self.define(f"{self.name(args[0])} * {self.name(args[1])}")
-        if op == "fixed_add":
-            return self.define(f"{self.name(args[0])} + {self.name(args[1])}")
+        if op in ("fixed_add", "plus"):
+            return self.define(self.spread(f"({self.name(args[0])} + {self.name(args[1])})"))
+        if op == "minus":
+            return self.define(self.spread(f"({self.name(args[0])} - {self.name(args[1])})"))
+        if op == "over":
+            return self.define(self.spread(f"({self.name(args[0])} / {self.name(args[1])})"))
+        if op == "negative":
+            return self.define(f"-{self.name(args[0])}")
         if op == "pow":
             return self.power(*args)
-        if op == "less":
-            return ", ".join(self.spread(self.name(a)) for a in args)
-        if op == "select":
-            chosen = ", ".join(self.spread(self.name(a)) for a in args[1:])
-            which = self.prefix or "d"
-            return self.define(f"{which}select({self.name(args[0])}, {chosen})")
-        name = C_NAMES.get(args[0], args[0])
-        return self.define(f"{self.prefix}{name}({self.spread(self.name(args[1]))})")
+        if op == "exact":
+            return self.name(args[0])
+        if op in CONDITIONS:
+            return self.call(CONDITIONS[op], *args)
+        if op == "power":
+            return self.call("powers", *args[:2], more=f", {args[2]}, {args[3]}")
+        name = {"times": "times", "raised": "pow", "select": "choose"}.get(op)
+        if name is not None:
+            return self.call(name, *args)
+        return self.call("sqrt" if args[0] == "sqrt" else FUNCTIONS[args[0]].c, *args[1:])
 
     def sum(self, node: Node) -> str:
         constant, terms = node.args
@@ -123,24 +144,43 @@ class Writer:
         return re.sub(r"\+ -", "- ", " + ".join(parts))
 
     def power(self, base: Node, e: float) -> str:
-        """`base` to a multiple of one half, from one square root, one reciprocal and products."""
+        """`base` to a multiple of one half, from one square root, one reciprocal and products; by `pow` to any other."""
         if (base, e) in self.powers:
             return self.powers[base, e]
         b = self.name(base)
         if e == 1.0:
             return b
-        if e == 0.5:
+        half = e != int(e)
+        if abs(e) > MOST_MULTIPLIED or 2 * e != int(2 * e):
+            out = self.define(f"{self.prefix}pow({self.spread(b)}, {self.spread(literal(e))})")
+        elif e == 0.5:
             out = self.define(f"{self.prefix}sqrt({self.spread(b)})")
+        elif e == -0.5:
+            out = self.define(f"1.0 / {self.power(base, 0.5)}")
         elif e == -1.0:
             out = self.define(f"1.0 / {b}")
-        elif e != int(e):
-            out = self.define(f"{self.power(base, e - 0.5)} * {self.power(base, 0.5)}")
+        elif half:
+            out = self.inverse_half(base, e) if e < 0 else self.product(base, e - 0.5, 0.5)
         else:
-            half = e / 2 if e % 2 == 0 else (e + 1) / 2 if e < 0 else (e - 1) / 2
-            rest = self.power(base, e - half)
-            out = self.define(f"{self.power(base, half)} * {rest}")
+            part = e / 2 if e % 2 == 0 else (e + 1) / 2 if e < 0 else (e - 1) / 2
+            out = self.product(base, part, e - part)
         self.powers[base, e] = out
         return out
+
+    def inverse_half(self, base: Node, e: float) -> str:
+        """A negative half-integer power; the root and the reciprocal do not wait for each other where `base` has a sign."""
+        if not base.nonnegative:
+            return self.product(base, e + 0.5, -0.5)
+        if base not in self.roots:  # 1 in the place of 0, which would make nan of the infinite reciprocal
+            b, zero, one = (self.spread(text) for text in (self.name(base), "0.0", "1.0"))
+            root, v = self.power(base, 0.5), self.prefix
+            self.roots[base] = self.define(f"{v}choose({v}equal({b}, {zero}), {one}, {root})")
+        return self.define(f"{self.power(base, e - 0.5)} * {self.roots[base]}")
+
+    def product(self, base: Node, e: float, f: float) -> str:
+        """The product of two powers."""
+        b = self.power(base, f)
+        return self.define(f"{self.power(base, e)} * {b}")
 
 
 def function(name: str, heads: list[str], body: str, kind: str) -> str:
@@ -179,5 +219,7 @@ def operations(outputs: list[Node]) -> int:
     count = 0
     for node in reachable(outputs):
         if not node.fixed and node.op != "leaf":
-            count += len(node.args[1]) if node.op == "lin" else 10 if node.op in ("call", "pow") else 1
+            count += (
+                len(node.args[1]) if node.op == "lin" else 10 if node.op in ("call", "pow", "power", "raised") else 1
+            )
     return count

@@ -16,15 +16,15 @@ from ._build import CompilerError, clause, load
 from ._compiled import flat_params
 from ._differentiate import forward, gradient
 from ._emit import Table, Writer, operations
+from ._functions import SCALARS
 from ._graph import CannotTrace, Graph, Node
-from ._trace import Namespace, merged, symbols
+from ._namespace import Namespace
+from ._symbols import Symbol, symbols
+from ._trace import canonical, leaves, returned
 from ._trust_loss import complaint
 from ._workspace import Buffer
 
 MOST_OPERATIONS = 5000  # compile within a few seconds
-HEADER = """#include <math.h>
-static inline double dselect(double a, double b, double x, double y) { return a < b ? x : y; }
-"""
 
 JointBlocks = Callable[[Array, Array, Params], JointLoss]
 
@@ -113,7 +113,7 @@ class JointLossInC:
         table = Table()
         body = Writer(table.name, False).body(nodes, [f"G[{k}]" for k in range(len(nodes))])
         head = "void loss(const double *restrict X, const double *restrict C, double *restrict G)"
-        code, _ = load(f"{HEADER}{table.source()}{head} {{\n{body}}}\n")
+        code, _ = load(f"{SCALARS}{table.source()}{head} {{\n{body}}}\n")
         code.prepare.argtypes, code.loss.argtypes = [ctypes.c_void_p] * 2, [ctypes.c_void_p] * 3
         code.prepare.restype = code.loss.restype = None
         self.size, self.count, self.table = size, len(nodes), Buffer(max(1, len(table.slots)))
@@ -156,21 +156,13 @@ class JointLossInC:
     def _recorded(self, fixed: Params) -> tuple[list[Node], Node]:
         problem, graph, n, place = self.problem, Graph(), self.problem.dim, 0
         inputs = [graph.leaf("x", k) for k in range(self.at["t1"].stop)]
-        p = {**problem.params, "t0": inputs[-2], "t1": inputs[-1]}
+        p = {**problem.params, "t0": Symbol(inputs[-2]), "t1": Symbol(inputs[-1])}
         for key, part in self.parts.items():
-            p[key] = _shaped(inputs[part], problem.params[key].shape)
+            p[key] = symbols(inputs[part], problem.params[key].shape)
         for key, value in fixed.items():
-            leaves = [graph.leaf("p", place + k) for k in range(value.size)]
-            p[key], place = _shaped(leaves, value.shape), place + value.size
-        try:
-            out = problem.loss(Namespace(), symbols(inputs[:n], (n,)), symbols(inputs[n : 2 * n], (n,)), p)
-            out = np.asarray(out, dtype=object).item()
-        except CannotTrace:
-            raise
-        except Exception as error:
-            raise CannotTrace(f"the loss raised {type(error).__name__} on symbols: {error}") from error
-        return inputs, merged([out if isinstance(out, Node) else graph.const(float(out))])[0]
-
-
-def _shaped(leaves: list[Node], shape: tuple[int, ...]):
-    return symbols(leaves, shape) if shape else leaves[0]
+            p[key], place = symbols(leaves(graph, "p", value, place), value.shape), place + value.size
+        y0, y1 = symbols(inputs[:n], (n,)), symbols(inputs[n : 2 * n], (n,))
+        out = returned(graph, "the loss", lambda: problem.loss(Namespace(), y0, y1, p))
+        if out.size != 1:
+            raise CannotTrace(f"the loss returned shape {out.shape} on symbols")
+        return inputs, canonical(graph, [out.item()])[0]

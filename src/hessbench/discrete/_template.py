@@ -5,20 +5,21 @@ function, `S` stages, `TANGENTS` probes, `Q` rows `(1 + TANGENTS) M`, `SECOND` (
 `EXPONENT`, `STRETCH`, `LIMITED`, and the functions `prepare`, `slope`, `slopes`, `stage`, `finish`, `error`.
 """
 
-VECTORS = r"""
-#include <math.h>
+from ._functions import SCALARS, vectors
+
+VECTORS = (
+    SCALARS
+    + r"""
 #include <string.h>
 #if defined(__AVX512F__) || defined(__AVX__)
 #include <immintrin.h>
 #endif
 typedef double vd __attribute__((vector_size(VW * 8), may_alias));
 typedef long long vl __attribute__((vector_size(VW * 8), may_alias));
-#define SPREAD(x) ((vd){0} + (x))
+#define SPREAD(x) ((x) - (vd){0}) /* keeps the sign of zero */
 #define UNROLL _Pragma("GCC unroll 16")
-static inline vd vselect(vd a, vd b, vd x, vd y) { vl m = a < b; return (vd)((m & (vl)x) | (~m & (vl)y)); }
-static inline double dselect(double a, double b, double x, double y) { return a < b ? x : y; }
 static inline vd vmagnitude(vd a) { return (vd)((vl)a & (~((vl){0} + (-0x7fffffffffffffffLL - 1)))); }
-static inline vd vlarger(vd a, vd b) { return vselect(a, b, b, a); }
+static inline vd vlarger(vd a, vd b) { vl m = a < b; return (vd)((m & (vl)b) | (~m & (vl)a)); }
 #if VW == 8 && defined(__AVX512F__)
 static inline vd vsqrt(vd a) { return (vd)_mm512_sqrt_pd((__m512d)a); }
 #elif VW == 4 && defined(__AVX__)
@@ -26,9 +27,7 @@ static inline vd vsqrt(vd a) { return (vd)_mm256_sqrt_pd((__m256d)a); }
 #else
 static inline vd vsqrt(vd a) { for (int l = 0; l < VW; l++) a[l] = sqrt(a[l]); return a; }
 #endif
-#define LANES(f) static inline vd v##f(vd a) { for (int l = 0; l < VW; l++) a[l] = f(a[l]); return a; }
-LANES(exp) LANES(log) LANES(sin) LANES(cos) LANES(tan) LANES(tanh) LANES(sinh) LANES(cosh)
-LANES(atan) LANES(asin) LANES(acos)
+FUNCTIONS
 static inline double total(vd a) { double s = 0; for (int l = 0; l < VW; l++) s += a[l]; return s; }
 #define UP(n) (((n) + VW - 1) / VW)
 #define KV UP(Q)
@@ -37,7 +36,8 @@ static inline double total(vd a) { double s = 0; for (int l = 0; l < VW; l++) s 
 #define HALF (N - M)
 /* The state is kept as the rows that enter `slopes` (zq: q, or all of y, then their tangents) and, where SECOND, zv. */
 typedef struct { vd zq[KV], zv[KV]; } State;
-"""
+""".replace("FUNCTIONS", vectors())
+)
 
 FORWARD = r"""
 static void load(State *z, const double *y, const double *probes) {

@@ -1,13 +1,13 @@
 """Recording a right-hand side as expressions.
 
-The right-hand side runs once with a namespace that is NumPy's but for `where`, `maximum` and the like, on object arrays of
-nodes. Parameters of floating type are symbols too, so that one kernel serves every value of them; those that the problem
+The right-hand side runs once with a namespace that is NumPy's but for new arrays, on arrays of symbols (see `_symbols`).
+Parameters of floating type are symbols too, so that one kernel serves every value of them; those that the problem
 differentiates by (leaf u) are variables of the expressions, all others (leaf p) are fixed for a call.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,78 +15,12 @@ import numpy as np
 
 from .._derivatives import Params
 from .._problem import Problem
-from ._differentiate import Sum, reachable
+from ._differentiate import reachable
 from ._graph import CannotTrace, Graph, Node
-
-
-class Symbols(np.ndarray):
-    """An object array of nodes whose comparisons give nodes, where NumPy would ask each for its truth."""
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        plain = [i.view(np.ndarray) if isinstance(i, Symbols) else i for i in inputs]
-        if ufunc in (np.less, np.less_equal, np.greater, np.greater_equal):
-            options["dtype"] = object
-        (target,) = options.pop("out", (None,))
-        out = getattr(ufunc, method)(*plain, **options)
-        if target is not None:  # in place: `a += b`
-            target[...] = out
-            return target
-        return out.view(Symbols) if isinstance(out, np.ndarray) and out.dtype == object else out
-
-
-def symbols(nodes: list[Node], shape: tuple[int, ...]) -> Symbols:
-    """An array of `nodes`."""
-    out = np.empty(len(nodes), dtype=object)
-    out[:] = nodes
-    return out.reshape(shape).view(Symbols)
-
-
-class Namespace:
-    """NumPy, with the functions that would branch replaced by ones that record."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(np, name)
-
-    def where(self, condition: Any, a: Any, b: Any) -> Any:
-        return _elementwise(_select, condition, a, b)
-
-    def maximum(self, a: Any, b: Any) -> Any:
-        return _elementwise(lambda x, y: _pick(x, y, x, y), b, a)
-
-    def minimum(self, a: Any, b: Any) -> Any:
-        return _elementwise(lambda x, y: _pick(x, y, y, x), b, a)
-
-    def abs(self, a: Any) -> Any:
-        return _elementwise(abs, a)
-
-    absolute = abs
-
-    def zeros_like(self, a: Any) -> Any:
-        return np.zeros(np.shape(a))
-
-    def ones_like(self, a: Any) -> Any:
-        return np.ones(np.shape(a))
-
-
-def _elementwise(function: Any, *arrays: Any) -> Any:
-    plain = (np.asarray(a, dtype=object).view(np.ndarray) for a in arrays)
-    out = np.frompyfunc(function, len(arrays), 1)(*plain)
-    return out.view(Symbols) if isinstance(out, np.ndarray) else out
-
-
-def _select(c: Any, a: Any, b: Any) -> Any:
-    if not isinstance(c, Node):
-        return a if c else b
-    return c.graph.select(c, *_nodes(c.graph, a, b))
-
-
-def _pick(x: Any, y: Any, a: Any, b: Any) -> Any:
-    """`a` where y < x, else `b`."""
-    return _select(y < x, a, b)
-
-
-def _nodes(graph: Graph, *values: Any) -> list[Node]:
-    return [v if isinstance(v, Node) else graph.const(v) for v in values]
+from ._namespace import Namespace
+from ._operations import lift
+from ._simplify import merged, simplified
+from ._symbols import Symbol, symbols
 
 
 @dataclass(eq=False)
@@ -126,20 +60,14 @@ def record(rhs: Any, n: int, params: Params, varied: tuple[str, ...] = (), mecha
     for key in names:
         shape, size = p[key].shape, p[key].size
         places[key], kind = range(at, at + size), "u" if key in varied else "p"
-        leaves = [graph.leaf(kind, k) for k in places[key]]
-        p[key], at = (symbols(leaves, shape) if shape else leaves[0]), at + size
+        p[key], at = symbols(leaves(graph, kind, p[key], at), shape), at + size
     active = tuple(k for key in varied for k in places[key])
     states = [graph.leaf("x", k) for k in range(n)]
     y = symbols(states, (n,))
-    try:
-        slope = np.asarray(rhs(Namespace(), graph.leaf("t", 0), y, p), dtype=object)
-    except CannotTrace:
-        raise
-    except Exception as error:
-        raise CannotTrace(f"it raised {type(error).__name__} on symbols: {error}") from error
+    slope = returned(graph, "it", lambda: rhs(Namespace(), Symbol(graph.leaf("t", 0)), y, p))
     if slope.shape != (n,):
         raise CannotTrace(f"it returned shape {slope.shape} on symbols")
-    outputs = merged(_nodes(graph, *slope))
+    outputs = canonical(graph, slope.tolist())
     half = n // 2
     moves = mechanical and n % 2 == 0 and all(outputs[k] is states[half + k] for k in range(half))
     if moves and not depends(outputs[half:], half):
@@ -147,32 +75,31 @@ def record(rhs: Any, n: int, params: Params, varied: tuple[str, ...] = (), mecha
     return Traced(graph, outputs, False, names, at, active)
 
 
-def merged(outputs: list[Node]) -> list[Node]:
-    """The same outputs, with each sum that is used in one other sum only taken into it."""
-    graph, uses = outputs[0].graph, Counter[Node]()
-    nodes = reachable(outputs)
-    for node in nodes:
-        uses.update(node.operands())
-    uses.update(outputs)
-    new: dict[Node, Node] = {}
-    for node in nodes:
-        if node.op == "lin":
-            total = Sum(graph)
-            total.add(node.args[0], graph.const(1.0))
-            for n, c in node.args[1]:
-                total.add(new[n], c, single=uses[n] == 1)
-            new[node] = total.node()
-        elif node.op == "mul":
-            new[node] = graph.mul(*(new[a] for a in node.args))
-        elif node.op == "pow":
-            new[node] = graph.power(new[node.args[0]], node.args[1])
-        elif node.op == "call":
-            new[node] = graph.function(node.args[0], new[node.args[1]])
-        elif node.op in ("less", "select") and not node.fixed:
-            new[node] = getattr(graph, node.op)(*(new[a] for a in node.args))
-        else:
-            new[node] = node
-    return [new[n] for n in outputs]
+def leaves(graph: Graph, kind: str, value: Any, start: int) -> list[Node]:
+    """A leaf for each entry of a parameter."""
+    return [graph.leaf(kind, start + k, bool(finite)) for k, finite in enumerate(np.isfinite(np.ravel(value)))]
+
+
+def returned(graph: Graph, what: str, function: Callable[[], Any]) -> Any:
+    """What `function()` returns on symbols, as an array of objects. Raises `CannotTrace` with the reason, in one line."""
+    try:
+        with np.errstate(all="ignore"):
+            out = np.asarray(function(), dtype=object)
+    except CannotTrace:
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split())[:120]
+        raise CannotTrace(f"{what} raised {type(error).__name__} on symbols: {said}") from error
+    if graph.refused is not None:
+        raise graph.refused
+    return out
+
+
+def canonical(graph: Graph, values: list[Any]) -> list[Node]:
+    """Symbols and numbers as canonical expressions, with the fewest sums."""
+    entries = [v[()] if isinstance(v, np.ndarray) and v.ndim == 0 else v for v in values]
+    nodes = [v.node if isinstance(v, Symbol) else lift(graph, v) for v in entries]
+    return merged(simplified(nodes))
 
 
 def depends(outputs: list[Node], start: int) -> bool:
