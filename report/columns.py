@@ -16,11 +16,12 @@ Column: TypeAlias = Any  # a pandas.Series
 Row: TypeAlias = dict[str, Any]
 
 RUN_TEXT = ("suite", "machine", "cpu", "os", "python", "commit", "date", "command", "sources", "source")
-TEXT = ("problem", "arguments", "strategy", "backend", "method", "status", "message", "note", "versions")
+TEXT = ("problem", "arguments", "strategy", "backend", "method", "status", "message", "note", "versions",
+        "error_scaled_where", "diagnosis", "atol_rule")  # fmt: skip
 FLOATS = (
     *("rtol", "atol", "threshold", "error_hess", "error_hess_perturbed", "error_grad", "error_value", "asymmetry"),
     *("reference_agreement", "import_s", "prepare_s", "first_s", "best_s", "median_s", "ci_low_s", "ci_high_s"),
-    *("peak_mib", "rhs_weighted"),
+    *("peak_mib", "rhs_weighted", "error_scaled", "difference"),
 )
 COUNTS = (
     "size",
@@ -35,6 +36,8 @@ COUNTS = (
     "contractions",
     "cores",
     "framework_calls",
+    "gate_seed",
+    "schema",
 )
 DERIVED = ("contender", "problem_label", "error", "total_first_s")
 GATED = ("first_s", "best_s", "median_s", "ci_low_s", "ci_high_s", "peak_mib")  # exist for status `ok` alone

@@ -20,13 +20,20 @@ from math import comb
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from ._api import Prepared, prepare, resolve
 from ._errors import HessbenchError, InvalidInput, Unavailable, Unsupported
-from ._gate import errors, judge
+from ._gate import judge
+from ._gate_points import first_with_reference
 from ._measure import blank, problem_of, strategy_of
 from ._provenance import versions
 from ._record import Case, Record
 from ._reference import points, reference
+from ._strategy import Result
+from ._watch import Watch, targets
+
+AGAIN = 0.1  # seconds that calls at random points behind the timed ones may take
 
 
 def main() -> None:
@@ -45,8 +52,9 @@ def main() -> None:
             problem = problem_of(case)
             for x in points(problem):
                 reference(problem, x)
+            first_with_reference(problem, map(np.array, request["drawn"]))
         else:
-            for stage, record in stages(case, memory_mib, budget):
+            for stage, record in stages(case, memory_mib, budget, request["gate_seed"], request["drawn"]):
                 report(stage, record)
     except Unsupported as error:
         record = replace(record, status="unsupported", message=str(error))
@@ -71,14 +79,21 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1: PR_SET_PDEATHSIG
 
 
-def stages(case: Case, memory_mib: int | None, budget: float) -> Iterator[tuple[str, Record]]:
-    """Yield `(stage, record so far)`; the record is complete at the last one. Only a gated case is timed."""
+def stages(
+    case: Case, memory_mib: int | None, budget: float, seed: int, drawn: Sequence[float] | None
+) -> Iterator[tuple[str, Record]]:
+    """Yield `(stage, record so far)`; the record is complete at the last one. Only a gated case is timed.
+
+    `drawn` is the point of this run beside the problem's own ones; calls there and elsewhere are made again among the timed
+    ones in an order that `seed` sets, and a case that goes wrong there loses its times.
+    """
     problem = problem_of(case)
     strategy = strategy_of(case)
     chosen, backend_name = resolve(strategy, case.backend)
-    record = replace(blank(case, "failed"), backend=backend_name, size=problem.size, dim=problem.dim)
+    record = replace(blank(case, "failed"), backend=backend_name, size=problem.size, dim=problem.dim, gate_seed=seed)
     yield "loaded", record
-    targets = [(x, reference(problem, x)) for x in points(problem)]
+    allowed = chosen.accuracy.threshold(case.rtol)
+    where = targets(problem, None if drawn is None else np.array(drawn), allowed)
     limit_memory(memory_mib)
 
     start = time.perf_counter()
@@ -92,40 +107,61 @@ def stages(case: Case, memory_mib: int | None, budget: float) -> Iterator[tuple[
     record = replace(record, prepare_s=time.perf_counter() - start)
     yield "prepared", record
 
+    watch = Watch(run.direct, where, seed, allowed)
     calls()
     start = time.perf_counter()
     result = run(problem.x0)
     first_s = time.perf_counter() - start
-    record = replace(record.with_counters(result.counters), note=result.note, framework_calls=calls())
+    record = replace(record.with_counters(result.counters), note=noted(result.note, drawn), framework_calls=calls())
     yield "called", record
 
-    found = [errors(result, targets[0][1], problem.x0)]
-    if len(targets) > 1:
-        found.append(errors(run(targets[1][0]), targets[1][1], targets[1][0]))
-    agreement = max(target.agreement for _, target in targets)
-    perturbed = found[1] if len(found) > 1 else None
-    record = judge(record, found[0], perturbed, agreement, chosen.accuracy.threshold(case.rtol))
+    watch.check(0, result)
+    for which in range(1, len(where) - 1):
+        watch.call(which)
+    watch.call_from_second_thread()
+    record = judge(record, watch.seen, watch.agreement, allowed)
     yield "judged", record
     if record.status != "ok":
         return
-    seconds = steady_state(run, problem.x0, budget)
-    low, high = median_interval(seconds)
-    record = replace(record, first_s=first_s, best_s=min(seconds), median_s=median(seconds), repeats=len(seconds))
-    record = replace(record, ci_low_s=low, ci_high_s=high)
+    seconds = steady_state(run, problem.x0, budget, watch)
+    if min(seconds) <= AGAIN:
+        watch.again(AGAIN, most=len(where))
+    record = judge(record, watch.seen, watch.agreement, allowed)
+    if record.status == "ok":
+        low, high = median_interval(seconds)
+        record = replace(record, first_s=first_s, best_s=min(seconds), median_s=median(seconds), repeats=len(seconds))
+        record = replace(record, ci_low_s=low, ci_high_s=high)
     yield "timed", record
-    yield "weighed", replace(record, peak_mib=peak_mib(run, problem.x0))
+    if record.status != "ok":
+        return
+    mib, result = peak_mib(run, problem.x0)
+    watch.check(0, result)
+    record = judge(record, watch.seen, watch.agreement, allowed)
+    yield "weighed", replace(record, peak_mib=mib) if record.status == "ok" else record.without_times()
 
 
-def steady_state(run: Prepared, x: Any, budget: float) -> list[float]:
-    """Seconds of repeated calls until `budget` seconds are spent: at most 1000, at least three unless one is that long."""
+def noted(note: str, drawn: Sequence[float] | None) -> str:
+    """The strategy's note, with a word where no point could be drawn."""
+    if drawn is not None:
+        return note
+    return "; ".join(filter(None, (note, "compared at no drawn point: none of three has a reference")))
+
+
+def steady_state(run: Prepared, x: Any, budget: float, watch: Watch) -> list[float]:
+    """Seconds of repeated calls until `budget` seconds are spent: at most 1000, at least three unless one is that long.
+
+    What they return is compared outside the clock, where calls at other points come between them.
+    """
     seconds: list[float] = []
     gc.collect()
     gc.disable()
     try:
         while not seconds or (sum(seconds) < (3 * budget if len(seconds) < 3 else budget) and len(seconds) < 1000):
             start = time.perf_counter()
-            run(x)
+            result = run(x)
             seconds.append(time.perf_counter() - start)
+            watch.after_timed(result, seconds[-1], sum(seconds))
+            del result
     finally:
         gc.enable()
     return seconds
@@ -144,22 +180,21 @@ def median_interval(seconds: Sequence[float]) -> tuple[float | None, float | Non
     return (ordered[k - 1], ordered[n - k]) if k else (None, None)
 
 
-def peak_mib(run: Prepared, x: Any) -> float | None:
-    """MiB that one call of a warm process needs on top of what it holds; `None` where `/proc` cannot tell.
+def peak_mib(run: Prepared, x: Any) -> tuple[float | None, Result]:
+    """MiB that one call of a warm process needs on top of what it holds, and its result; `None` where `/proc` cannot tell.
 
     The kernel's high-water mark of resident memory is reset before the call, so that imports do not count.
     """
     gc.collect()
-    try:
+    before = None
+    with contextlib.suppress(OSError):
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL("libc.so.6").malloc_trim(0)
         with open("/proc/self/clear_refs", "w") as file:
             file.write("5")
         before = _status_kib("VmRSS")
-        run(x)
-        return max(0, _status_kib("VmHWM") - before) / 1024
-    except OSError:
-        return None
+    result = run(x)
+    return (None if before is None else max(0, _status_kib("VmHWM") - before) / 1024), result
 
 
 def limit_memory(memory_mib: int | None) -> None:

@@ -15,9 +15,10 @@ from typing import Any
 
 from ._api import resolve
 from ._errors import HessbenchError, InvalidInput, Unavailable
+from ._gate_points import drawn_points, first_kept, run_seed
 from ._problem import Problem
 from ._record import Case, Record, arguments_json
-from ._reference import is_cached, points
+from ._reference import content_key, is_cached, points
 from ._registry import build_problem, find, load_file, problems
 from ._strategy import Strategy
 
@@ -25,16 +26,23 @@ ONE_THREAD = {
     name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 }
 REFERENCE_LIMIT = 900.0
+_TRIED: set[tuple[str, int]] = set()  # problems and seeds whose references were asked for, found or not
 XLA_ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
 
 
 def measure(
-    case: Case, *, time_limit: float = 120.0, memory_limit_mib: int | None = 8192, budget: float = 1.0
+    case: Case,
+    *,
+    time_limit: float = 120.0,
+    memory_limit_mib: int | None = 8192,
+    budget: float = 1.0,
+    gate_seed: int | None = None,
 ) -> Record:
     """Run `case` in a child process and return one flat record, whatever happens to the child.
 
     The child is killed with its whole process group after `time_limit` seconds, and may allocate `memory_limit_mib` MiB on
-    top of its imports. Repeated calls are timed for about `budget` seconds, on one thread.
+    top of its imports. Repeated calls are timed for about `budget` seconds, on one thread. `gate_seed` sets the drawn point
+    where the gate compares, too (default: that of this run, `run_seed`), and is kept in the record.
     Raises `InvalidInput` for a case that names no known problem or strategy; everything later is a status of the record.
     """
     if time_limit <= 0 or budget < 0:
@@ -42,15 +50,24 @@ def measure(
     early = refuse_early(case)
     if early is not None:
         return early
-    request = {"case": asdict(case), "memory_limit_mib": memory_limit_mib, "budget": budget}
+    seed = run_seed() if gate_seed is None else gate_seed
+    request = {"case": asdict(case), "memory_limit_mib": memory_limit_mib, "budget": budget, "gate_seed": seed}
     problem = problem_of(case)
-    if not all(is_cached(problem, x) for x in points(problem)):
-        made = _run_child({**request, "only_reference": True}, REFERENCE_LIMIT)
+    candidates = drawn_points(problem, seed)
+    drawn, there = first_kept(problem, candidates), all(is_cached(problem, x) for x in points(problem))
+    attempt = (content_key(problem, problem.x0), seed)
+    if not there or (drawn is None and attempt not in _TRIED):
+        tried = {**request, "only_reference": True, "drawn": [x.tolist() for x in candidates]}
+        made = _run_child(tried, REFERENCE_LIMIT)
         stage, record = _last(made[0], case)
-        if stage != "done":
+        there = all(is_cached(problem, x) for x in points(problem))
+        if stage != "done" and not there:
             return _cut_short(record, "while its reference was computed", REFERENCE_LIMIT, *made[1:])
-        if record.message:
+        if record.message and not there:
             return record
+        drawn = first_kept(problem, candidates)
+        _TRIED.add(attempt)
+    request["drawn"] = None if drawn is None else drawn.tolist()
     lines, returncode, timed_out = _run_child(request, time_limit)
     stage, record = _last(lines, case)
     if stage == "done":

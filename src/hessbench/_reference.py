@@ -18,7 +18,7 @@ import inspect
 import io
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -32,20 +32,27 @@ from ._errors import NoReference
 from ._generated import generated_derivatives
 from ._problem import Problem
 from ._reference_methods import Check, adaptive_times, automatic, discrete_adjoint, of_state_alone, subdivided
+from ._sizes import state_sizes
 
-FORMAT = 3  # part of the cache key: raise it when what is computed changes
+FORMAT = 4  # part of the cache key: raise it when what is computed changes
 AGREE = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Value, `grad` (n,), `hess` (n, n) at one point; `agreement` is the relative difference of the two methods in `how`."""
+    """Value, `grad` (n,), `hess` (n, n) at one point; `agreement` is the relative difference of the two methods in `how`.
+
+    `spread` (n, n) is their difference in each entry of the Hessian, where both gave the whole matrix; `states` (dim,) the
+    largest `|y_i|` along the solution.
+    """
 
     value: float
     grad: Array
     hess: Array
     agreement: float
     how: str
+    spread: Array | None = None
+    states: Array | None = None
 
 
 def reference(problem: Problem, x: Any = None) -> Reference:
@@ -58,16 +65,19 @@ def reference(problem: Problem, x: Any = None) -> Reference:
     path = cache_path(problem, x)
     try:
         with np.load(io.BytesIO(path.read_bytes())) as data:
-            return Reference(
-                float(data["value"]), data["grad"], data["hess"], float(data["agreement"]), str(data["how"])
-            )
+            value, agreement, how = float(data["value"]), float(data["agreement"]), str(data["how"])
+            spread = data["spread"] if data["spread"].size else None
+            return Reference(value, data["grad"], data["hess"], agreement, how, spread, data["states"])
     except (OSError, ValueError, KeyError, BadZipFile):
         pass  # absent or damaged: compute it
-    out = compute_reference(problem, x)
+    states = state_sizes(problem, x)
+    out = replace(compute_reference(problem, x), states=states)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.part")
     with part.open("wb") as file:
-        np.savez(file, value=out.value, grad=out.grad, hess=out.hess, agreement=out.agreement, how=out.how)
+        spread = np.empty(0) if out.spread is None else out.spread
+        found = {"value": out.value, "grad": out.grad, "hess": out.hess, "spread": spread, "states": states}
+        np.savez(file, agreement=out.agreement, how=out.how, **found)
     part.replace(path)
     return out
 
@@ -116,22 +126,23 @@ def content_key(problem: Problem, x: Array) -> str:
 def compute_reference(problem: Problem, x: Array) -> Reference:
     """The reference without the cache."""
     times = adaptive_times(problem, x)
-    first, gap, names = _compare(problem, x, times, 1)
+    first, gap, names, spread = _compare(problem, x, times, 1)
     for parts in (2, 4):
         if gap <= 1e-10:
             break
-        first, gap, names = _compare(problem, x, times, parts)
+        first, gap, names, spread = _compare(problem, x, times, parts)
     if not gap <= AGREE or first.hess is None:
         raise NoReference(
             f"problem {problem.name!r}: {names} differ by {gap:.1e} relative, more than {AGREE:g}. Its right-hand side or "
             f"a hand-written derivative may be wrong (`hessbench check` compares them), or the problem is chaotic over "
             f"its time span: shorten it."
         )
-    return Reference(float(first.value), first.grad, first.hess, gap, names)
+    return Reference(float(first.value), first.grad, first.hess, gap, names, spread)
 
 
-def _compare(problem: Problem, x: Array, times: Array, parts: int) -> tuple[Check, float, str]:
-    """What the first of two methods gives, the relative difference to the second, and the names of both."""
+def _compare(problem: Problem, x: Array, times: Array, parts: int) -> tuple[Check, float, str, Array | None]:
+    """What the first of two methods gives, its relative difference to the second, the names of both, and the difference
+    in each entry of the Hessian, where both give it whole."""
     ways = _ways(problem, x, times, parts)
     if len(ways) < 2:
         raise NoReference(
@@ -139,8 +150,9 @@ def _compare(problem: Problem, x: Array, times: Array, parts: int) -> tuple[Chec
             f"Install jax, autograd or torch: pip install 'hessbench[autograd]'."
         )
     (first_name, first), (second_name, second) = ways[:2]
-    found = first()
-    return found, found.gap(second()), f"{first_name}; {second_name}"
+    found, other = first(), second()
+    spread = None if found.hess is None or other.hess is None else np.abs(found.hess - other.hess)
+    return found, found.gap(other), f"{first_name}; {second_name}", spread
 
 
 def _ways(problem: Problem, x: Array, times: Array, parts: int) -> list[tuple[str, Callable[[], Check]]]:
