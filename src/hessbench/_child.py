@@ -110,7 +110,7 @@ def stages(
     watch = Watch(run.direct, where, seed, allowed)
     calls()
     start = time.perf_counter()
-    result = run(problem.x0)
+    result = run.direct(watch.at(0))
     first_s = time.perf_counter() - start
     record = replace(record.with_counters(result.counters), note=noted(result.note, drawn), framework_calls=calls())
     yield "called", record
@@ -125,7 +125,7 @@ def stages(
         return
     seconds = steady_state(run, problem.x0, budget, watch)
     if min(seconds) <= AGAIN:
-        watch.again(AGAIN, most=len(where))
+        watch.again(AGAIN)
     record = judge(record, watch.seen, watch.agreement, allowed)
     if record.status == "ok":
         low, high = median_interval(seconds)

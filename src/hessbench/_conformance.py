@@ -120,15 +120,14 @@ def check_on(strategy: Strategy, backend: str | None, contender: str, kind: Kind
 
 def _agrees(part: str) -> Callable[[Observed], str]:
     def law(seen: Observed) -> str:
-        assert seen.run is not None
-        for x, result in zip(seen.at, seen.results, strict=True):
-            against = reference(seen.run.problem, x)
-            allowed = max(seen.run.strategy.accuracy.threshold(RTOL), 10 * against.agreement)
-            found = getattr(errors(result, against, x), part)
-            limit = 2 * allowed if part == "asymmetry" else allowed
+        limit = 2 * seen.allowed if part == "asymmetry" else seen.allowed
+        for call in seen.calls:
+            scaled = call.errors.scaled
+            found = getattr(scaled, part)
             if not found <= limit:
-                where = "" if x is seen.at[0] else " at the perturbed point"
-                return f"{found:.1e}{where}, allowed {limit:.1e}"
+                entry = f" of the {scaled.where}" if found == scaled.worst else ""
+                when = f" {call.when}" if call.when else ""
+                return f"{found:.1e}{entry}{when}, allowed {limit:.1e}"
         return ""
 
     return law

@@ -26,16 +26,19 @@ from ._api import Prepared, prepare, resolve
 from ._compare import contenders
 from ._derivatives import Array
 from ._errors import HessbenchError, InvalidInput, Unavailable, Unsupported
-from ._gate import errors, judge
+from ._gate import Seen, judge
+from ._gate_points import drawn_points, first_with_reference, run_seed
 from ._measure import blank, strategy_of
 from ._problem import Problem
 from ._provenance import versions
 from ._record import Case
-from ._reference import points, reference
+from ._reference import points
 from ._registry import problem, strategies
 from ._strategy import Result, Strategy
+from ._watch import Watch, targets
 
 RTOL = 1e-8
+REPEATING = 0.1  # seconds of calls in random order
 OUTCOME = re.compile(r"ok|inaccurate|wrong|refuses|raises \w+")
 
 
@@ -94,7 +97,11 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Observed:
-    """Outcome and its words; what was returned at each of `points`, at the first again, and the inputs after the calls."""
+    """Outcome and its words; what was returned at each of `at`, at the first again, and the inputs after the calls.
+
+    `calls` are the errors of all calls that the gate saw: these, at a drawn point, from a second thread, and again in random
+    order; `allowed` is what it allows.
+    """
 
     outcome: str
     detail: str
@@ -103,6 +110,8 @@ class Observed:
     results: tuple[Result, ...] = ()
     again: Result | None = None
     inputs_after: tuple[Array, ...] = ()
+    calls: tuple[Seen, ...] = ()
+    allowed: float = 0.0
 
 
 def table_path() -> Path:
@@ -169,27 +178,25 @@ def observe(strategy: Strategy, backend: str | None, target: Problem) -> Observe
     reason = strategy.why_not(target)
     if reason is not None:
         return Observed("refuses", reason)
-    against = [reference(target, x) for x in points(target)]
+    seed, allowed = run_seed(), strategy.accuracy.threshold(RTOL)
+    drawn = first_with_reference(target, drawn_points(target, seed))
+    where = targets(target, drawn, allowed)
+    at = tuple(points(target))
     try:
         run = prepare(target, strategy, backend=backend, rtol=RTOL)
-        at = tuple(points(target))
+        watch = Watch(run.direct, where, seed, allowed)
         inputs = tuple(x.copy() for x in at)
-        results = tuple(run.direct(x) for x in inputs)
-        again = run.direct(at[0].copy())
+        results = tuple(watch.check(which, run.direct(x)) for which, x in enumerate(inputs))
+        watch.call_from_second_thread()
+        again = watch.check(0, run.direct(at[0].copy()))
+        watch.again(REPEATING, rounds=3)
     except Unsupported as refusal:
         return Observed("refuses", str(refusal))
     except Exception as error:
         return Observed(f"raises {type(error).__name__}", words(error))
-    found = [errors(r, a, x) for r, a, x in zip(results, against, at, strict=True)]
-    record = judge(
-        blank(Case(target.name, "", backend, rtol=RTOL), "failed"),
-        found[0],
-        found[1] if len(found) > 1 else None,
-        max(a.agreement for a in against),
-        strategy.accuracy.threshold(RTOL),
-    )
-    detail = record.message or f"error {max(e.worst for e in found):.1e}, allowed {record.threshold:.1e}"
-    return Observed(record.status, detail, run, at, results, again, inputs)
+    record = judge(blank(Case(target.name, "", backend, rtol=RTOL), "failed"), watch.seen, watch.agreement, allowed)
+    detail = record.message or f"error {record.error_scaled:.1e} of the {record.error_scaled_where}, allowed {watch.allowed:.1e}"
+    return Observed(record.status, detail, run, at, results, again, inputs, tuple(watch.seen), watch.allowed)
 
 
 def observed_rows(chosen: Sequence[str] | None = None) -> Iterator[Row]:

@@ -55,8 +55,8 @@ def targets(problem: Problem, drawn: Array | None, allowed: float) -> list[Targe
 class Watch:
     """Counts calls of `run(x)`, compares what it returns with references, and remembers what the gate has to see.
 
-    `seed` sets the order of the calls that are made again, `allowed` is the strategy's threshold. `after_timed` and `again` call `run` with one array whose content
-    they change, so that a result that was kept by the identity of `x` shows.
+    `seed` sets the order of the calls that are made again, `allowed` is the strategy's threshold. All calls get one array,
+    whose content changes, so that a result that was kept by the identity of `x` shows.
     """
 
     def __init__(self, run: Callable[[Array], Result], points: Sequence[Target], seed: int, allowed: float) -> None:
@@ -83,7 +83,12 @@ class Watch:
 
     def call(self, which: int) -> Result:
         """Call at `points[which]` and compare."""
-        return self.check(which, self.run(self.points[which].x.copy()))
+        return self.check(which, self.run(self.at(which)))
+
+    def at(self, which: int) -> Array:
+        """The array (n,) that every call gets, holding `points[which]` now."""
+        self._buffer[:] = self.points[which].x
+        return self._buffer
 
     def call_from_second_thread(self) -> None:
         """Call once at the last of the points from another thread, and compare.
@@ -91,11 +96,11 @@ class Watch:
         Raises `HessbenchError` where that fails and the same call on this thread does not.
         """
         which = len(self.points) - 1
-        point, box = self.points[which], list[Result | BaseException]()
+        x, point, box = self.at(which), self.points[which], list[Result | BaseException]()
 
         def work() -> None:
             try:
-                box.append(self.run(point.x.copy()))
+                box.append(self.run(x))
             except BaseException as error:
                 box.append(error)
 
@@ -104,9 +109,9 @@ class Watch:
         thread.join()
         found, how = box[0], ""
         if isinstance(found, BaseException):
-            self.run(point.x.copy())
+            self.run(self.at(which))
             raise HessbenchError(f"called {SECOND_THREAD}, it raised {type(found).__name__}: {found}")
-        if not self._right(found, point) and self._right(self.run(point.x.copy()), point):
+        if not self._right(found, point) and self._right(self.run(self.at(which)), point):
             how = SECOND_THREAD
         self.check(which, found, how)
 
@@ -120,21 +125,18 @@ class Watch:
         """
         self.check(0, result)
         if self._rng.random() < OFTEN and self._spent + seconds <= SHARE * spent:
-            self._somewhere()
+            start = time.perf_counter()
+            self.call(int(self._rng.integers(len(self.points))))
+            self._spent += time.perf_counter() - start
 
-    def again(self, limit: float, most: int = 1) -> None:
-        """Call again at random points, at least once, and no more than `most` times or for about `limit` seconds."""
+    def again(self, limit: float, rounds: int = 1) -> None:
+        """Call again at all points in random order, `rounds` times; stop when that took `limit` seconds."""
         start = time.perf_counter()
-        for _ in range(most):
-            self._somewhere()
-            if time.perf_counter() - start > limit:
-                return
-
-    def _somewhere(self) -> None:
-        start, which = time.perf_counter(), int(self._rng.integers(len(self.points)))
-        self._buffer[:] = self.points[which].x
-        self.check(which, self.run(self._buffer))
-        self._spent += time.perf_counter() - start
+        for _ in range(rounds):
+            for which in self._rng.permutation(len(self.points)):
+                if time.perf_counter() - start > limit:
+                    return
+                self.call(int(which))
 
 
 def _same(a: Result, b: Result) -> bool:
