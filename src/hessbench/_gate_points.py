@@ -35,6 +35,12 @@ def run_seed() -> int:
     return int(text)
 
 
+def with_seed(seed: int | None) -> None:
+    """Make `seed` that of this process and of all that it starts; nothing where it is `None`."""
+    if seed is not None:
+        os.environ[VARIABLE] = str(seed)
+
+
 @cache
 def _drawn_seed() -> int:
     return secrets.randbelow(2**31)
@@ -47,7 +53,7 @@ def drawn_points(problem: Problem, seed: int) -> list[Array]:
     moves up. End times move by at most `AWAY` of the time span.
     """
     x = problem.x0
-    reach = problem.sizes(x, state_sizes(problem, x))
+    reach = _rounded(problem.sizes(x, state_sizes(problem, x)))
     for key in TIMES:
         if key in problem.blocks:
             reach[problem.blocks[key]] = abs(problem.t_span[1] - problem.t_span[0])
@@ -57,6 +63,12 @@ def drawn_points(problem: Problem, seed: int) -> list[Array]:
         moved = AWAY * reach * np.random.default_rng([seed, draw]).uniform(-1.0, 1.0, x.size)
         out.append(np.where(signs * (x + moved) > 0, x + moved, x + signs * np.abs(moved)))
     return out
+
+
+def _rounded(sizes: Array) -> Array:
+    """To two digits, so that the last bits of a solve, which differ between machines, do not move the point."""
+    tens = 10.0 ** (np.floor(np.log10(sizes)) - 1)
+    return np.rint(sizes / tens) * tens
 
 
 def first_with_reference(problem: Problem, candidates: Iterable[Array]) -> Array | None:

@@ -47,6 +47,8 @@ def measure(
     """
     if time_limit <= 0 or budget < 0:
         raise InvalidInput(f"`time_limit` is {time_limit} s and `budget` {budget} s; expected positive numbers.")
+    if gate_seed is not None and gate_seed < 0:
+        raise InvalidInput(f"`gate_seed` is {gate_seed}; expected a number that is not negative.")
     early = refuse_early(case)
     if early is not None:
         return early

@@ -13,6 +13,7 @@ import typer
 
 from .._compare import contenders, pareto
 from .._errors import InvalidInput
+from .._gate_points import run_seed
 from .._ivp import IVP
 from .._measure import measure, problem_of, refuse_early, strategy_of
 from .._provenance import now, provenance
@@ -41,6 +42,9 @@ def compare(
     budget: Annotated[float, typer.Option(help="Seconds of repeated timing for each strategy.")] = 1.0,
     time_limit: Annotated[float, typer.Option(help="Seconds after which a strategy is stopped.")] = 60.0,
     memory_limit: Annotated[int, typer.Option(help="MiB that a strategy may allocate.")] = 8192,
+    gate_seed: Annotated[
+        int | None, typer.Option(min=0, help="Repeat the drawn point and the order of checks of a run: its records hold it.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", help="Append the records to this file (JSON lines), for the report.")
     ] = None,
@@ -65,7 +69,8 @@ def compare(
         )
     records = []
     origin = provenance("compare", " ".join(["hessbench", *sys.argv[1:]]), Path.cwd())
-    for record in with_progress(cases, time_limit, memory_limit, budget):
+    seed = run_seed() if gate_seed is None else gate_seed
+    for record in with_progress(cases, time_limit, memory_limit, budget, seed):
         records.append(record)
         if output is not None:
             with output.open("a") as file:
@@ -100,7 +105,7 @@ def family_arguments(problem: str, size: int | None, settings: list[str]) -> dic
     return arguments
 
 
-def with_progress(cases: list[Case], time_limit: float, memory_limit: int, budget: float) -> Iterator[Record]:
+def with_progress(cases: list[Case], time_limit: float, memory_limit: int, budget: float, seed: int) -> Iterator[Record]:
     """Measure one case after the other, with a progress bar on standard error when that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -111,7 +116,8 @@ def with_progress(cases: list[Case], time_limit: float, memory_limit: int, budge
         task = progress.add_task("", total=len(cases))
         for case in cases:
             progress.update(task, description=case.label)
-            yield measure(case, time_limit=time_limit, memory_limit_mib=memory_limit, budget=budget)
+            limits = {"time_limit": time_limit, "memory_limit_mib": memory_limit, "budget": budget}
+            yield measure(case, **limits, gate_seed=seed)
             progress.advance(task)
 
 
