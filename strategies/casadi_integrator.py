@@ -48,7 +48,7 @@ class CasadiIntegrator(Strategy):
     sharpen: float = 1.0  # of the tolerance, for adaptive steps
     backends: ClassVar[tuple[str, ...]] = ("casadi",)
     limits: ClassVar[Limits] = Limits(max_dim=64, parameters=True, running_loss=True)
-    accuracy: ClassVar[Accuracy] = Accuracy(factor=5e3)  # the value of CVODES and IDAS at the figure-8's neighbours is 4400 times off the tolerance
+    accuracy: ClassVar[Accuracy] = Accuracy(factor=5e3)  # values beside the figure-8
     variants: ClassVar = {
         "": {},
         "bdf": {"options": CONTROLLED, "sharpen": 0.1},

@@ -13,11 +13,11 @@ import numpy as np
 from . import backends
 from ._api import prepare
 from ._errors import Unavailable
-from ._gate import errors
 from ._outcomes import CLASSES, RTOL, Kind, Observed, expected, observe, usable, words
 from ._problem import Problem
 from ._reference import points, reference
 from ._registry import build_problem, load_file, problem, problems
+from ._scaled import yardstick_of
 from ._strategy import Strategy
 
 
@@ -184,9 +184,9 @@ def check_tolerance(strategy: Strategy, backend: str | None, contender: str) -> 
 
     def follows() -> str:
         target = next(p for p, outcome in candidates if outcome == "ok" and p.dim > 1)
-        against, x = reference(target), target.x0
+        measure = yardstick_of(target, target.x0, reference(target))
         loose, tight = (
-            errors(prepare(target, strategy, backend=backend, rtol=rtol)(x), against, x).hess for rtol in (1e-4, 1e-9)
+            measure(prepare(target, strategy, backend=backend, rtol=rtol)(target.x0)).hess for rtol in (1e-4, 1e-9)
         )
         floor = max(strategy.accuracy.floor, 1e-11)
         return "" if tight <= max(0.1 * loose, floor) else f"{loose:.1e} at 1e-4, {tight:.1e} at 1e-9, on {target.name}"

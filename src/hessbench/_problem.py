@@ -96,7 +96,13 @@ class Problem:
         object.__setattr__(self, "wrt", wrt)
         object.__setattr__(self, "t_span", _times(self.name, self.t_span))
         self._check_wrt()
-        names = {LOSS: (), "y0": self.y0.shape, **{key: value.shape for key, value in self.params.items()}, "t0": (), "t1": ()}
+        names = {
+            LOSS: (),
+            "y0": self.y0.shape,
+            **{key: value.shape for key, value in self.params.items()},
+            "t0": (),
+            "t1": (),
+        }
         object.__setattr__(self, "scale", MappingProxyType(checked_scale(self.name, self.scale, names)))
         if self.perturbed is not None:
             object.__setattr__(self, "perturbed", self.check_x(self.perturbed))

@@ -4,7 +4,9 @@ With the sizes `d` of the unknowns (`Problem.sizes`) and `A_ij = d_i d_j |H_ij|`
 not above the reference's own uncertainty counts as zero:
 
     e = 1;  100 times, all i at once:  e_i *= sqrt(max_j A_ij / (e_i e_j))        (for a positive H: e_i = sqrt(A_ii))
-    EH_ij = d_i d_j |dH_ij| / (e_i e_j),   Eg_i = d_i |dg_i| / max(d_i |g_i|, e_i^2),   EL = |dL| / max(|L|, scale, 2^-52 max e^2)
+    EH_ij = d_i d_j |dH_ij| / (e_i e_j)
+    Eg_i  = d_i |dg_i| / max(d_i |g_i|, e_i^2)
+    EL    = |dL| / max(|L|, declared size of the loss, 2^-52 max e^2)
 
 A row of zeros has the smallest other `e_i`. Where all of `H` is zero, `e^2` is the largest of `|L|` and `d_i |g_i|`, or 1.
 Differences are first reduced by the uncertainty of the reference; what is not finite, or of a wrong shape, is infinite.

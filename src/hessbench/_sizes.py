@@ -21,7 +21,9 @@ STEPS = 2000
 def checked_scale(name: str, scale: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
     """Declared sizes as arrays; `shapes` holds the names that may be declared. Raises `InvalidInput` for all others."""
     if not isinstance(scale, Mapping):
-        raise InvalidInput(f"problem {name!r}: `scale` is {scale!r}; expected names with sizes, such as {{'y0': 1e-9}}.")
+        raise InvalidInput(
+            f"problem {name!r}: `scale` is {scale!r}; expected names with sizes, such as {{'y0': 1e-9}}."
+        )
     out = {}
     for key, value in scale.items():
         if key not in shapes:

@@ -43,7 +43,8 @@ def compare(
     time_limit: Annotated[float, typer.Option(help="Seconds after which a strategy is stopped.")] = 60.0,
     memory_limit: Annotated[int, typer.Option(help="MiB that a strategy may allocate.")] = 8192,
     gate_seed: Annotated[
-        int | None, typer.Option(min=0, help="Repeat the drawn point and the order of checks of a run: its records hold it.")
+        int | None,
+        typer.Option(min=0, help="Repeat the drawn point and the order of checks of a run: its records hold it."),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", help="Append the records to this file (JSON lines), for the report.")
@@ -105,7 +106,9 @@ def family_arguments(problem: str, size: int | None, settings: list[str]) -> dic
     return arguments
 
 
-def with_progress(cases: list[Case], time_limit: float, memory_limit: int, budget: float, seed: int) -> Iterator[Record]:
+def with_progress(
+    cases: list[Case], time_limit: float, memory_limit: int, budget: float, seed: int
+) -> Iterator[Record]:
     """Measure one case after the other, with a progress bar on standard error when that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -119,6 +122,11 @@ def with_progress(cases: list[Case], time_limit: float, memory_limit: int, budge
             limits = {"time_limit": time_limit, "memory_limit_mib": memory_limit, "budget": budget}
             yield measure(case, **limits, gate_seed=seed)
             progress.advance(task)
+
+
+def judged(record: Record) -> float | None:
+    """The error that is shown: of the Hessian, or what the gate condemned the result for."""
+    return record.error if record.status == "ok" or record.error_scaled is None else record.error_scaled
 
 
 def show(records: list[Record]) -> None:
@@ -140,7 +148,7 @@ def show(records: list[Record]) -> None:
             "*" if id(r) in best else "",
             label,
             r.status,
-            "" if r.error is None else f"{r.error:.1e}",
+            "" if (error := judged(r)) is None else f"{error:.1e}",
             seconds(r.median_s),
             seconds(prepare),
             "" if r.peak_mib is None else f"{r.peak_mib:.1f} MiB",
