@@ -115,7 +115,8 @@ class Limits:
 class Accuracy:
     """The scaled error (`docs/gate.md`) that a strategy promises: at most `max(factor * rtol^power, floor)`, and `CAP`.
 
-    It holds for every entry of value, gradient and Hessian, each on the scale of its own row and column. The default allows three digits less than the tolerance of the solver, which long and chaotic problems need.
+    It holds for every entry of value, gradient and Hessian, each on the scale of its own row and column. The default
+    allows three digits less than the tolerance of the solver, which long and chaotic problems need.
     """
 
     factor: float = 1e3
