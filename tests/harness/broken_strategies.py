@@ -239,6 +239,17 @@ class WrongLater(Native):
 
 
 @dataclass(frozen=True)
+class WrongOnce(Native):
+    """The fourth call alone is wrong, the first timed one."""
+
+    calls: list = field(default_factory=list)
+
+    def after(self, result):
+        self.calls.append(1)
+        return replace(result, hess=1.1 * result.hess) if len(self.calls) == 4 else result
+
+
+@dataclass(frozen=True)
 class WrongSometimes(Native):
     """One call in ten is wrong, from the eleventh on."""
 

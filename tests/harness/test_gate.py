@@ -124,6 +124,13 @@ def test_the_median_and_the_least_are_those_of_the_timed_calls(monkeypatch):
     assert record.ci_low_s < 5.5 < record.ci_high_s
 
 
+def test_the_call_that_is_weighed_is_compared_too(monkeypatch):
+    monkeypatch.setattr(_child, "peak_mib", lambda run, x: (1.0, replace(run(x), hess=0.0 * run(x).hess)))
+    case = Case("random-quadratic", "hand-adjoint", "numpy", {"n": 3}, 1e-6)
+    *_, (stage, record) = stages(case, None, 0.0, 1, None)
+    assert (stage, record.status, record.peak_mib, record.median_s) == ("weighed", "wrong", None, None)
+
+
 def test_a_point_is_drawn_near_the_own_one_in_the_size_of_each_unknown():
     target = Problem(
         "small",

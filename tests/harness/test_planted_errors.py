@@ -155,6 +155,15 @@ def test_the_drawn_point_is_looked_at(planted, write):
     assert record.status != "ok" and "at a drawn point" in record.message
 
 
+def test_one_wrong_timed_call_is_enough_and_no_stage_has_its_times(planted):
+    case = Case("generic-cubic", planted(broken_strategies.WrongOnce), "numpy", rtol=1e-8)
+    drawn = first_with_reference(problem("generic-cubic"), drawn_points(problem("generic-cubic"), 3))
+    told = dict(stages(case, None, 0.0, 5, drawn.tolist()))
+    assert told["judged"].status == "ok" and "weighed" not in told
+    assert told["timed"].status == "wrong" and told["timed"].message.startswith("error 1.0e-01 of the Hessian by ")
+    assert "in call 4" in told["timed"].message and told["timed"].median_s is told["timed"].best_s is None
+
+
 def test_a_strategy_that_is_wrong_now_and_then_is_found_among_the_timed_calls(planted, write):
     record = judged(write("units.py", UNITS), planted(broken_strategies.WrongSometimes), budget=0.5)
     assert record.status == "wrong" and "of the gradient" in record.message and "in call " in record.message

@@ -156,6 +156,9 @@ def test_what_the_reference_does_not_know_is_not_held_against_a_result():
     against = Reference(1.0, np.ones(2), np.diag([1.0, 1e-17]), 1e-12, "by hand", np.full((2, 2), 1e-16))
     other = Result(1.0, np.ones(2), np.diag([1.0, -3e-17]))
     assert largest(other, against, np.ones(2)) < 1e-13
+    assert (
+        largest(replace(other, hess=np.diag([1.0, 5e-15])), against, np.ones(2)) < 1e-13
+    )  # a row of noise is one of zeros
     sure = replace(against, spread=np.full((2, 2), 1e-30))
     assert largest(other, sure, np.ones(2)) > 1.0
 
