@@ -25,6 +25,9 @@ class _Metrics:
     def track_error_value(self, records, *key):
         return stored(records, key, "error_value")
 
+    def track_error_scaled(self, records, *key):
+        return stored(records, key, "error_scaled")
+
     def track_asymmetry(self, records, *key):
         return stored(records, key, "asymmetry")
 

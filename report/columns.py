@@ -19,11 +19,24 @@ RUN_TEXT = (
     *("suite", "machine", "hardware", "cpu", "affinity", "governor", "os"),
     *("python", "commit", "date", "command", "sources", "source"),
 )
-TEXT = ("problem", "arguments", "strategy", "backend", "method", "status", "message", "note", "versions")
+TEXT = (
+    "problem",
+    "arguments",
+    "strategy",
+    "backend",
+    "method",
+    "status",
+    "message",
+    "note",
+    "versions",
+    "error_scaled_where",
+    "diagnosis",
+    "atol_rule",
+)
 FLOATS = (
     *("rtol", "atol", "threshold", "error_hess", "error_hess_perturbed", "error_grad", "error_value", "asymmetry"),
     *("reference_agreement", "import_s", "prepare_s", "first_s", "best_s", "median_s", "ci_low_s", "ci_high_s"),
-    *("peak_mib", "rhs_weighted", "load", "others"),
+    *("peak_mib", "rhs_weighted", "load", "others", "error_scaled", "difference"),
 )
 COUNTS = (
     "size",
@@ -38,6 +51,8 @@ COUNTS = (
     "contractions",
     "cores",
     "framework_calls",
+    "gate_seed",
+    "schema",
 )
 DERIVED = ("contender", "problem_label", "error", "total_first_s")
 GATED = ("first_s", "best_s", "median_s", "ci_low_s", "ci_high_s", "peak_mib")  # exist for status `ok` alone

@@ -47,7 +47,7 @@ def _without_numbers(problem: str, arguments: str) -> str:
 
 
 def _outcome(status: str, rows: Table) -> Outcome:
-    count, worst = len(rows), rows["error"].max()
+    count, worst = len(rows), rows[["error", "error_scaled"]].max(axis=1).max()
     text = f"{status} {count}" if count > 1 else status
     detail = words.listed(rows["problem_label"].unique(), most=3)
     if status in ("wrong", "inaccurate"):

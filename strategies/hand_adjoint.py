@@ -23,6 +23,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from hessbench import (
+    Accuracy,
     Limits,
     Result,
     Strategy,
@@ -51,6 +52,9 @@ class HandAdjoint(Strategy):
     """
 
     limits: ClassVar[Limits] = Limits(parameters=True, running_loss=True, times=True)
+    accuracy: ClassVar[Accuracy] = Accuracy(
+        factor=5e3
+    )  # the flow of the figure-8 magnifies the error of its two solves 2700 times
     state: str = "dense"
     guarded: bool = True
     variants: ClassVar = {

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from hessbench import IntegrationError, Limits, Result, Strategy, Unsupported, Vector
+from hessbench import Accuracy, IntegrationError, Limits, Result, Strategy, Unsupported, Vector
 
 ROOM = 4  # steps that the trajectory is stored for, in those at the problem's own and perturbed point
 
@@ -35,6 +35,7 @@ class JaxAdjoint(Strategy):
     state: str = "dense"
     backends: ClassVar[tuple[str, ...]] = ("jax",)
     limits: ClassVar[Limits] = Limits(parameters=True, running_loss=True)
+    accuracy: ClassVar[Accuracy] = Accuracy(factor=5e3)  # as of hand-adjoint, whose equations it has
     variants: ClassVar = {"": {}, "backward": {"state": "backward"}}
 
     def why_not(self, problem):

@@ -22,15 +22,22 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from ._api import Prepared, prepare, resolve
 from ._describe import seed
 from ._errors import HessbenchError, InvalidInput, NoReference, Unavailable, Unsupported
-from ._gate import errors, judge
+from ._gate import judge
+from ._gate_points import drawn_points, first_kept, first_with_reference, settled
 from ._measure import blank, problem_of, refuse_early, strategy_of
 from ._provenance import versions
 from ._record import Case, Record
-from ._reference import is_cached, points, reference
+from ._reference import points, reference
+from ._strategy import Result
 from ._unjudged import unjudged
+from ._watch import Watch, targets
+
+AGAIN = 0.1  # seconds that calls at random points behind the timed ones may take
 
 
 def main() -> None:
@@ -47,7 +54,8 @@ def main() -> None:
     def run() -> None:
         nonlocal record
         try:
-            for stage, record in stages(case, memory_mib, budget):
+            drawn = first_kept(problem, candidates)
+            for stage, record in stages(case, memory_mib, budget, request["gate_seed"], drawn):
                 report(stage, record)
         except NoReference as error:
             limit_memory(memory_mib)
@@ -64,10 +72,12 @@ def main() -> None:
             return report_line(out, {"stage": "done", **whole})
         if early is not None:
             return report("done", early)
+        candidates = drawn_points(problem, request["gate_seed"])
         if request.get("only_reference"):
             for x in points(problem):
                 reference(problem, x)
-        elif not request.get("has_reference") and not all(is_cached(problem, x) for x in points(problem)):
+            first_with_reference(problem, candidates)
+        elif not request.get("has_reference") and not settled(problem, candidates):
             return report("reference", record)
         else:
             run()
@@ -103,14 +113,21 @@ def report_line(descriptor: int, data: dict[str, Any]) -> None:
             select.select([], [descriptor], [])
 
 
-def stages(case: Case, memory_mib: int | None, budget: float) -> Iterator[tuple[str, Record]]:
-    """Yield `(stage, record so far)`; the record is complete at the last one. Only a gated case is timed."""
+def stages(
+    case: Case, memory_mib: int | None, budget: float, seed: int, drawn: Any | None
+) -> Iterator[tuple[str, Record]]:
+    """Yield `(stage, record so far)`; the record is complete at the last one. Only a gated case is timed.
+
+    `drawn` is the point of this run beside the problem's own ones; calls there and elsewhere are made again among the timed
+    ones in an order that `seed` sets, and a case that goes wrong there loses its times.
+    """
     problem = problem_of(case)
     strategy = strategy_of(case)
     chosen, backend_name = resolve(strategy, case.backend)
-    record = replace(blank(case, "failed"), backend=backend_name, size=problem.size, dim=problem.dim)
+    record = replace(blank(case, "failed"), backend=backend_name, size=problem.size, dim=problem.dim, gate_seed=seed)
     yield "loaded", record
-    targets = [(x, reference(problem, x)) for x in points(problem)]
+    allowed = chosen.accuracy.threshold(case.rtol)
+    where = targets(problem, None if drawn is None else np.array(drawn), allowed)
     limit_memory(memory_mib)
 
     start = time.perf_counter()
@@ -121,43 +138,65 @@ def stages(case: Case, memory_mib: int | None, budget: float) -> Iterator[tuple[
 
     start = time.perf_counter()
     run = prepare(problem, chosen, backend=backend_name, rtol=case.rtol, atol=case.atol, method=case.method).quiet()
-    record = replace(record, prepare_s=time.perf_counter() - start)
+    rule = "by component" if run.ivp.by_component else "scalar"
+    record = replace(record, prepare_s=time.perf_counter() - start, atol_rule=rule)
     yield "prepared", record
 
+    watch = Watch(run.direct, where, seed, allowed)
     calls()
     start = time.perf_counter()
-    result = run(problem.x0)
+    result = run.direct(watch.at(0))
     first_s = time.perf_counter() - start
-    record = replace(record.with_counters(result.counters), note=result.said, framework_calls=calls())
+    record = replace(record.with_counters(result.counters), note=noted(result.said, drawn), framework_calls=calls())
     yield "called", record
 
-    found = [errors(result, targets[0][1], problem.x0)]
-    if len(targets) > 1:
-        found.append(errors(run(targets[1][0]), targets[1][1], targets[1][0]))
-    agreement = max(target.agreement for _, target in targets)
-    perturbed = found[1] if len(found) > 1 else None
-    record = judge(record, found[0], perturbed, agreement, chosen.accuracy.threshold(case.rtol))
+    watch.check(0, result)
+    for which in range(1, len(where) - 1):
+        watch.call(which)
+    watch.call_from_second_thread()
+    record = judge(record, watch.seen, watch.agreement, allowed)
     yield "judged", record
     if record.status != "ok":
         return
-    seconds = steady_state(run, problem.x0, budget)
-    low, high = median_interval(seconds)
-    record = replace(record, first_s=first_s, best_s=min(seconds), median_s=median(seconds), repeats=len(seconds))
-    record = replace(record, ci_low_s=low, ci_high_s=high)
+    seconds = steady_state(run, problem.x0, budget, watch)
+    if min(seconds) <= AGAIN:
+        watch.again(AGAIN)
+    record = judge(record, watch.seen, watch.agreement, allowed)
+    if record.status == "ok":
+        low, high = median_interval(seconds)
+        record = replace(record, first_s=first_s, best_s=min(seconds), median_s=median(seconds), repeats=len(seconds))
+        record = replace(record, ci_low_s=low, ci_high_s=high)
     yield "timed", record
-    yield "weighed", replace(record, peak_mib=peak_mib(run, problem.x0))
+    if record.status != "ok":
+        return
+    mib, result = peak_mib(run, problem.x0)
+    watch.check(0, result)
+    record = judge(record, watch.seen, watch.agreement, allowed)
+    yield "weighed", replace(record, peak_mib=mib) if record.status == "ok" else record.without_times()
 
 
-def steady_state(run: Prepared, x: Any, budget: float) -> list[float]:
-    """Seconds of repeated calls until `budget` seconds are spent: at most 1000, at least three unless one is that long."""
+def noted(note: str, drawn: Any | None) -> str:
+    """The strategy's note, with a word where no point could be drawn."""
+    if drawn is not None:
+        return note
+    return "; ".join(filter(None, (note, "compared at no drawn point: none of three has a reference")))
+
+
+def steady_state(run: Prepared, x: Any, budget: float, watch: Watch) -> list[float]:
+    """Seconds of repeated calls until `budget` seconds are spent: at most 1000, at least three unless one is that long.
+
+    What they return is compared outside the clock, where calls at other points come between them.
+    """
     seconds: list[float] = []
     gc.collect()
     gc.disable()
     try:
         while not seconds or (sum(seconds) < (3 * budget if len(seconds) < 3 else budget) and len(seconds) < 1000):
             start = time.perf_counter()
-            run(x)
+            result = run(x)
             seconds.append(time.perf_counter() - start)
+            watch.after_timed(result, seconds[-1], sum(seconds))
+            del result
     finally:
         gc.enable()
     return seconds
@@ -176,22 +215,21 @@ def median_interval(seconds: Sequence[float]) -> tuple[float | None, float | Non
     return (ordered[k - 1], ordered[n - k]) if k else (None, None)
 
 
-def peak_mib(run: Prepared, x: Any) -> float | None:
-    """MiB that one call of a warm process needs on top of what it holds; `None` where `/proc` cannot tell.
+def peak_mib(run: Prepared, x: Any) -> tuple[float | None, Result]:
+    """MiB that one call of a warm process needs on top of what it holds, and its result; `None` where `/proc` cannot tell.
 
     The kernel's high-water mark of resident memory is reset before the call, so that imports do not count.
     """
     gc.collect()
-    try:
+    before = None
+    with contextlib.suppress(OSError):
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL("libc.so.6").malloc_trim(0)
         with open("/proc/self/clear_refs", "w") as file:
             file.write("5")
         before = _status_kib("VmRSS")
-        run(x)
-        return max(0, _status_kib("VmHWM") - before) / 1024
-    except OSError:
-        return None
+    result = run(x)
+    return (None if before is None else max(0, _status_kib("VmHWM") - before) / 1024), result
 
 
 def limit_memory(memory_mib: int | None) -> None:

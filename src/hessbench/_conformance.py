@@ -13,11 +13,11 @@ import numpy as np
 from . import backends
 from ._api import prepare
 from ._errors import Unavailable
-from ._gate import errors
 from ._outcomes import CLASSES, RTOL, Kind, Observed, expected, observe, usable, words
 from ._problem import Problem
 from ._reference import points, reference
 from ._registry import build_problem, load_file, problem, problems
+from ._scaled import yardstick_of
 from ._strategy import Strategy
 
 
@@ -122,15 +122,14 @@ def check_on(strategy: Strategy, backend: str | None, contender: str, kind: Kind
 
 def _agrees(part: str) -> Callable[[Observed], str]:
     def law(seen: Observed) -> str:
-        assert seen.run is not None
-        for x, result in zip(seen.at, seen.results, strict=True):
-            against = reference(seen.run.problem, x)
-            allowed = max(seen.run.strategy.accuracy.threshold(RTOL), 10 * against.agreement)
-            found = getattr(errors(result, against, x), part)
-            limit = 2 * allowed if part == "asymmetry" else allowed
+        limit = 2 * seen.allowed if part == "asymmetry" else seen.allowed
+        for call in seen.calls:
+            scaled = call.errors.scaled
+            found = getattr(scaled, part)
             if not found <= limit:
-                where = "" if x is seen.at[0] else " at the perturbed point"
-                return f"{found:.1e}{where}, allowed {limit:.1e}"
+                entry = f" of the {scaled.where}" if found == scaled.worst else ""
+                when = f" {call.when}" if call.when else ""
+                return f"{found:.1e}{entry}{when}, allowed {limit:.1e}"
         return ""
 
     return law
@@ -187,9 +186,9 @@ def check_tolerance(strategy: Strategy, backend: str | None, contender: str) -> 
 
     def follows() -> str:
         target = next(p for p, outcome in candidates if outcome == "ok" and p.dim > 1)
-        against, x = reference(target), target.x0
+        measure = yardstick_of(target, target.x0, reference(target))
         loose, tight = (
-            errors(prepare(target, strategy, backend=backend, rtol=rtol).direct(x), against, x).hess
+            measure(prepare(target, strategy, backend=backend, rtol=rtol).direct(target.x0)).hess
             for rtol in (1e-4, 1e-9)
         )
         floor = max(strategy.accuracy.floor, 1e-11)

@@ -15,6 +15,7 @@ from ._api import resolve
 from ._contain import Ended, contained
 from ._describe import import_limit, known
 from ._errors import HessbenchError, InvalidInput, Unavailable
+from ._gate_points import run_seed
 from ._plugins import Plugin
 from ._problem import Problem
 from ._record import Case, Record, arguments_json
@@ -25,6 +26,7 @@ ONE_THREAD = {
     name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 }
 REFERENCE_LIMIT = 900.0
+_TRIED: set[tuple[str, int]] = set()  # problems and seeds whose references were asked for, found or not
 XLA_ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
 
 
@@ -35,22 +37,27 @@ def measure(
     memory_limit_mib: int | None = 8192,
     budget: float = 1.0,
     keep: Path | None = None,
+    gate_seed: int | None = None,
 ) -> Record:
     """Run `case` in a child process and return one flat record, whatever happens to the child.
 
     The child is ended after `time_limit` seconds, with everything that it started, and may allocate `memory_limit_mib` MiB
     on top of its imports. Repeated calls are timed for about `budget` seconds, on one thread.
-    Value, gradient and Hessian of a case that has no reference go to the file `keep`.
+    `gate_seed` sets the drawn point where the gate compares, too (default: that of this run, `run_seed`), and is kept in the
+    record. Value, gradient and Hessian of a case that has no reference go to the file `keep`.
     Raises `InvalidInput` for a case that names no known problem or strategy, or a problem that is none; everything later is
     a status of the record.
     """
     if time_limit <= 0 or budget < 0:
         raise InvalidInput(f"`time_limit` is {time_limit} s and `budget` {budget} s; expected positive numbers.")
+    if gate_seed is not None and gate_seed < 0:
+        raise InvalidInput(f"`gate_seed` is {gate_seed}; expected a number that is not negative.")
     if is_trusted(case):
         early = refuse_early(case)
         if early is not None:
             return early
     request = {"case": asdict(case), "memory_limit_mib": memory_limit_mib, "budget": budget, "known": known()}
+    request["gate_seed"] = run_seed() if gate_seed is None else gate_seed
     request["keep"] = None if keep is None else str(keep)
     ended = _run_child(request, time_limit)
     stage, record = _last(ended.lines, case)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -26,17 +27,21 @@ from ._api import Prepared, prepare, resolve
 from ._compare import contenders
 from ._derivatives import Array
 from ._errors import HessbenchError, InvalidInput, Unavailable, Unsupported
-from ._gate import errors, judge
+from ._gate import Seen, judge
+from ._gate_points import VARIABLE, drawn_points, first_with_reference, run_seed
 from ._measure import blank, strategy_of
 from ._plugins import in_words
 from ._problem import Problem
 from ._provenance import versions
 from ._record import Case
-from ._reference import points, reference
+from ._reference import points
 from ._registry import problem, strategies
 from ._strategy import Result, Strategy
+from ._watch import Watch, targets
 
 RTOL = 1e-8
+SEED = 2  # of the table
+REPEATING = 0.1  # seconds of calls in random order
 OUTCOME = re.compile(r"ok|inaccurate|wrong|refuses|raises \w+")
 
 
@@ -95,7 +100,11 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Observed:
-    """Outcome and its words; what was returned at each of `points`, at the first again, and the inputs after the calls."""
+    """Outcome and its words; what was returned at each of `at`, at the first again, and the inputs after the calls.
+
+    `calls` are the errors of all calls that the gate saw: these, at a drawn point, from a second thread, and again in random
+    order; `allowed` is what it allows.
+    """
 
     outcome: str
     detail: str
@@ -104,6 +113,8 @@ class Observed:
     results: tuple[Result, ...] = ()
     again: Result | None = None
     inputs_after: tuple[Array, ...] = ()
+    calls: tuple[Seen, ...] = ()
+    allowed: float = 0.0
 
 
 def table_path() -> Path:
@@ -165,39 +176,47 @@ def expected(contender: str, kind: Kind, strategy: Strategy) -> str:
     return "ok" if strategy.why_not(kind.build()) is None else "refuses"
 
 
-def observe(strategy: Strategy, backend: str | None, target: Problem) -> Observed:
-    """Run a strategy in this process at each of the problem's points, and judge it by the gate that measuring uses."""
+def observe(strategy: Strategy, backend: str | None, target: Problem, seed: int | None = None) -> Observed:
+    """Run a strategy in this process at each of the problem's points, and judge it by the gate that measuring uses.
+
+    `seed` sets the drawn point and the order of calls; that of this run by default.
+    """
     reason = strategy.why_not(target)
     if reason is not None:
         return Observed("refuses", reason)
-    against = [reference(target, x) for x in points(target)]
+    seed, allowed = run_seed() if seed is None else seed, strategy.accuracy.threshold(RTOL)
+    drawn = first_with_reference(target, drawn_points(target, seed))
+    where = targets(target, drawn, allowed)
+    at = tuple(points(target))
     try:
         run = prepare(target, strategy, backend=backend, rtol=RTOL)
-        at = tuple(points(target))
+        watch = Watch(run.direct, where, seed, allowed)
         inputs = tuple(x.copy() for x in at)
-        results = tuple(run.direct(x) for x in inputs)
-        again = run.direct(at[0].copy())
+        results = tuple(watch.check(which, run.direct(x)) for which, x in enumerate(inputs))
+        watch.call_from_second_thread()
+        again = watch.check(0, run.direct(at[0].copy()))
+        watch.again(REPEATING, rounds=3)
     except Unsupported as refusal:
         return Observed("refuses", str(refusal))
     except Exception as error:
         return Observed(f"raises {type(error).__name__}", words(error))
-    found = [errors(r, a, x) for r, a, x in zip(results, against, at, strict=True)]
-    record = judge(
-        blank(Case(target.name, "", backend, rtol=RTOL), "failed"),
-        found[0],
-        found[1] if len(found) > 1 else None,
-        max(a.agreement for a in against),
-        strategy.accuracy.threshold(RTOL),
+    record = judge(blank(Case(target.name, "", backend, rtol=RTOL), "failed"), watch.seen, watch.agreement, allowed)
+    detail = (
+        record.message
+        or f"error {record.error_scaled:.1e} of the {record.error_scaled_where}, allowed {watch.allowed:.1e}"
     )
-    detail = record.message or f"error {max(e.worst for e in found):.1e}, allowed {record.threshold:.1e}"
-    return Observed(record.status, detail, run, at, results, again, inputs)
+    return Observed(record.status, detail, run, at, results, again, inputs, tuple(watch.seen), watch.allowed)
 
 
 def observed_rows(chosen: Sequence[str] | None = None) -> Iterator[Row]:
-    """Try contenders (default: all built-in ones whose backend and packages are installed) on every class, one by one."""
+    """Try contenders (default: all built-in ones whose backend and packages are installed) on every class, one by one.
+
+    The point that is drawn for the gate is always the same one, `SEED`, unless a seed is set: the table can be repeated.
+    """
+    seed = run_seed() if VARIABLE in os.environ else SEED
     for contender, strategy, backend in usable(chosen):
         for kind in CLASSES:
-            seen = observe(strategy, backend, kind.build())
+            seen = observe(strategy, backend, kind.build(), seed)
             wanted, by = expected(contender, kind, strategy), versions(backend, strategy.packages)
             yield Row(contender, kind.name, kind.label, wanted, seen.outcome, seen.detail, by)
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from ._derivatives import Array, Derivatives, Params
 from ._errors import InvalidInput
+from ._sizes import LOSS, checked_scale, sizes
 
 if TYPE_CHECKING:
     from ._counters import Counters
@@ -52,6 +53,8 @@ class Problem:
     exact : `exact(x)` -> (value, grad (n,), hess (n, n)) in closed form, or `None` at an `x` where there is none
     overrides : per-framework replacement of `rhs`, for example `{"casadi": rhs_mx}` with `xp = casadi`
     perturbed : a second point `x` where the Hessian is checked too, away from any special one such as a closed orbit
+    scale : sizes of unknowns where `|x|` does not tell them, for error norms and the gate: by names of `wrt`, a number or one
+        for each entry, such as `{"k": 0.1}`; `"loss"` is the size of the loss where it nearly vanishes
     size : what `size` means for the family (for labels), for example `10` in `random-quadratic`, N = 10
     counters : set by the harness, which counts the derivatives that are generated for a problem without hand-written ones
 
@@ -76,6 +79,7 @@ class Problem:
     exact: Callable[[Array], tuple[float, Array, Array] | None] | None = None
     overrides: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     perturbed: Array | None = None
+    scale: Mapping[str, Any] = field(default_factory=dict)
     size: int | None = None
     counters: Counters | None = field(default=None, repr=False)
 
@@ -93,6 +97,14 @@ class Problem:
         object.__setattr__(self, "wrt", wrt)
         object.__setattr__(self, "t_span", _times(self.name, self.t_span))
         self._check_wrt()
+        names = {
+            LOSS: (),
+            "y0": self.y0.shape,
+            **{key: value.shape for key, value in self.params.items()},
+            "t0": (),
+            "t1": (),
+        }
+        object.__setattr__(self, "scale", MappingProxyType(checked_scale(self.name, self.scale, names)))
         if self.perturbed is not None:
             object.__setattr__(self, "perturbed", self.check_x(self.perturbed))
 
@@ -188,6 +200,18 @@ class Problem:
                 f"{self.t_span}. Keep this order, or build the problem with the other one."
             )
         return x
+
+    def sizes(self, x: Array, states: Array | None = None) -> Array:
+        """How large each unknown is at `x` (n,): `|x|`, or what `scale` declares if that is more; all positive.
+
+        `states` (dim,), the largest `|y_i|` along the solution, count for the initial state.
+        """
+        return sizes(self, x, states)
+
+    @property
+    def loss_scale(self) -> float:
+        """The declared size of the loss; zero where none is."""
+        return float(self.scale[LOSS]) if LOSS in self.scale and LOSS not in self.params else 0.0
 
     def at(self, x: Array) -> Problem:
         """The same problem whose default point is `x`."""

@@ -12,6 +12,7 @@ from ._counters import Counters
 from ._errors import InvalidInput
 
 STATUSES = ("ok", "inaccurate", "wrong", "failed", "timeout", "unsupported", "unavailable", "unjudged")
+SCHEMA = 2  # of a record; records without a number are of schema 1, which had no scaled errors
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,18 @@ class Case:
 class Record:
     """One measured case. Seconds, MiB, relative errors; `None` where nothing was measured.
 
-    Errors are `max|dH| / max|H_ref|` at the problem's own point and at its perturbed point (the gate takes the worst), for
-    the gradient and the value on the scale that `H` and `x` give them. Times and memory exist only for status `ok`.
+    Errors are `max|dH| / max|H_ref|` at the problem's own point and at its perturbed point, for the gradient and the value on
+    the scale that `H` and `x` give them. The gate judges `error_scaled`, in which every entry is compared on the scale of its
+    own row and column, the worst of all points and calls. Times and memory exist only for status `ok`.
 
-    - `status`: `ok`; `inaccurate` (error above the strategy's `threshold`); `wrong` (error above 1 %, or not finite);
+    - `status`: `ok`; `inaccurate` (scaled error above the strategy's `threshold`); `wrong` (above 1 %, or not finite);
       `failed` (with the message); `timeout`; `unsupported` (with the reason); `unavailable` (a package is missing);
       `unjudged` (no reference can be had, `diagnosis` says why)
+    - `error_scaled_where`: the entry, and where or when, as in `Hessian by y0[2], k at the perturbed point`
+    - `gate_seed`: repeats the drawn point and the order of the checks (`--gate-seed`)
+    - `difference`: of an unjudged result to those of the other contenders, scaled
+    - `atol_rule`: `scalar` or `by component`, which absolute tolerance the strategy ran with
+    - `schema`: 1 for records without scaled errors, 2 now
     - `import_s`, `prepare_s`, `first_s`: importing, tracing and compiling, first call; `best_s`, `median_s` of `repeats` calls
     - `ci_low_s`, `ci_high_s`: 99 % interval of the median, from the order of the times alone; `None` below 8 repeats
     - `peak_mib`: high-water mark of one call above the warm process
@@ -93,6 +100,13 @@ class Record:
     contractions: int | None = None
     framework_calls: int | None = None
     versions: str = ""
+    error_scaled: float | None = None
+    error_scaled_where: str = ""
+    difference: float | None = None
+    diagnosis: str = ""
+    atol_rule: str = ""
+    gate_seed: int | None = None
+    schema: int = SCHEMA
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
@@ -125,6 +139,7 @@ class Record:
         if unknown:
             raise InvalidInput(f"A record has no field {', '.join(map(repr, sorted(unknown)))}.")
         decoded: dict[str, Any] = {k: float(v) if v in ("inf", "-inf", "nan") else v for k, v in data.items()}
+        decoded.setdefault("schema", 1)
         try:
             return cls(**decoded)
         except TypeError as error:

@@ -35,10 +35,11 @@ from ._problem import Problem
 from ._reference_methods import Check, at_least_eight
 from ._reference_store import load, load_refusal, save, save_refusal
 from ._reference_ways import Way, away_from_zero, evaluated, ways
+from ._sizes import state_sizes
 from ._tight import Tight, tight
 from ._witness import Verdict, Witness
 
-FORMAT = 4  # part of the cache key: raise it when what is computed changes
+FORMAT = 5  # part of the cache key: raise it when what is computed changes
 AGREE = 1e-7
 MOST_STEPS = 15_000
 MANY_STEPS = 2_000  # from here on steps are halved only for `AGREE` itself
@@ -49,7 +50,9 @@ PAIRED = 8  # unknowns up to which differences are taken along all pairs, where 
 class Reference:
     """Value, `grad` (n,), `hess` (n, n) at one point; `agreement` is the relative difference of the two methods in `how`.
 
-    `suspect` names methods that gave something else, and says why one could not be used.
+    `suspect` names methods that gave something else, and says why one could not be used. `spread` (n, n) is the difference of
+    the two in each entry of the Hessian, where both gave the whole matrix; `states` (dim,) the largest `|y_i|` along the
+    solution.
     """
 
     value: float
@@ -58,6 +61,8 @@ class Reference:
     agreement: float
     how: str
     suspect: str = ""
+    spread: Array | None = None
+    states: Array | None = None
 
 
 def reference(problem: Problem, x: Any = None) -> Reference:
@@ -69,17 +74,17 @@ def reference(problem: Problem, x: Any = None) -> Reference:
     """
     x = problem.check_x(x)
     path = cache_path(problem, x)
-    found = load(path, x.size)
+    found = load(path, x.size, problem.dim)
     if found is None:
         refused = load_refusal(path)
         if refused is not None:
             raise NoReference(*refused)
         try:
-            out = compute_reference(problem, x)
+            out = replace(compute_reference(problem, x), states=state_sizes(problem, x))
         except NoReference as error:
             save_refusal(path, str(error), error.diagnosis)
             raise
-        save(path, out.value, out.grad, out.hess, out.agreement, out.how, out.suspect)
+        save(path, tuple(vars(out).values()))
         return out
     return Reference(*found)
 
@@ -91,8 +96,13 @@ def points(problem: Problem) -> list[Array]:
 
 def is_cached(problem: Problem, x: Array) -> bool:
     """Whether `reference(problem, x)` would be a look-up: the entry is there and whole, or says why there is none."""
-    path = cache_path(problem, x)
-    return load(path, np.size(x)) is not None or load_refusal(path) is not None
+    return kept(problem, x) is not None or load_refusal(cache_path(problem, x)) is not None
+
+
+def kept(problem: Problem, x: Array) -> Reference | None:
+    """The reference at `x` (n,) if it is in the cache."""
+    found = load(cache_path(problem, x), np.size(x), problem.dim)
+    return None if found is None else Reference(*found)
 
 
 def cache_path(problem: Problem, x: Array) -> Path | None:
@@ -172,7 +182,7 @@ def compute_reference(problem: Problem, x: Array) -> Reference:
         names = [f.way.name for f in chosen]
         if verdict.confirms:
             how = f"{names[0]}; {names[1]}; value differences agree to {verdict.gap:.0e}"
-            return _reference(chosen[0].check, gap, how, notes)
+            return _reference(chosen[0].check, gap, how, notes, chosen[1].check)
         said.append(
             f"{' and '.join(names)} agree to {gap:.0e}, and value differences say something else by {verdict.gap:.1e}"
         )
@@ -267,9 +277,10 @@ def _alone(plan: Tight, x: Array, found: list[Found], skipped: list[str]) -> Ref
     return _reference(one.check, agreement, f"{one.way.name}; value differences along all pairs of unknowns", skipped)
 
 
-def _reference(check: Check, agreement: float, how: str, notes: list[str]) -> Reference:
+def _reference(check: Check, agreement: float, how: str, notes: list[str], other: Check | None = None) -> Reference:
     assert check.hess is not None
-    return Reference(float(check.value), check.grad, check.hess, agreement, how, "; ".join(notes))
+    spread = None if other is None or other.hess is None else np.abs(check.hess - other.hess)
+    return Reference(float(check.value), check.grad, check.hess, agreement, how, "; ".join(notes), spread)
 
 
 def _raise(error: Exception | None) -> None:

@@ -8,17 +8,21 @@ import io
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ._derivatives import Array
 
-FIELDS = ("value", "grad", "hess", "agreement", "how", "suspect")
-Entry = tuple[float, Array, Array, float, str, str]
+FIELDS = ("value", "grad", "hess", "agreement", "how", "suspect", "spread", "states")
+Entry = tuple[float, Array, Array, float, str, str, Array | None, Array]
 
 
-def load(path: Path | None, n: int) -> Entry | None:
-    """The entry of `n` unknowns in a file, in the order of `FIELDS`; `None` if it is absent, damaged or of another kind."""
+def load(path: Path | None, n: int, dim: int) -> Entry | None:
+    """The entry of `n` unknowns and `dim` states in a file, in the order of `FIELDS`.
+
+    `None` if it is absent, damaged or of another kind.
+    """
     if path is None:
         return None
     try:
@@ -32,18 +36,27 @@ def load(path: Path | None, n: int) -> Entry | None:
         Exception
     ):  # absent, or what zipfile, zlib and NumPy raise for a file with a flipped bit: any of a dozen errors
         return None
-    whole = parts["grad"].shape == (n,) and parts["hess"].shape == (n, n)
+    whole = parts["grad"].shape == (n,) and parts["hess"].shape == (n, n) and parts["states"].shape == (dim,)
     if not whole or not all(np.all(np.isfinite(parts[key])) for key in FIELDS[:4]):
         return None
-    return value, parts["grad"], parts["hess"], agreement, str(parts["how"]), str(parts["suspect"])
+    spread = parts["spread"] if parts["spread"].shape == (n, n) else None
+    return (
+        value,
+        parts["grad"],
+        parts["hess"],
+        agreement,
+        str(parts["how"]),
+        str(parts["suspect"]),
+        spread,
+        parts["states"],
+    )
 
 
-def save(path: Path | None, value: float, grad: Array, hess: Array, agreement: float, how: str, suspect: str) -> None:
-    """Write an entry at once; a folder that cannot be written is no error."""
+def save(path: Path | None, entry: tuple[Any, ...]) -> None:
+    """Write an entry, in the order of `FIELDS`, at once; a folder that cannot be written is no error."""
     if path is None:
         return
-    entry = (value, grad, hess, agreement, how, suspect)
-    parts = {key: np.asarray(part) for key, part in zip(FIELDS, entry, strict=True)}
+    parts = {key: np.empty(0) if part is None else np.asarray(part) for key, part in zip(FIELDS, entry, strict=True)}
     file = io.BytesIO()
     np.savez(file, checksum=np.array(checksum(parts)), **parts)  # type: ignore[arg-type]
     _write(path, file.getvalue())

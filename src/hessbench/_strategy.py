@@ -122,9 +122,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """The error a strategy promises: `max|H - H_ref| / max|H_ref| <= max(factor * rtol^power, floor)`, at most `CAP`.
+    """The scaled error (`docs/gate.md`) that a strategy promises: at most `max(factor * rtol^power, floor)`, and `CAP`.
 
-    The default allows three digits less than the tolerance of the solver, which long and chaotic problems need.
+    It holds for every entry of value, gradient and Hessian, each on the scale of its own row and column. The default
+    allows three digits less than the tolerance of the solver, which long and chaotic problems need.
     """
 
     factor: float = 1e3
@@ -134,7 +135,7 @@ class Accuracy:
     CAP: ClassVar[float] = 3e-3
 
     def threshold(self, rtol: float) -> float:
-        """The largest relative error that counts as `ok` at tolerance `rtol`."""
+        """The largest scaled error that counts as `ok` at tolerance `rtol`."""
         return min(self.CAP, max(self.factor * rtol**self.power, self.floor))
 
 

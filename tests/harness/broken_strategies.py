@@ -1,5 +1,6 @@
 """Hand adjoints with one planted error each; the gate and the conformance kit have to find all of them."""
 
+import threading
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -180,6 +181,148 @@ class RefusesEverything(Planted):
         return "It has no time for this problem."
 
 
+class Native(Planted):
+    """The hand adjoint by all unknowns, on problems without hand-written derivatives too."""
+
+    limits = HAND_ADJOINT.limits
+
+    def prepare(self, problem, backend, ivp):
+        run = HAND_ADJOINT.prepare(problem, backend, ivp)
+        return lambda x: self.after(run(x))
+
+
+@dataclass(frozen=True)
+class AllButOneZero(Native):
+    """Only the largest entry of the Hessian is there."""
+
+    def after(self, result):
+        size = np.abs(result.hess)
+        return replace(result, hess=np.where(size == size.max(), result.hess, 0.0))
+
+
+@dataclass(frozen=True)
+class SmallEntriesZero(Native):
+    """What is small beside the largest entry is taken for round-off."""
+
+    def after(self, result):
+        size = np.abs(result.hess)
+        return replace(result, hess=np.where(size > 1e-6 * size.max(), result.hess, 0.0))
+
+
+@dataclass(frozen=True)
+class ValueAlone(Native):
+    """The value has a wrong sign and factor, its derivatives are right."""
+
+    def after(self, result):
+        return replace(result, value=-7.0 * result.value)
+
+
+@dataclass(frozen=True)
+class RowInOtherUnits(Native):
+    """The last unknown is taken in units a thousand times as large."""
+
+    def after(self, result):
+        units = np.ones(result.grad.size)
+        units[-1] = 1e-3
+        return replace(result, hess=result.hess * np.outer(units, units))
+
+
+@dataclass(frozen=True)
+class WrongLater(Native):
+    """Three calls are right, all others are not."""
+
+    calls: list = field(default_factory=list)
+
+    def after(self, result):
+        self.calls.append(1)
+        return result if len(self.calls) <= 3 else replace(result, hess=1.1 * result.hess)
+
+
+@dataclass(frozen=True)
+class WrongOnce(Native):
+    """The fourth call alone is wrong, the first timed one."""
+
+    calls: list = field(default_factory=list)
+
+    def after(self, result):
+        self.calls.append(1)
+        return replace(result, hess=1.1 * result.hess) if len(self.calls) == 4 else result
+
+
+@dataclass(frozen=True)
+class WrongSometimes(Native):
+    """One call in ten is wrong, from the eleventh on."""
+
+    calls: list = field(default_factory=list)
+
+    def after(self, result):
+        self.calls.append(1)
+        return result if len(self.calls) < 11 or len(self.calls) % 10 else replace(result, grad=1.1 * result.grad)
+
+
+@dataclass(frozen=True)
+class KeptByIdentity(Native):
+    """A result is kept for an array, whatever is written into it later."""
+
+    def prepare(self, problem, backend, ivp):
+        run, kept = HAND_ADJOINT.prepare(problem, backend, ivp), {}
+
+        def hessian(x):
+            if id(x) not in kept:
+                kept[id(x)] = x, run(x)  # the array is kept as well, so that no other one gets its place
+            return kept[id(x)][1]
+
+        return hessian
+
+
+@dataclass(frozen=True)
+class KeepsTheFirst(Native):
+    """The first result is returned for every point."""
+
+    def prepare(self, problem, backend, ivp):
+        run, kept = HAND_ADJOINT.prepare(problem, backend, ivp), []
+
+        def hessian(x):
+            kept.append(run(x))
+            return kept[0]
+
+        return hessian
+
+
+@dataclass(frozen=True)
+class FirstThreadOnly(Native):
+    """Another thread finds an empty tape."""
+
+    thread: list = field(default_factory=list)
+
+    def after(self, result):
+        self.thread.append(threading.get_ident())
+        return result if self.thread[0] == self.thread[-1] else replace(result, hess=0.0 * result.hess)
+
+
+@dataclass(frozen=True)
+class RaisesInOtherThreads(Native):
+    """Another thread finds no tape at all."""
+
+    thread: list = field(default_factory=list)
+
+    def after(self, result):
+        self.thread.append(threading.get_ident())
+        if self.thread[0] != self.thread[-1]:
+            raise RuntimeError("no tape")
+        return result
+
+
+HIDDEN = {  # faults that units or the order of calls hide, and what names each one
+    AllButOneZero: "Hessian by ",
+    SmallEntriesZero: "Hessian by ",
+    ValueAlone: "value",
+    RowInOtherUnits: "Hessian by ",
+    WrongLater: "in call ",
+    KeptByIdentity: " point",
+    KeepsTheFirst: " point",
+    FirstThreadOnly: "from a second thread",
+}
 WRONG = (TransposedTerm, DroppedSecondDerivative, MissingSymmetricPart, ZeroMatrix, WrongGradient, MissingCrossTerm)
 LAWS = {  # the law that each one breaks, and a class of problems on which it does
     "Hessian agrees with the reference": (DroppedSecondDerivative, "y0-loss"),

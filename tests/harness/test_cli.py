@@ -28,6 +28,7 @@ def cli(*arguments, cwd=None):
         (["compare", "random-quadratic", "-n", "0"], "at least 1"),
         (["compare", "sir", "--time-limit", "0"], "positive"),
         (["compare", "no_such_file.py"], "no file"),
+        (["compare", "sir", "--gate-seed", "-1"], "--gate-seed"),
         (["check", "no-such-thing"], "There is no strategy"),
         (["check"], "needs a name or a file"),
         (["check", "sir", "--write"], "needs a name or a file"),
@@ -88,9 +89,11 @@ def test_compare_prints_a_table_and_marks_the_best():
 
 
 def test_compare_json_holds_one_flat_record_for_each_contender():
-    done = cli("compare", "random-quadratic", "-n", "3", "-s", "hand-adjoint", "--budget", "0", "--json")
+    done = cli(
+        "compare", "random-quadratic", "-n", "3", "-s", "hand-adjoint", "--budget", "0", "--json", "--gate-seed", "4"
+    )
     (record,) = json.loads(done.stdout)
-    assert (record["status"], record["arguments"]) == ("ok", '{"n": 3}')
+    assert (record["status"], record["arguments"], record["gate_seed"]) == ("ok", '{"n": 3}', 4)
 
 
 def test_compare_writes_records_that_report_reads(tmp_path):

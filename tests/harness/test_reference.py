@@ -266,7 +266,7 @@ def test_any_flipped_byte_is_harmless(cache):
 
     for at in range(0, len(good), 7):
         file.write_bytes(good[:at] + bytes([good[at] ^ 0x10]) + good[at + 1 :])
-        found = load(file, target.x0.size)
+        found = load(file, target.x0.size, target.dim)
         assert found is None or (np.array_equal(found[2], first.hess) and found[0] == first.value)
 
 

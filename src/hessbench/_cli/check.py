@@ -10,6 +10,7 @@ import typer
 
 from .._conformance import Finding, findings_of
 from .._errors import InvalidInput
+from .._gate_points import run_seed, with_seed
 from .._outcomes import Row, observed_rows, to_json, update_table
 from . import app
 
@@ -28,6 +29,9 @@ def check(
     faults: Annotated[
         bool, typer.Option("--faults", help="Commit faults in measuring processes, plugins and caches; what survives?")
     ] = False,
+    gate_seed: Annotated[
+        int | None, typer.Option(min=0, help="Repeat the drawn point and the order of checks of a run.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings, or the outcomes, as JSON.")] = False,
 ) -> None:
     """Check that a strategy or a problem keeps the laws of its interface; exit status 1 if it breaks one."""
@@ -35,6 +39,7 @@ def check(
         from .faults import check_faults
 
         sys.exit(check_faults(as_json))
+    with_seed(gate_seed)
     if outcomes:
         sys.exit(check_outcomes(name, write, as_json))
     if name is None or write:
@@ -54,6 +59,7 @@ def check(
     if not as_json:
         print(f"{len(found) - broken} laws hold, {broken} broken")
     if broken:
+        print(f"the same checks again: --gate-seed {run_seed()}", file=sys.stderr)
         sys.exit(1)
 
 

@@ -13,6 +13,7 @@ import typer
 
 from .._compare import contenders, pareto
 from .._errors import InvalidInput
+from .._gate_points import run_seed
 from .._ivp import IVP
 from .._machine import Watch
 from .._measure import measure, outline, problem_plugin, strategy_plugin
@@ -42,6 +43,10 @@ def compare(
     budget: Annotated[float, typer.Option(help="Seconds of repeated timing for each strategy.")] = 1.0,
     time_limit: Annotated[float, typer.Option(help="Seconds after which a strategy is stopped.")] = 60.0,
     memory_limit: Annotated[int, typer.Option(help="MiB that a strategy may allocate.")] = 8192,
+    gate_seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Repeat the drawn point and the order of checks of a run: its records hold it."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", help="Append the records to this file (JSON lines), for the report.")
     ] = None,
@@ -63,9 +68,10 @@ def compare(
     records = []
     watch = Watch()
     origin = provenance("compare", " ".join(["hessbench", *sys.argv[1:]]), Path.cwd())
+    seed = run_seed() if gate_seed is None else gate_seed
     folder = tempfile.TemporaryDirectory()
     files = [Path(folder.name) / f"{i}.npz" for i in range(len(cases))]
-    for record in with_progress(cases, time_limit, memory_limit, budget, files):
+    for record in with_progress(cases, time_limit, memory_limit, budget, files, seed):
         records.append(record)
         if output is not None:
             with output.open("a") as file:
@@ -104,7 +110,7 @@ def family_arguments(problem: str, size: int | None, settings: list[str]) -> dic
 
 
 def with_progress(
-    cases: list[Case], time_limit: float, memory_limit: int, budget: float, files: list[Path]
+    cases: list[Case], time_limit: float, memory_limit: int, budget: float, files: list[Path], seed: int
 ) -> Iterator[Record]:
     """Measure one case after the other, with a progress bar on standard error when that is a terminal."""
     from rich.console import Console
@@ -116,8 +122,14 @@ def with_progress(
         task = progress.add_task("", total=len(cases))
         for case, keep in zip(cases, files, strict=True):
             progress.update(task, description=case.label)
-            yield measure(case, time_limit=time_limit, memory_limit_mib=memory_limit, budget=budget, keep=keep)
+            limits = {"time_limit": time_limit, "memory_limit_mib": memory_limit, "budget": budget}
+            yield measure(case, **limits, gate_seed=seed, keep=keep)
             progress.advance(task)
+
+
+def judged(record: Record) -> float | None:
+    """The error that is shown: of the Hessian, or what the gate condemned the result for."""
+    return record.error if record.status == "ok" or record.error_scaled is None else record.error_scaled
 
 
 def show(records: list[Record]) -> None:
@@ -139,7 +151,7 @@ def show(records: list[Record]) -> None:
             "*" if id(r) in best else "",
             label,
             r.status,
-            "" if r.error is None else f"{r.error:.1e}",
+            "" if (error := judged(r)) is None else f"{error:.1e}",
             seconds(r.median_s),
             seconds(prepare),
             "" if r.peak_mib is None else f"{r.peak_mib:.1f} MiB",

@@ -25,11 +25,16 @@ def run(
     suites: Annotated[list[str] | None, typer.Argument(help="Benchmark modules, such as smoke. Default: all")] = None,
     isolated: Annotated[bool, typer.Option(help="Let asv build an environment of its own (2 GB).")] = False,
     again: Annotated[bool, typer.Option(help="Measure again what has results for this commit.")] = False,
+    gate_seed: Annotated[
+        int | None, typer.Option(min=0, help="Repeat the drawn points and the order of checks of a run.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per suite.")] = False,
 ) -> None:
     """Run asv one benchmark module at a time; interrupted, it continues where it stopped when called again."""
     from .. import _run
+    from .._gate_points import run_seed, with_seed
 
+    with_seed(run_seed() if gate_seed is None else gate_seed)  # the same for all processes of asv
     root, failed = _run.find_root(), []
     total = len(suites or _run.suites(root, isolated=isolated))
     events = shown(_run.run(root, suites or None, isolated=isolated, again=again), total)
