@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from hessbench._statuses import TABLE
+
 from . import words
 from .classes import CLASSES, SIZES, classified
 from .columns import Column, Table
@@ -21,12 +23,6 @@ WANTED = (1e-6, 1e-10)
 NEAREST = 10.0  # what "ten times the error" means in the sentences below
 SLOW = 30.0  # right, but not worth having: the slowdown from which it is named
 NOTHING = "Not measured."
-REASONS = {
-    "wrong": "Wrong",
-    "inaccurate": "Outside the declared accuracy",
-    "failed": "Stops with an error",
-    "timeout": "Ran out of time",
-}
 
 
 @dataclass(frozen=True)
@@ -135,10 +131,10 @@ def slowdown(reached: Table) -> Column:
 
 def avoid(rows: Table) -> Iterable[tuple[str, str]]:
     """`(reason, contenders)` for what is wrong, inaccurate, stops, runs out of time, or is right and very slow."""
-    for status, reason in REASONS.items():
-        bad = rows[rows["status"] == status]
-        if len(bad):
-            yield reason, _detailed(bad, status)
+    for status in sorted(TABLE, key=lambda row: row.urgency):
+        bad = rows[rows["status"] == status.name]
+        if status.avoid and len(bad):
+            yield status.avoid, _detailed(bad, status.name)
     right = rows[(rows["status"] == "ok") & rows["median_s"].notna()]
     best = right.groupby(["problem_label", "method", "rtol"])["median_s"].transform("min")
     mean = (right["median_s"] / best).groupby(right["contender"]).agg(_geometric)

@@ -6,19 +6,18 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from hessbench._statuses import status
+from hessbench._text import plain
+
 from .columns import missing
 
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-MEANING = {
-    "ok": "right, and timed",
-    "inaccurate": "close, but outside its declared accuracy",
-    "wrong": "a wrong Hessian (error above 1 %)",
-    "failed": "stopped with an error",
-    "timeout": "stopped at the time limit",
-    "unsupported": "refuses the problem",
-    "unavailable": "a package is missing",
-}
 NOTHING = "–"
+
+
+def meaning(name: str) -> str:
+    """What a status says of a contender."""
+    return status(name).meaning
 
 
 def seconds(value: Any) -> str:
@@ -93,7 +92,7 @@ def title(label: str, arguments: str, dim: Any = None) -> str:
 
 def escape(text: str) -> str:
     """`text` as HTML shows it."""
-    return html.escape(str(text), quote=False)
+    return html.escape(plain(text), quote=False)
 
 
 def interval(value: float, low: float | None, high: float | None) -> str:
@@ -108,6 +107,7 @@ def span(write: Callable[[Any], str], low: Any, high: Any) -> str:
 
 def short(text: str, most: int = 90) -> str:
     """`text` up to a word before `most` characters."""
+    text = plain(text)
     return text if len(text) <= most else text[: most - 1].rsplit(" ", 1)[0] + " …"
 
 

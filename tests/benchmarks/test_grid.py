@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hessbench import Case, _grid
+from hessbench._files import append_line
 from hessbench._grid import Store, easier_than, measure_grid
 from hessbench._measure import blank
 
@@ -113,7 +114,7 @@ def test_a_line_that_was_cut_off_is_measured_again_and_spoils_no_other(measured,
 def test_rows_of_tables_and_records_of_other_versions_are_passed_over(measured, folder):
     store = Store(folder, RUN)
     store.add_row({"table": "overhead", "n": 3})
-    store._append(json.dumps({"run": {**RUN, "date": "2999"}, "record": {"no such": "field"}}))
+    append_line(store.path, json.dumps({"run": {**RUN, "date": "2999"}, "record": {"no such": "field"}}))
     run_grid(folder, [SIR])
     assert measured == [SIR] and lines(folder)[0]["row"] == {"table": "overhead", "n": 3}
 
