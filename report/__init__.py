@@ -5,7 +5,7 @@ page = build(["results"], "report.html")    # the page; `page.warnings` names wh
 export(loaded.table, "hessians.parquet")    # or .csv
 """
 
-from .export import export
+from .export import check_ending, export
 from .load import Loaded, load
 from .page import Page, build
 from .static import readme_figure, write_figures
@@ -15,6 +15,7 @@ __all__ = [
     "Loaded",
     "Page",
     "build",
+    "check_ending",
     "export",
     "latest",
     "load",

@@ -120,7 +120,7 @@ def _items(path: Path, root: Path, skip: Any) -> Iterator[tuple[str, Any]]:
     if path.suffix == ".parquet":
         table = pd.read_parquet(path)
         _check_columns(table.columns)
-        known = table[[name for name in COLUMNS if name in table.columns]]
+        known: Table = table[[name for name in COLUMNS if name in table.columns]]
         for number, row in enumerate(known.to_dict("records"), 1):
             yield f"row {number}", lambda row=row: _exported(row, text=False)
         return

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import typer
 
 from .._errors import HessbenchError, InvalidInput, Unavailable
+from .._text import lines
 
 app = typer.Typer(
     name="hessbench",
@@ -22,6 +24,8 @@ def main() -> None:
     """Run the command line and turn errors raised on purpose into a message and exit status 2 (1 for failed work)."""
     from . import bounds, check, compare, listing, reporting, run, tools  # noqa: F401  (each registers its commands)
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # what the terminal's encoding lacks is shown by its code
     try:
         tools.mount(sys.argv[1:])
         app()
@@ -35,5 +39,5 @@ def main() -> None:
 
 
 def _complain(error: Exception, status: int) -> int:
-    print(f"hessbench: {error}", file=sys.stderr)
+    print(lines(f"hessbench: {error}"), file=sys.stderr)
     return status
