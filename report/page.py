@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -144,9 +145,14 @@ def render(
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "hessbench_version": hessbench.__version__,
         "charts_gz": packed(json.dumps(tree({k: [c.to_json() for c in v] for k, v in drawn.items()}), allow_nan=False)),
-        "plotly_gz": packed(get_plotlyjs()),
+        "plotly_gz": _plotly(),
     }
     return environment.get_template("page.html.j2").render(context)
+
+
+@cache
+def _plotly() -> Markup:
+    return packed(get_plotlyjs())
 
 
 def packed(text: str) -> Markup:

@@ -20,7 +20,10 @@ from ._text import encodable, plain
 DEEPEST = 8  # nesting of what is kept unread
 LARGEST = 2**63  # counts above fit no table
 UNREAD = "extra"  # the field of a dataclass that keeps what it does not know
-POSITIVE = ("rtol", "atol", "best_s", "median_s", "dim")
+RANGES = {  # of numbers that are divided by, or whose logarithm is taken; times and memory end at 1e12, see below
+    **{"rtol": (1e-300, 1.0), "atol": (1e-300, 1.0), "dim": (1, 1e12), "n": (1, 1e12), "cores": (1, 1e6)},
+    **dict.fromkeys(("best_s", "median_s"), (1e-12, 1e12)),
+}
 NAMES = ("problem", "strategy")  # never empty
 RUN = {
     **dict.fromkeys(("suite", "machine", "cpu", "os", "python", "commit", "date", "command", "sources"), str),
@@ -125,10 +128,11 @@ def _field(name: str, value: Any, kind: type, optional: bool, text: bool) -> Any
 
 
 def _check_range(name: str, value: float) -> None:
-    if value < 0 or (value == 0 and name in POSITIVE):
-        raise InvalidInput(f"`{name}` is {value}; expected a {'positive ' if name in POSITIVE else ''}number.")
-    if not math.isfinite(value) and (name in ("rtol", "atol", "peak_mib") or name.endswith("_s")):
-        raise InvalidInput(f"`{name}` is {value}; expected a finite number.")
+    """Refuse what no measurement gives; an error may be anything from 0 to infinity, or NaN."""
+    time = name.endswith("_s") or name == "peak_mib"
+    low, high = RANGES.get(name, (0.0, 1e12 if time else math.inf))
+    if not low <= value <= high and not (value != value and high == math.inf):
+        raise InvalidInput(f"`{name}` is {value:g}; expected {low:g} to {high:g}.")
 
 
 def _text(name: str, value: Any) -> str:
