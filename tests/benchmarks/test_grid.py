@@ -146,3 +146,55 @@ def test_a_tolerance_whose_looser_sibling_timed_out_is_skipped_with_that_reason(
 )
 def test_only_a_harder_sibling_is_skipped(other):
     assert easier_than(sizes(10)[0], other) is None
+
+
+@pytest.mark.parametrize(
+    "damage", [b"\xff\xfe\x00", b"[" * 100000, b"9" * 5000, b'{"run": 3, "record": []}', b"\x00" * 100]
+)
+def test_a_damaged_line_of_any_kind_is_passed_over(measured, folder, damage):
+    run_grid(folder, [SIR])
+    path = folder / "m-01234567-hessian.jsonl"
+    path.write_bytes(damage + b"\n" + path.read_bytes() + damage)
+    run_grid(folder, [SIR, replace(SIR, rtol=1e-8)])
+    assert measured == [SIR, replace(SIR, rtol=1e-8)]
+    assert json.loads(path.read_bytes().split(b"\n")[-2])["record"]["rtol"] == 1e-8
+
+
+def test_a_folder_with_the_name_of_a_file_of_records_stops_nothing(measured, folder):
+    (folder / "m-01234567-smoke.jsonl").mkdir(parents=True)
+    run_grid(folder, [SIR])
+    assert len(measured) == 1
+
+
+def test_a_line_twice_is_one_record_and_the_later_one_counts(measured, folder):
+    run_grid(folder, [SIR])
+    path = folder / "m-01234567-hessian.jsonl"
+    line = json.loads(path.read_text())
+    line["record"]["median_s"] = 7.0
+    path.write_text(path.read_text() * 2 + json.dumps(line) + "\n")
+    assert run_grid(folder, [SIR])[0].median_s == 7.0 and len(measured) == 1
+
+
+@pytest.mark.parametrize("machine", ["a/b", "[x]*?", "m" * 300, "..", "\ud800"])
+def test_any_name_of_a_machine_makes_a_file_that_is_found_again(measured, folder, machine):
+    run_grid(folder, [SIR], machine=machine)
+    run_grid(folder, [SIR], machine=machine)
+    assert len(measured) == 1 and len(list(folder.iterdir())) == 1
+
+
+def test_a_field_of_another_version_is_no_reason_to_measure_again(measured, folder):
+    run_grid(folder, [SIR])
+    path = folder / "m-01234567-hessian.jsonl"
+    line = json.loads(path.read_text())
+    line["record"]["from_the_future"] = 1
+    path.write_text(json.dumps(line) + "\n")
+    (record,) = run_grid(folder, [SIR])
+    assert not measured[1:] and record.to_json()["from_the_future"] == 1
+
+
+@pytest.mark.parametrize(("seconds", "again"), [(-1, False), (0, False), (1, True)])
+def test_a_record_made_at_the_given_moment_is_used(measured, folder, seconds, again):
+    run_grid(folder, [SIR])
+    made = datetime.fromisoformat(lines(folder)[0]["run"]["date"])
+    run_grid(folder, [SIR], since=(made + timedelta(seconds=seconds)).isoformat(timespec="seconds"))
+    assert len(measured) == 1 + again
