@@ -1,6 +1,7 @@
 """One validated reading of a record: typed by its fields, what is not known is kept, what cannot be is refused."""
 
 from dataclasses import replace
+from functools import reduce
 
 import pytest
 
@@ -10,6 +11,7 @@ from hessbench._reading import fields_of, kinds, row_of, run_of
 
 GOOD = replace(blank(Case("sir", "a", "numpy", {"b": 1}), "ok"), error_hess=1e-9, median_s=1e-3, steps=7).to_json()
 DEEP = [[[[[[[[[[[]]]]]]]]]]]
+DEEP_OBJECT = reduce(lambda inner, _: {"a": inner}, range(12), {})
 
 
 def test_a_record_is_the_same_after_writing_and_reading():
@@ -36,6 +38,7 @@ def test_an_error_may_be_infinite_or_no_number(error):
         *(("dim", v) for v in (0, -3, 2.5)),
         *(("backend", v) for v in (3, [])),
         ("from_the_future", DEEP),
+        ("from_the_future", DEEP_OBJECT),
     ],
 )
 def test_a_value_that_a_field_cannot_have_is_refused_by_the_name_of_the_field(name, value):
@@ -82,7 +85,9 @@ def test_every_field_of_a_record_has_a_kind_that_is_read():
 
 
 def test_text_of_a_table_becomes_numbers_where_the_field_is_one():
-    own = fields_of(Record, {"rtol": "1e-08", "steps": "12.0", "message": "12", "error_hess": "", "backend": ""}, text=True)
+    own = fields_of(
+        Record, {"rtol": "1e-08", "steps": "12.0", "message": "12", "error_hess": "", "backend": ""}, text=True
+    )
     assert own == {"rtol": 1e-8, "steps": 12, "message": "12", "error_hess": None, "backend": None, "extra": {}}
 
 
@@ -93,7 +98,8 @@ def test_text_that_is_no_count_is_refused(text):
 
 
 @pytest.mark.parametrize(
-    "run", [{"date": "yesterday"}, {"date": 3}, {"machine": []}, {"cores": "two"}, {"dirty": "no"}, [], 3, {"new": DEEP}]
+    "run",
+    [{"date": "yesterday"}, {"date": 3}, {"machine": []}, {"cores": "two"}, {"dirty": "no"}, [], 3, {"new": DEEP}],
 )
 def test_a_run_that_cannot_be_is_refused(run):
     with pytest.raises(InvalidInput):
@@ -105,7 +111,9 @@ def test_what_a_run_says_beside_is_kept():
     assert run_of({**run, "cpu": None}) == run
 
 
-@pytest.mark.parametrize("row", [{}, {"table": ""}, {"table": 3}, {"table": "a", "n": "x"}, {"table": "a", "call_s": []}])
+@pytest.mark.parametrize(
+    "row", [{}, {"table": ""}, {"table": 3}, {"table": "a", "n": "x"}, {"table": "a", "call_s": []}]
+)
 def test_a_row_that_cannot_be_is_refused(row):
     with pytest.raises(InvalidInput):
         row_of(row)
