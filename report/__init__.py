@@ -10,6 +10,7 @@ from .load import Loaded, load
 from .page import Page, build
 from .static import readme_figure, write_figures
 from .tables import latest, pareto, ranking
+from .words import first
 
 __all__ = [
     "Loaded",
@@ -17,6 +18,7 @@ __all__ = [
     "build",
     "check_ending",
     "export",
+    "first",
     "latest",
     "load",
     "pareto",

@@ -120,6 +120,13 @@ def listed(names: Iterable[str], most: int = 6) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
 
 
+def first(sentences: Iterable[str], most: int = 50) -> list[str]:
+    """The first of many sentences, and how many more there are: a damaged file may have as many as it has lines."""
+    known = list(sentences)
+    more = len(known) - most
+    return known if more <= 0 else [*known[:most], f"... and {more} more (`hessbench report --json` lists all)"]
+
+
 def plural(number: int, noun: str) -> str:
     """`1 question`, `2 questions`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

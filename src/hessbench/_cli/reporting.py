@@ -50,7 +50,7 @@ def report(
         written.append(reports.export(reports.load(sources).table, path))
     if figures is not None:
         written += reports.write_figures(sources, figures)
-    for warning in page.warnings:
+    for warning in reports.first(page.warnings):
         say(f"warning: {warning}", error=True)
     if as_json:
         shown: dict[str, Any] = {"page": str(page.path), "rows": page.rows, "warnings": page.warnings}
