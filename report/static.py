@@ -47,7 +47,7 @@ def readme_figure(table: Table, path: str | Path, problem: str | None = None, rt
         times, errors = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
         _draw(times, errors, rows, Scheme.of(table).shades)
         first = rows.iloc[0]
-        name = _literal(words.title(problem, first["arguments"], rows["dim"].max()))
+        name = _literal(cut(words.title(problem, first["arguments"], rows["dim"].max()), LONGEST))
         figure.suptitle(
             f"{name}: one value, gradient and Hessian at tolerance {_plain(rtol)}", x=0.01, ha="left", weight="bold"
         )
@@ -83,7 +83,7 @@ def chart_figure(chart: Chart, stem: Path) -> list[Path]:
         for view, axes in zip(chart.views, panels, strict=True):
             _panel(axes, chart, view, strong)
         panels[-1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8)
-        figure.suptitle(_literal(chart.title), x=0.01, ha="left", weight="bold")
+        figure.suptitle(_literal(cut(chart.title, 2 * LONGEST)), x=0.01, ha="left", weight="bold")
         return [_save(figure, stem.with_name(f"{stem.name}.{ending}")) for ending in ("png", "svg")]
 
 
@@ -118,7 +118,7 @@ def _line(axes: Any, series: Series, view: View, *, strong: bool) -> None:
     if strong:
         style |= {
             "ms": 6.5,
-            "label": _literal(series.name),
+            "label": _literal(cut(series.name, LONGEST)),
             "fillstyle": "none" if series.variant else "full",
             "zorder": 3,
         }

@@ -6,7 +6,6 @@ A store is a folder of JSON lines, one file for each machine, commit and suite. 
 
 from __future__ import annotations
 
-import glob
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -39,7 +38,7 @@ class Store:
         self.path = folder / f"{stem}-{run['suite']}.jsonl"
         self._known: dict[tuple[Any, ...], tuple[dict[str, Any], Record]] = {}
         since = since or (datetime.now(UTC) - timedelta(days=1)).isoformat(timespec="seconds")
-        others = folder.glob(f"{glob.escape(stem)}-*.jsonl")
+        others = folder.glob(f"{stem}-*.jsonl")
         for path in sorted(others, key=lambda path: path == self.path):  # our own replace others
             with suppress(OSError):  # what cannot be read is measured again
                 for line in path.read_bytes().splitlines():
