@@ -15,7 +15,7 @@ from itertools import product
 from typing import Any
 
 from hessbench import STATUSES, InvalidInput, Record
-from hessbench._reading import fields_of
+from hessbench._stored import fields_of
 from hessbench._text import plain
 
 from .columns import COLUMNS, Row, parse_label

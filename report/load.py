@@ -4,7 +4,7 @@ Records become one tidy table. Lines that hold a row of another table (`{"run": 
 are kept as they are.
 
 A file that is truncated, damaged or foreign is named in `Loaded.warnings` and skipped, a line or a row of it likewise; it
-never hides the others. What a record may hold is said once, by its dataclass (`hessbench._reading`).
+never hides the others. What a record may hold is said once, by its dataclass (`hessbench._stored`).
 """
 
 import json
@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from hessbench import InvalidInput, Record
-from hessbench._reading import RUN, fields_of, row_of, run_of
+from hessbench._stored import RUN, fields_of, row_of, run_of
 from hessbench._text import encodable, plain
 
 from .asv_results import Foreign, rows_of

@@ -11,7 +11,7 @@ from typing import Any
 from ._counters import Counters
 from ._errors import InvalidInput
 
-STATUSES = ("ok", "inaccurate", "wrong", "failed", "timeout", "unsupported", "unavailable")
+STATUSES = ("ok", "inaccurate", "wrong", "failed", "timeout", "unsupported", "unavailable", "unjudged")
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Record:
 
         Raises `InvalidInput` for a missing field, and for a value that its field cannot have.
         """
-        from ._reading import read
+        from ._stored import read
 
         return read(cls, data)
 

@@ -77,12 +77,13 @@ def test_a_line_that_was_cut_off_spoils_no_record(measured, tmp_path):
     assert sorted(loaded.table["strategy"]) == ["a", "b"] and "line 1: skipped" in loaded.warnings[0]
 
 
-def test_what_was_measured_before_an_interruption_is_shown_and_kept(measured, tmp_path, capsys):
-    measured(right("a"), right("b"), KeyboardInterrupt())
+@pytest.mark.parametrize(("stop", "code"), [(KeyboardInterrupt(), 130), (SystemExit(143), 143)])
+def test_what_was_measured_before_an_interruption_is_shown_and_kept(measured, tmp_path, capsys, stop, code):
+    measured(right("a"), right("b"), stop)
     with pytest.raises(SystemExit) as ended:
         run(tmp_path / "out.jsonl")
     out, err = capsys.readouterr()
-    assert ended.value.code == 130 and "a@numpy" in out and "b@numpy" in out and "2 of 3" in err
+    assert ended.value.code == code and "a@numpy" in out and "b@numpy" in out and "2 of 3" in err
     assert stored(tmp_path / "out.jsonl") == ["a", "b"]
 
 

@@ -152,7 +152,7 @@ def test_every_status_has_its_row_in_the_table_of_statuses():
 
 
 def test_a_new_status_is_shown_everywhere_and_crashes_nothing(results, record, tmp_path, monkeypatch):
-    for module in ("_record", "_reading"):
+    for module in ("_record", "_stored"):
         monkeypatch.setattr(f"hessbench.{module}.STATUSES", (*STATUSES, "unjudged", "unheard-of"))
     lines = [
         json.dumps(

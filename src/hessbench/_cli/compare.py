@@ -71,21 +71,23 @@ def compare(
         )
     records: list[Record] = []
     kept = Kept(output, provenance("compare", " ".join(["hessbench", *sys.argv[1:]]), Path.cwd()))
-    interrupted = False
+    ended: int | None = None
     try:
         for record in with_progress(cases, time_limit, memory_limit, budget):
             records.append(record)
             kept.add(record)
     except KeyboardInterrupt:
-        interrupted = True
+        ended = 130
+    except SystemExit as stop:  # a signal that ends the command
+        ended = stop.code if isinstance(stop.code, int) else 1
     kept.save()
     if as_json:
         print(json.dumps([record.to_json() for record in records], indent=1))
     elif records:
         show(records)
-    if interrupted:
+    if ended is not None:
         say(f"interrupted: {len(records)} of {len(cases)} contenders were measured", error=True)
-        sys.exit(130)
+        sys.exit(ended)
     if kept.error is not None:
         raise kept.error
 

@@ -24,6 +24,7 @@ RANGES = {  # of numbers that are divided by, or whose logarithm is taken; times
     **{"rtol": (1e-300, 1.0), "atol": (1e-300, 1.0), "dim": (1, 1e12), "n": (1, 1e12), "cores": (1, 1e6)},
     **dict.fromkeys(("best_s", "median_s"), (1e-12, 1e12)),
 }
+BEFORE = {"schema": 1}  # of records that were stored before they said it
 NAMES = ("problem", "strategy")  # never empty
 RUN = {
     **dict.fromkeys(("suite", "machine", "cpu", "os", "python", "commit", "date", "command", "sources"), str),
@@ -67,7 +68,7 @@ def fields_of(cls: type, data: Any, *, text: bool = False) -> dict[str, Any]:
 
 def read(cls: type, data: Any) -> Any:
     """An instance of `cls` from `data`. Raises `InvalidInput` for a missing field or one that cannot be used."""
-    fields = fields_of(cls, data)
+    fields = {name: value for name, value in BEFORE.items() if name in kinds(cls)} | fields_of(cls, data)
     try:
         return cls(**fields)
     except TypeError:

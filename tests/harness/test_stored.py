@@ -1,13 +1,15 @@
 """One validated reading of a record: typed by its fields, what is not known is kept, what cannot be is refused."""
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import reduce
+from typing import Any
 
 import pytest
 
 from hessbench import Case, InvalidInput, Record
 from hessbench._measure import blank
-from hessbench._reading import fields_of, kinds, row_of, run_of
+from hessbench._stored import fields_of, kinds, read, row_of, run_of
 
 GOOD = replace(blank(Case("sir", "a", "numpy", {"b": 1}), "ok"), error_hess=1e-9, median_s=1e-3, steps=7).to_json()
 DEEP = [[[[[[[[[[[]]]]]]]]]]]
@@ -117,3 +119,15 @@ def test_what_a_run_says_beside_is_kept():
 def test_a_row_that_cannot_be_is_refused(row):
     with pytest.raises(InvalidInput):
         row_of(row)
+
+
+def test_a_record_without_a_schema_is_of_the_first():
+    @dataclass(frozen=True)
+    class Numbered:
+        problem: str
+        schema: int = 2
+        extra: Mapping[str, Any] = field(default_factory=dict)
+
+    assert (
+        read(Numbered, {"problem": "sir"}).schema == 1 and read(Numbered, {"problem": "sir", "schema": 3}).schema == 3
+    )
