@@ -1,7 +1,7 @@
 """Coverage by package, from the `.coverage` that `make test CI=1` leaves; exit status 1 if one is under `LEAST` per cent.
 
-Statements of the process that runs the tests are counted. What runs in measuring processes alone (`_child`) counts as
-not run: they are killed without a chance to say what they did, and tracing them would trace what is timed.
+Statements that a test reached are counted, in the process of the test or in one that it started. A measuring process that is
+killed leaves no count, so that `_child` comes out lower than it is.
 """
 
 import json
@@ -25,9 +25,9 @@ def package(path):
 
 def totals():
     """`{package: (statements, covered)}`."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:  # errors: files that tests made among the plugins and removed
         out = Path(folder) / "coverage.json"
-        subprocess.run([sys.executable, "-m", "coverage", "json", "--quiet", "-o", out], cwd=ROOT, check=True)
+        subprocess.run([sys.executable, "-m", "coverage", "json", "--quiet", "--ignore-errors", "-o", out], cwd=ROOT, check=True)
         files = json.loads(out.read_text(encoding="utf-8"))["files"]
     found = defaultdict(lambda: (0, 0))
     for path, about in files.items():
