@@ -27,7 +27,9 @@ def totals():
     """`{package: (statements, covered)}`."""
     with tempfile.TemporaryDirectory() as folder:  # errors: files that tests made among the plugins and removed
         out = Path(folder) / "coverage.json"
-        subprocess.run([sys.executable, "-m", "coverage", "json", "--quiet", "--ignore-errors", "-o", out], cwd=ROOT, check=True)
+        subprocess.run(
+            [sys.executable, "-m", "coverage", "json", "--quiet", "--ignore-errors", "-o", out], cwd=ROOT, check=True
+        )
         files = json.loads(out.read_text(encoding="utf-8"))["files"]
     found = defaultdict(lambda: (0, 0))
     for path, about in files.items():
