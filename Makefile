@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# In CI the tests are traced, which takes time; `make test CI=1` does the same here.
+COVERAGE := $(if $(CI),--cov --cov-report=)
 
 .PHONY: compare test lint clean
 
@@ -11,7 +13,7 @@ compare: $(READY)
 	$(BIN)/hessbench report results --out report.html --figures figures
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(COVERAGE)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -25,4 +27,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) .asv report.html
+	rm -rf $(VENV) .asv .coverage report.html

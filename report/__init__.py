@@ -5,17 +5,20 @@ page = build(["results"], "report.html")    # the page; `page.warnings` names wh
 export(loaded.table, "hessians.parquet")    # or .csv
 """
 
-from .export import export
+from .export import check_ending, export
 from .load import Loaded, load
 from .page import Page, build
 from .static import readme_figure, write_figures
 from .tables import latest, pareto, ranking
+from .words import first
 
 __all__ = [
     "Loaded",
     "Page",
     "build",
+    "check_ending",
     "export",
+    "first",
     "latest",
     "load",
     "pareto",

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from hessbench._statuses import TABLE
+
 from . import words
 from .classes import CLASSES, SIZES, classified
 from .columns import Column, Table
@@ -21,12 +23,6 @@ WANTED = (1e-6, 1e-10)
 NEAREST = 10.0  # what "ten times the error" means in the sentences below
 SLOW = 30.0  # right, but not worth having: the slowdown from which it is named
 NOTHING = "Not measured."
-REASONS = {
-    "wrong": "Wrong",
-    "inaccurate": "Outside the declared accuracy",
-    "failed": "Stops with an error",
-    "timeout": "Ran out of time",
-}
 BUSY = "Not known: ran out of time while other programs kept the machine busy"
 
 
@@ -137,10 +133,10 @@ def slowdown(reached: Table) -> Column:
 def avoid(rows: Table) -> Iterable[tuple[str, str]]:
     """`(reason, contenders)` for what is wrong, inaccurate, stops, runs out of time, or is right and very slow."""
     late = rows["status"].eq("timeout") & rows["under_load"]  # that says nothing of the contender
-    for status, reason in REASONS.items():
-        bad = rows[(rows["status"] == status) & ~late]
-        if len(bad):
-            yield reason, _detailed(bad, status)
+    for status in sorted(TABLE, key=lambda row: row.urgency):
+        bad = rows[(rows["status"] == status.name) & ~late]
+        if status.avoid and len(bad):
+            yield status.avoid, _detailed(bad, status.name)
     again = sorted(set(rows[late]["contender"]) - set(rows[rows["status"].eq("timeout") & ~late]["contender"]))
     if again:
         yield BUSY, words.listed(again)

@@ -8,17 +8,22 @@ parameters, or null when nothing worked; `null` is a failure and `NaN` a skip. T
 import ast
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from itertools import product
 from typing import Any
 
-from hessbench import STATUSES
+from hessbench import STATUSES, InvalidInput, Record
+from hessbench._stored import fields_of
+from hessbench._text import plain
 
 from .columns import COLUMNS, Row, parse_label
 
 PARAMETERS = ("problem", "contender", "rtol")
 SAME_CASES = {"metrics": "hessian"}  # a module that shows other columns of another one's cases
+VERSION = 2  # of asv's files of results
+MOST = 10**6  # cases of one benchmark: a damaged file must not ask for more
 TIMES = ("median_s", "ci_low_s", "ci_high_s")
 
 
@@ -26,34 +31,55 @@ class Foreign(ValueError):
     """The data is not what it was taken for; the message says in what."""
 
 
-def rows_of(data: Any, described: Mapping[str, Any]) -> list[Row]:
+def rows_of(data: Any, described: Mapping[str, Any], skip: Callable[[str, Exception], None]) -> list[Row]:
     """Rows of one result file (parsed JSON). `described` maps names of benchmarks to their entry in `benchmarks.json`.
 
-    Left out are benchmarks whose parameters are not those of a case, and cases that were skipped everywhere.
+    Left out are benchmarks whose parameters are not those of a case, and cases that were skipped everywhere. A benchmark
+    or a number that cannot be used is told to `skip`, and a case whose status this version does not know is left out.
     Raises `Foreign` for anything but asv results.
     """
     if not isinstance(data, dict) or not {"results", "result_columns", "commit_hash"} <= set(data):
         raise Foreign("not a file of asv results")
+    if data.get("version") != VERSION:
+        raise Foreign(f"asv results of version {plain(data.get('version'))[:40]}, expected {VERSION}")
     if not isinstance(data["results"], dict) or not isinstance(data["result_columns"], list):
         raise Foreign("asv results of an unknown form")
     rows: dict[tuple[str, ...], Row] = {}
+    unknown: set[tuple[str, ...]] = set()
     for name, values in data["results"].items():
-        if values is None:
-            continue
-        module = name.partition(".")[0]
-        suite = str(SAME_CASES.get(module, module))
-        names = described.get(name, {}).get("param_names") or PARAMETERS
-        cell = dict(zip(data["result_columns"], values, strict=False))
-        parameters = [[_literal(text) for text in axis] for axis in cell.get("params") or []]
-        if len(parameters) != len(names) or not {"problem", "contender"} <= set(names):
-            continue
-        for position, key in enumerate(product(*parameters)):
-            if _skipped(cell.get("result"), position):
-                continue
-            row = rows.setdefault((suite, *map(str, key)), _case(dict(zip(names, key, strict=True))))
-            row.update(_run(data, suite, cell))
-            row.update(_numbers(name, cell, position))
-    return list(rows.values())
+        try:
+            for key, about, numbers in _cells(name, values, data, described):
+                rows.setdefault(key, {}).update(about)
+                try:
+                    rows[key].update(numbers())
+                except InvalidInput as error:
+                    skip(f"{plain(name)} of {plain(key[1])} with {plain(key[2])}", error)
+                    if name.endswith("_status"):
+                        unknown.add(key)
+        except (TypeError, ValueError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+            skip(plain(name), error)
+    return [row for key, row in rows.items() if key not in unknown]
+
+
+def _cells(
+    name: str, values: Any, data: Row, described: Mapping[str, Any]
+) -> Iterator[tuple[tuple[str, ...], Row, Callable[[], Row]]]:
+    """`(key, what is known of the case and its run, function that gives its numbers)` of one benchmark."""
+    if values is None:
+        return
+    module = name.partition(".")[0]
+    suite = str(SAME_CASES.get(module, module))
+    names = described.get(name, {}).get("param_names") or PARAMETERS
+    cell = dict(zip(data["result_columns"], values, strict=False))
+    parameters = [[_literal(text) for text in axis] for axis in cell.get("params") or []]
+    if len(parameters) != len(names) or not {"problem", "contender"} <= set(names):
+        return
+    if math.prod(map(len, parameters)) > MOST:
+        raise Foreign("more cases than can be")
+    for position, key in enumerate(product(*parameters)):
+        if not _skipped(cell.get("result"), position):
+            about = {**_case(dict(zip(names, key, strict=True))), **_run(data, suite, cell)}
+            yield (suite, *map(str, key)), about, partial(_numbers, name, cell, position)
 
 
 def _case(parameters: Row) -> Row:
@@ -86,12 +112,20 @@ def _numbers(name: str, cell: Row, position: int) -> Row:
     value = _at(cell.get("result"), position)
     if kind == "time":
         low, high = (_at(cell.get(f"stats_ci_99_{side}"), position) for side in "ab")
-        return {k: v for k, v in zip(TIMES, (value, low, high), strict=True) if v is not None}
+        return _checked({k: v for k, v in zip(TIMES, (value, low, high), strict=True) if v is not None})
     if kind != "track" or value is None:
         return {}
     if field == "status":
-        return {"status": STATUSES[int(value)]} if value in range(len(STATUSES)) else {}
-    return {field: value} if field in COLUMNS else {}
+        if value not in range(len(STATUSES)):
+            raise InvalidInput(f"the code {value} of a status is not known to this version")
+        return {"status": STATUSES[int(value)]}
+    return _checked({field: value}) if field in COLUMNS else {}
+
+
+def _checked(numbers: Row) -> Row:
+    own = fields_of(Record, numbers)
+    del own["extra"]
+    return own
 
 
 def _skipped(values: Any, position: int) -> bool:
@@ -103,20 +137,21 @@ def _at(values: Any, position: int) -> float | None:
     if not isinstance(values, list) or position >= len(values):
         return None
     value = values[position]
-    if not isinstance(value, int | float) or (isinstance(value, float) and math.isnan(value)):
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         return None
     return value
 
 
-def _literal(text: str) -> Any:
+def _literal(text: Any) -> Any:
+    """The value that asv wrote as Python writes it."""
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return text
 
 
 def _moment(milliseconds: Any) -> str | None:
-    if not isinstance(milliseconds, int | float):
+    if isinstance(milliseconds, bool) or not isinstance(milliseconds, int | float):
         return None
     return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")
 

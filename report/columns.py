@@ -9,83 +9,55 @@ import re
 from collections.abc import Iterable
 from typing import Any, TypeAlias, cast
 
+import numpy as np
 import pandas as pd
+
+from hessbench import Record
+from hessbench._stored import kinds
 
 Table: TypeAlias = Any  # a pandas.DataFrame, whose own annotations make unions that no expression fits
 Column: TypeAlias = Any  # a pandas.Series
 Row: TypeAlias = dict[str, Any]
 
+RECORD = kinds(Record)  # {field: (type, may be None)}
 RUN_TEXT = (
     *("suite", "machine", "hardware", "cpu", "affinity", "governor", "os"),
     *("python", "commit", "date", "command", "sources", "source"),
 )
-TEXT = (
-    "problem",
-    "arguments",
-    "strategy",
-    "backend",
-    "method",
-    "status",
-    "message",
-    "note",
-    "versions",
-    "error_scaled_where",
-    "diagnosis",
-    "atol_rule",
-)
-FLOATS = (
-    *("rtol", "atol", "threshold", "error_hess", "error_hess_perturbed", "error_grad", "error_value", "asymmetry"),
-    *("reference_agreement", "import_s", "prepare_s", "first_s", "best_s", "median_s", "ci_low_s", "ci_high_s"),
-    *("peak_mib", "rhs_weighted", "load", "others", "error_scaled", "difference"),
-)
-COUNTS = (
-    "size",
-    "dim",
-    "repeats",
-    "solves",
-    "steps",
-    "rejected",
-    "rhs",
-    "vjps",
-    "jacobians",
-    "contractions",
-    "cores",
-    "framework_calls",
-    "gate_seed",
-    "schema",
-)
+TEXT = tuple(name for name, (kind, _) in RECORD.items() if kind is str)
+FLOATS = (*(name for name, (kind, _) in RECORD.items() if kind is float), "load", "others")
+COUNTS = (*(name for name, (kind, _) in RECORD.items() if kind is int), "cores")
+TRUTHS = (*(name for name, (kind, _) in RECORD.items() if kind is bool), "dirty", "under_load")
 DERIVED = ("contender", "problem_label", "error", "total_first_s")
 GATED = ("first_s", "best_s", "median_s", "ci_low_s", "ci_high_s", "peak_mib")  # exist for status `ok` alone
-FLAGS = ("dirty", "under_load")
-COLUMNS = (*TEXT, *FLOATS, *COUNTS, *RUN_TEXT, *FLAGS)
+COLUMNS = (*TEXT, *FLOATS, *COUNTS, *RUN_TEXT, *TRUTHS)
 KEY = ("machine", "commit", "suite", "problem", "arguments", "contender", "rtol", "method")
 
 
 def tidy(rows: list[Row]) -> Table:
-    """A table with typed columns from a list of dictionaries that hold any of `COLUMNS`, in any order."""
-    table = cast(Table, pd.DataFrame(rows, columns=pd.Index(COLUMNS)))
-    for name in (*TEXT, *RUN_TEXT):
-        table[name] = _text(["" if missing(value) else str(value) for value in table[name]], table.index)
-    for name in FLOATS:
-        table[name] = _numbers(table[name]).astype("float64")
-    for name in COUNTS:
-        table[name] = _numbers(table[name]).round().astype("Int64")
-    for name in FLAGS:
-        table[name] = table[name].astype("boolean").fillna(False).astype(bool)
+    """A table with typed columns from a list of checked dictionaries that hold any of `COLUMNS`, in any order."""
+    cells = {name: [None if missing(row.get(name)) else row.get(name) for row in rows] for name in COLUMNS}
+    columns: dict[str, Any] = {}
+    for name, values in cells.items():
+        if name in FLOATS:
+            columns[name] = np.array(values, dtype="float64")
+        elif name in COUNTS:
+            columns[name] = pd.array(values, dtype="Int64")  # through floats the last digits of a seed would be lost
+        elif name in TRUTHS:
+            columns[name] = np.array([bool(value) for value in values], dtype=bool)
+        else:
+            columns[name] = _text(["" if value is None else str(value) for value in values])
+    table = cast(Table, pd.DataFrame(columns))
     names = [contender(s, b) for s, b in zip(table["strategy"], table["backend"], strict=True)]
     labels = [problem_label(p, a) for p, a in zip(table["problem"], table["arguments"], strict=True)]
-    table["contender"], table["problem_label"] = _text(names, table.index), _text(labels, table.index)
+    table["contender"], table["problem_label"] = _text(names), _text(labels)
     table["error"] = table[["error_hess", "error_hess_perturbed"]].max(axis=1)
     table["total_first_s"] = table["first_s"] + table["prepare_s"].fillna(0.0)
     return table
 
 
-def _numbers(column: Column) -> Column:
-    return pd.to_numeric(column, errors="coerce")
-
-
-def _text(values: list[str], index: Any) -> Column:
-    return pd.Series(values, index=index, dtype=object)  # plain strings in every version of pandas
+def _text(values: list[str]) -> Column:
+    return pd.Series(values, dtype=object)  # plain strings in every version of pandas
 
 
 def gate(rows: Iterable[Row]) -> tuple[list[Row], list[str]]:

@@ -9,9 +9,9 @@ of all by more than `UNRESOLVED` and by more than `FAR` times the scatter of all
 a normal law).
 """
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -76,7 +76,7 @@ def other_results(loaded: Loaded, shown: Table, other: str) -> tuple[Table, tupl
     Commits (a beginning of seven characters or more) and machines are looked for in `loaded`. Raises `InvalidInput` if
     there is nothing, or nothing but what is shown.
     """
-    if Path(other).exists():
+    if os.path.exists(other):  # false, and no error, for what can be no path
         found = load([other])
         return latest(found.table), found.warnings
     table = loaded.table

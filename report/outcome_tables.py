@@ -4,13 +4,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hessbench import STATUSES
+from hessbench._statuses import TABLE, rank
 
 from . import words
 from .classes import problem_class
 from .columns import Table
 
-NO_EVIDENCE = {"timeout", "unavailable", "unjudged"}  # say nothing about right or wrong
+NO_EVIDENCE = {row.name for row in TABLE if not row.evidence}  # say nothing about right or wrong
 AS_STATUS = {"ok": "ok", "inaccurate": "inaccurate", "wrong": "wrong", "refuses": "unsupported"}
 
 
@@ -36,7 +36,7 @@ def matrix(table: Table) -> Matrix:
     names = [_without_numbers(p, a) for p, a in zip(table["problem"], table["arguments"], strict=True)]
     rows: dict[str, dict[str, list[Outcome]]] = {}
     for (contender, name), own in table.assign(name=names).groupby(["contender", "name"]):
-        found = [_outcome(status, own[own["status"] == status]) for status in STATUSES if status in set(own["status"])]
+        found = [_outcome(status, own[own["status"] == status]) for status in sorted(set(own["status"]), key=rank)]
         rows.setdefault(str(contender), {})[str(name)] = found
     return Matrix(sorted(set(names)), rows)
 
@@ -54,7 +54,7 @@ def _outcome(status: str, rows: Table) -> Outcome:
         return Outcome(status, f"{text}: {words.error(worst)}", f"error up to {words.error(worst)}: {detail}")
     messages = [message for message in rows["message"].unique() if message]
     return Outcome(
-        status, text, ": ".join([words.MEANING[status] if not messages else words.short(messages[0]), detail])
+        status, text, ": ".join([words.meaning(status) if not messages else words.short(messages[0]), detail])
     )
 
 

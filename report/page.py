@@ -2,12 +2,12 @@
 
 import base64
 import gzip
-import io
 import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,17 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 import hessbench
-from hessbench import STATUSES, InvalidInput
+from hessbench import InvalidInput
+from hessbench._files import ensure_writable, write
+from hessbench._statuses import TABLE
+from hessbench._text import plain, tree
 
 from . import advice, charts, costs, outcome_tables, paper, scaling, summary, tables, words
 from .classes import size_words
 from .columns import Row, Table
 from .comparison import Comparison, compare, other_results, ratio_words
+from .csv_file import csv_text
+from .export import parquet_bytes
 from .load import load
 from .statistics import UNRESOLVED
 
@@ -50,9 +55,9 @@ def build(
 
     Shown are the newest results of one machine (`machine`, or the one measured on last); the download holds all.
     `against`: files, folders, commits or machines to compare with. `bounds`: whether to count operations (seconds).
-    Raises `InvalidInput` when a path does not exist, or when there is no result.
+    Raises `InvalidInput` when a path does not exist, `out` cannot be written, or when there is no result.
     """
-    paths = list(paths)
+    paths, out = list(paths), ensure_writable(out)
     loaded = load(paths)
     shown = tables.latest(loaded.table, machine)
     if shown.empty:
@@ -64,12 +69,10 @@ def build(
         other, more = other_results(loaded, shown, name)
         comparisons.append(compare(shown, other, name))
         warnings += more
-    out = Path(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
     machines = {*shown["machine"], ""}
     others = [row for row in loaded.sorted_others() if str(row.get("machine") or "") in machines]
     html = render(shown, loaded.table, others, comparisons, bounds=bounds, warnings=warnings)
-    out.write_text(html, encoding="utf-8")
+    write(out, html)
     return Page(out, len(shown), tuple(warnings), tuple(comparisons))
 
 
@@ -87,6 +90,7 @@ def render(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_as_text,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -101,7 +105,8 @@ def render(
     context: dict[str, Any] = {
         **drawn,
         "words": words,
-        "statuses": STATUSES,
+        "statuses": [row.name for row in TABLE],
+        "marks": TABLE,
         "unresolved": UNRESOLVED,
         "counts": shown["status"].value_counts().to_dict(),
         "verdict": summary.verdict(shown),
@@ -139,10 +144,15 @@ def render(
         "downloads": downloads(everything),
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "hessbench_version": hessbench.__version__,
-        "charts_gz": packed(json.dumps({k: [c.to_json() for c in v] for k, v in drawn.items()}, allow_nan=False)),
-        "plotly_gz": packed(get_plotlyjs()),
+        "charts_gz": packed(json.dumps(tree({k: [c.to_json() for c in v] for k, v in drawn.items()}), allow_nan=False)),
+        "plotly_gz": _plotly(),
     }
     return environment.get_template("page.html.j2").render(context)
+
+
+@cache
+def _plotly() -> Markup:
+    return packed(get_plotlyjs())
 
 
 def packed(text: str) -> Markup:
@@ -180,6 +190,9 @@ def provenance(shown: Table) -> list[dict[str, Any]]:
 
 def downloads(table: Table) -> dict[str, str]:
     """The tidy table as base64: CSV (compressed, unpacked by the page) and parquet."""
-    parquet = io.BytesIO()
-    table.to_parquet(parquet, index=False, compression="zstd")
-    return {"csv": packed(table.to_csv(index=False)), "parquet": base64.b64encode(parquet.getvalue()).decode()}
+    return {"csv": packed(csv_text(table)), "parquet": base64.b64encode(parquet_bytes(table, "zstd")).decode()}
+
+
+def _as_text(value: Any) -> Any:
+    """What the templates print: text without anything that acts. Jinja escapes it as HTML after that."""
+    return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value

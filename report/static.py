@@ -1,5 +1,6 @@
 """Figures for papers and the README, as PNG or SVG files."""
 
+import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from hessbench import InvalidInput
+from hessbench._files import make_folder, write
+from hessbench._text import cut, file_stem, plain
 
 from . import words
 from .charts import Chart, Scheme, Series, Values, View, memory_against_steps, scaling, work_precision
@@ -22,6 +25,7 @@ from .tables import latest, questions, ranking
 STYLE: Any = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "none"}
 GREY, RED, FAINT, PALE = "#6b7280", "#b42318", "#e5e7eb", "#c9cdd3"
 LEGEND = 16  # longer legends cannot be read
+LONGEST = 48  # characters of a name beside a figure
 NOT_RIGHT = ("wrong", "inaccurate")
 
 
@@ -43,20 +47,19 @@ def readme_figure(table: Table, path: str | Path, problem: str | None = None, rt
         times, errors = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
         _draw(times, errors, rows, Scheme.of(table).shades)
         first = rows.iloc[0]
-        name = words.title(problem, first["arguments"], rows["dim"].max())
+        name = _literal(cut(words.title(problem, first["arguments"], rows["dim"].max()), LONGEST))
         figure.suptitle(
             f"{name}: one value, gradient and Hessian at tolerance {_plain(rtol)}", x=0.01, ha="left", weight="bold"
         )
         found = f"{rows['rank'].count()} of {len(rows)} contenders are right (strategy@backend, coloured by strategy)"
         times.set_title(found, loc="left", size=9, color=GREY)
-        figure.savefig(path, dpi=150, facecolor="white")
-    return Path(path)
+        return _save(figure, Path(path))
 
 
 def write_figures(paths: Iterable[str | Path], folder: str | Path) -> list[Path]:
     """Static figures of all results in `paths`, PNG and SVG: the overview, and every chart of the page in every view."""
     table, folder = latest(load(paths).table), Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     out = [readme_figure(table, folder / "overview.png")]
     scheme = Scheme.of(table)
     groups = {
@@ -67,10 +70,7 @@ def write_figures(paths: Iterable[str | Path], folder: str | Path) -> list[Path]
     }
     for group, charts in groups.items():
         for chart in charts:
-            stem = "-".join(
-                "".join(c if c.isalnum() or c in "-_." else "-" for c in part) for part in (group, chart.key)
-            )
-            out += chart_figure(chart, folder / stem.strip("-"))
+            out += chart_figure(chart, folder / file_stem(f"{group}-{chart.key}"))
     return out
 
 
@@ -83,11 +83,15 @@ def chart_figure(chart: Chart, stem: Path) -> list[Path]:
         for view, axes in zip(chart.views, panels, strict=True):
             _panel(axes, chart, view, strong)
         panels[-1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8)
-        figure.suptitle(chart.title, x=0.01, ha="left", weight="bold")
-        out = [stem.with_name(f"{stem.name}.{ending}") for ending in ("png", "svg")]
-        for path in out:
-            figure.savefig(path, dpi=150, facecolor="white")
-    return out
+        figure.suptitle(_literal(cut(chart.title, 2 * LONGEST)), x=0.01, ha="left", weight="bold")
+        return [_save(figure, stem.with_name(f"{stem.name}.{ending}")) for ending in ("png", "svg")]
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    """Draw completely before anything is written."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=path.suffix[1:] or "png", dpi=150, facecolor="white")
+    return write(path, drawn.getvalue())
 
 
 def _panel(axes: Any, chart: Chart, view: View, strong: list[Series]) -> None:
@@ -112,7 +116,12 @@ def _line(axes: Any, series: Series, view: View, *, strong: bool) -> None:
     x, y = _known(series.x[view.key], series.y[view.key])
     style: dict[str, Any] = {"marker": mark(series.backend, "matplotlib"), "color": series.colour if strong else PALE}
     if strong:
-        style |= {"ms": 6.5, "label": series.name, "fillstyle": "none" if series.variant else "full", "zorder": 3}
+        style |= {
+            "ms": 6.5,
+            "label": _literal(cut(series.name, LONGEST)),
+            "fillstyle": "none" if series.variant else "full",
+            "zorder": 3,
+        }
     else:
         style |= {"ms": 3.5, "lw": 0.7, "zorder": 0}
     if x:
@@ -144,10 +153,12 @@ def _draw(times, errors, rows, scheme):
             times.plot([left, row["median_s"]], [i, i], color=shade, lw=5, alpha=0.85, solid_capstyle="butt")
             times.annotate(words.seconds(row["median_s"]), (row["median_s"], i), (5, 0), size=9, **text)
         else:
-            times.annotate(f"{row['status']}: {words.short(row['message'], 54)}", (left, i), (3, 0), size=8, **text)
+            times.annotate(
+                _literal(f"{row['status']}: {words.short(row['message'], 54)}"), (left, i), (3, 0), size=8, **text
+            )
         if np.isfinite(row["error"]):
             errors.plot(row["error"], i, "X" if row["status"] in NOT_RIGHT else "o", color=shade, ms=6)
-    times.set_yticks(y, rows["contender"])
+    times.set_yticks(y, [_literal(cut(name, LONGEST)) for name in rows["contender"]])
     for axes, title in (
         (times, "time (s, median; only where the Hessian is right)"),
         (errors, "relative error of the Hessian"),
@@ -164,6 +175,11 @@ def _draw(times, errors, rows, scheme):
     errors.xaxis.set_minor_locator(NullLocator())
     times.xaxis.set_minor_locator(NullLocator())
     times.set_ylim(len(rows) - 0.4, -0.6)
+
+
+def _literal(text: str) -> str:
+    """`text` as matplotlib shows it: a dollar sign begins no formula."""
+    return plain(text).replace("$", r"\$")
 
 
 def _plain(rtol):

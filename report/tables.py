@@ -10,7 +10,8 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from hessbench import STATUSES, InvalidInput
+from hessbench import InvalidInput
+from hessbench._statuses import rank, status
 
 from . import words
 from .columns import Column, Table
@@ -62,8 +63,7 @@ def ranking(table: Table, problem_label: str, rtol: float) -> Table:
     Adds `rank` (missing where there is no time) and `slower`, the time as a multiple of the best.
     """
     rows = table[(table["problem_label"] == problem_label) & (table["rtol"] == rtol)].copy()
-    order = {status: i for i, status in enumerate(STATUSES)}
-    rows["_status"] = rows["status"].map(order).astype("int64")
+    rows["_status"] = rows["status"].map(rank).astype("int64")
     rows = rows.sort_values(["_status", "median_s", "error", "contender"], kind="stable", na_position="last")
     timed = rows["median_s"].notna() & (rows["status"] == "ok")
     rows["rank"] = timed.cumsum().where(timed).astype("Int64")
@@ -101,10 +101,8 @@ def merged(pairs: list[tuple[str, list[float]]]) -> list[tuple[str, list[float]]
 
 def not_ranked(table: Table) -> Table:
     """Everything without a time: status, reason and error; the wrong ones first."""
-    last = ("wrong", "inaccurate", "failed", "timeout", "unjudged", "unsupported", "unavailable")
-    order = {status: i for i, status in enumerate(last)}
     rows = table[table["status"] != "ok"].copy()
-    rows["_status"] = rows["status"].map(order)
+    rows["_status"] = [status(name).urgency for name in rows["status"]]
     by = ["_status", "contender", "problem_label", "rtol"]
     return rows.sort_values(by).drop(columns="_status").reset_index(drop=True)
 

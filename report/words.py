@@ -6,20 +6,18 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from hessbench._statuses import status
+from hessbench._text import plain
+
 from .columns import missing
 
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-MEANING = {
-    "ok": "right, and timed",
-    "inaccurate": "close, but outside its declared accuracy",
-    "wrong": "a wrong Hessian (error above 1 %)",
-    "failed": "stopped with an error",
-    "timeout": "stopped at the time limit",
-    "unsupported": "refuses the problem",
-    "unavailable": "a package is missing",
-    "unjudged": "nothing to compare with: no reference can be had",
-}
 NOTHING = "–"
+
+
+def meaning(name: str) -> str:
+    """What a status says of a contender."""
+    return status(name).meaning
 
 
 def seconds(value: Any) -> str:
@@ -94,7 +92,7 @@ def title(label: str, arguments: str, dim: Any = None) -> str:
 
 def escape(text: str) -> str:
     """`text` as HTML shows it."""
-    return html.escape(str(text), quote=False)
+    return html.escape(plain(text), quote=False)
 
 
 def interval(value: float, low: float | None, high: float | None) -> str:
@@ -109,6 +107,7 @@ def span(write: Callable[[Any], str], low: Any, high: Any) -> str:
 
 def short(text: str, most: int = 90) -> str:
     """`text` up to a word before `most` characters."""
+    text = plain(text)
     return text if len(text) <= most else text[: most - 1].rsplit(" ", 1)[0] + " …"
 
 
@@ -119,6 +118,13 @@ def listed(names: Iterable[str], most: int = 6) -> str:
         kept = max(1, most - 1)
         names = [*names[:kept], f"{len(names) - kept} more"]
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+
+
+def first(sentences: Iterable[str], most: int = 50) -> list[str]:
+    """The first of many sentences, and how many more there are: a damaged file may have as many as it has lines."""
+    known = list(sentences)
+    more = len(known) - most
+    return known if more <= 0 else [*known[:most], f"... and {more} more (`hessbench report --json` lists all)"]
 
 
 def plural(number: int, noun: str) -> str:

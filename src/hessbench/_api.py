@@ -66,6 +66,10 @@ class Prepared:
             else:
                 result = self.augmentation.pulled_back(self.run(self.augmentation.start(x)))
             counted = counters.snapshot()
+        if any(np.iscomplexobj(part) for part in (result.value, result.grad, result.hess)):
+            raise HessbenchError(
+                "The strategy returned complex numbers, expected real ones: take `.real` where the rest is rounding."
+            )
         grad, hess = (np.asarray(a, dtype=np.float64) for a in (result.grad, result.hess))
         n = x.size
         if grad.shape != (n,) or hess.shape != (n, n):

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from ._errors import HessbenchError
+from ._files import append_line, make_folder
 from ._machine import CONDITIONS, Watch
 from ._measure import blank, measure
 from ._provenance import now
 from ._record import Case, Record
+from ._text import file_stem
 
 SIZES = ("n", "d", "dim", "periods", "t", "t1")  # arguments of problem families that cost grows with
 
@@ -30,29 +33,27 @@ class Store:
     """
 
     def __init__(self, folder: Path, run: Mapping[str, Any], since: str | None = None) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        stem = f"{run['machine']}-{run['commit'][:8]}"
+        make_folder(folder)
+        stem = file_stem(f"{run['machine']}-{run['commit'][:8]}")
         self.run, self._watch = dict(run), Watch()
         self.path = folder / f"{stem}-{run['suite']}.jsonl"
         self._known: dict[tuple[Any, ...], tuple[dict[str, Any], Record]] = {}
         since = since or (datetime.now(UTC) - timedelta(days=1)).isoformat(timespec="seconds")
-        for path in sorted(
-            folder.glob(f"{stem}-*.jsonl"), key=lambda path: path == self.path
-        ):  # our own replace others
-            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-                self._read(line, since)
-        if self.path.is_file() and not self.path.read_bytes().endswith(b"\n"):
-            self._append("")  # the next line is not to become a part of one that was cut off
+        others = folder.glob(f"{stem}-*.jsonl")
+        for path in sorted(others, key=lambda path: path == self.path):  # our own replace others
+            with suppress(OSError):  # what cannot be read is measured again
+                for line in path.read_bytes().splitlines():
+                    self._read(line, since)
 
-    def _read(self, line: str, since: str) -> None:
+    def _read(self, line: bytes, since: str) -> None:
         try:
             data = json.loads(line)
             run, record = data["run"], Record.from_json(data["record"])
             same = all(run.get(key) == self.run.get(key) for key in ("commit", "sources", "hardware"))
             if same and run["date"] >= since:
                 self._known[_key(record)] = run, record
-        except (ValueError, KeyError, TypeError, AttributeError, HessbenchError):
-            return  # cut off, a row of a table, or written by another version
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, HessbenchError):
+            return  # cut off, damaged, a row of a table, or written by another version
 
     def find(self, case: Case) -> Record | None:
         """The record of `case`, if it was measured; a copy is kept under this suite as well."""
@@ -65,15 +66,11 @@ class Store:
         """Append a record, made at `date` (default: now) under `conditions` (default: those since the last record)."""
         run = {**self.run, **(self._watch.since() if conditions is None else conditions), "date": date or now()}
         self._known[_key(record)] = run, record
-        self._append(json.dumps({"run": run, "record": record.to_json()}))
+        append_line(self.path, json.dumps({"run": run, "record": record.to_json()}))
 
     def add_row(self, row: Mapping[str, Any]) -> None:
         """Append a row of a table that is no record; `row["table"]` names it."""
-        self._append(json.dumps({"run": {**self.run, "date": now()}, "row": dict(row)}))
-
-    def _append(self, line: str) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        append_line(self.path, json.dumps({"run": {**self.run, "date": now()}, "row": dict(row)}))
 
 
 def measure_grid(cases: Iterable[Case], store: Store, **limits: Any) -> Iterator[tuple[Case, Record]]:

@@ -27,6 +27,7 @@ from ._api import Prepared, prepare, resolve
 from ._compare import contenders
 from ._derivatives import Array
 from ._errors import HessbenchError, InvalidInput, Unavailable, Unsupported
+from ._files import write
 from ._gate import Seen, judge
 from ._gate_points import VARIABLE, drawn_points, first_with_reference, run_seed
 from ._measure import blank, strategy_of
@@ -163,7 +164,7 @@ def update_table(rows: Sequence[Row]) -> Path:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["contender", *columns])
     writer.writerows([contender, *(new[contender][column] for column in columns)] for contender in sorted(new))
-    table_path().write_text(out.getvalue(), encoding="utf-8")
+    write(table_path(), out.getvalue())
     table.cache_clear()
     return table_path()
 

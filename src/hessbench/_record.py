@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ._counters import Counters
@@ -59,6 +59,7 @@ class Record:
     - `ci_low_s`, `ci_high_s`: 99 % interval of the median, from the order of the times alone; `None` below 8 repeats
     - `peak_mib`: high-water mark of one call above the warm process
     - `framework_calls`: calls in one Hessian from NumPy into functions of another backend, made by `Backend.on_numpy`
+    - `extra`: fields of a stored record that this version does not know, kept for when it is written again
     """
 
     problem: str
@@ -107,6 +108,7 @@ class Record:
     atol_rule: str = ""
     gate_seed: int | None = None
     schema: int = SCHEMA
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
@@ -129,21 +131,18 @@ class Record:
 
     def to_json(self) -> dict[str, Any]:
         """A flat dictionary that JSON can hold: infinities and NaN become strings."""
-        return {k: repr(v) if isinstance(v, float) and not math.isfinite(v) else v for k, v in asdict(self).items()}
+        data = {**self.extra, **{name: value for name, value in vars(self).items() if name != "extra"}}
+        return {k: repr(v) if isinstance(v, float) and not math.isfinite(v) else v for k, v in data.items()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Record:
-        """The inverse of `to_json`. Raises `InvalidInput` for unknown or missing fields."""
-        names = {f.name for f in fields(cls)}
-        unknown = set(data) - names
-        if unknown:
-            raise InvalidInput(f"A record has no field {', '.join(map(repr, sorted(unknown)))}.")
-        decoded: dict[str, Any] = {k: float(v) if v in ("inf", "-inf", "nan") else v for k, v in data.items()}
-        decoded.setdefault("schema", 1)
-        try:
-            return cls(**decoded)
-        except TypeError as error:
-            raise InvalidInput(f"Not a record: {error}") from None
+        """The inverse of `to_json`; fields that this version does not know are kept in `extra`.
+
+        Raises `InvalidInput` for a missing field, and for a value that its field cannot have.
+        """
+        from ._stored import read
+
+        return read(cls, data)
 
 
 def arguments_json(arguments: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hessbench import Case, _grid
+from hessbench._files import append_line
 from hessbench._grid import Store, easier_than, measure_grid
 from hessbench._measure import blank
 
@@ -113,7 +114,7 @@ def test_a_line_that_was_cut_off_is_measured_again_and_spoils_no_other(measured,
 def test_rows_of_tables_and_records_of_other_versions_are_passed_over(measured, folder):
     store = Store(folder, RUN)
     store.add_row({"table": "overhead", "n": 3})
-    store._append(json.dumps({"run": {**RUN, "date": "2999"}, "record": {"no such": "field"}}))
+    append_line(store.path, json.dumps({"run": {**RUN, "date": "2999"}, "record": {"no such": "field"}}))
     run_grid(folder, [SIR])
     assert measured == [SIR] and lines(folder)[0]["row"] == {"table": "overhead", "n": 3}
 
@@ -160,3 +161,55 @@ def test_a_record_carries_the_conditions_under_which_it_was_made(measured, folde
     run_grid(folder, [SIR], suite="metrics")
     (copy,) = lines(folder, "metrics")
     assert all(copy["run"][name] == line["run"][name] for name in ("load", "others", "under_load"))
+
+
+@pytest.mark.parametrize(
+    "damage", [b"\xff\xfe\x00", b"[" * 100000, b"9" * 5000, b'{"run": 3, "record": []}', b"\x00" * 100]
+)
+def test_a_damaged_line_of_any_kind_is_passed_over(measured, folder, damage):
+    run_grid(folder, [SIR])
+    path = folder / "m-01234567-hessian.jsonl"
+    path.write_bytes(damage + b"\n" + path.read_bytes() + damage)
+    run_grid(folder, [SIR, replace(SIR, rtol=1e-8)])
+    assert measured == [SIR, replace(SIR, rtol=1e-8)]
+    assert json.loads(path.read_bytes().split(b"\n")[-2])["record"]["rtol"] == 1e-8
+
+
+def test_a_folder_with_the_name_of_a_file_of_records_stops_nothing(measured, folder):
+    (folder / "m-01234567-smoke.jsonl").mkdir(parents=True)
+    run_grid(folder, [SIR])
+    assert len(measured) == 1
+
+
+def test_a_line_twice_is_one_record_and_the_later_one_counts(measured, folder):
+    run_grid(folder, [SIR])
+    path = folder / "m-01234567-hessian.jsonl"
+    line = json.loads(path.read_text())
+    line["record"]["median_s"] = 7.0
+    path.write_text(path.read_text() * 2 + json.dumps(line) + "\n")
+    assert run_grid(folder, [SIR])[0].median_s == 7.0 and len(measured) == 1
+
+
+@pytest.mark.parametrize("machine", ["a/b", "[x]*?", "m" * 300, "..", "\ud800"])
+def test_any_name_of_a_machine_makes_a_file_that_is_found_again(measured, folder, machine):
+    run_grid(folder, [SIR], machine=machine)
+    run_grid(folder, [SIR], machine=machine)
+    assert len(measured) == 1 and len(list(folder.iterdir())) == 1
+
+
+def test_a_field_of_another_version_is_no_reason_to_measure_again(measured, folder):
+    run_grid(folder, [SIR])
+    path = folder / "m-01234567-hessian.jsonl"
+    line = json.loads(path.read_text())
+    line["record"]["from_the_future"] = 1
+    path.write_text(json.dumps(line) + "\n")
+    (record,) = run_grid(folder, [SIR])
+    assert not measured[1:] and record.to_json()["from_the_future"] == 1
+
+
+@pytest.mark.parametrize(("seconds", "again"), [(-1, False), (0, False), (1, True)])
+def test_a_record_made_at_the_given_moment_is_used(measured, folder, seconds, again):
+    run_grid(folder, [SIR])
+    made = datetime.fromisoformat(lines(folder)[0]["run"]["date"])
+    run_grid(folder, [SIR], since=(made + timedelta(seconds=seconds)).isoformat(timespec="seconds"))
+    assert len(measured) == 1 + again

@@ -1,7 +1,10 @@
 """Loading: asv's form, stored records, `compare` output; and files that are none of these."""
 
 import json
+import os
+from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from hessbench import InvalidInput
@@ -205,3 +208,104 @@ def test_the_path_of_an_existing_interpreter_is_no_version_of_python():
     from hessbench.report.asv_results import _python
 
     assert (_python("3.11"), _python("/usr/bin/python3"), _python(None)) == ("3.11", None, None)
+
+
+def test_equal_lines_are_one_row_and_the_later_one_counts(store, record):
+    folder = store([record(median_s=1.0), record(median_s=1.0), record(median_s=2.0), record(strategy="other")])
+    table = load([folder]).table
+    assert sorted(table["strategy"]) == ["hand-adjoint", "other"]
+    assert cell(table, "hand-adjoint@numpy", 1e-8)["median_s"] == 2.0
+
+
+def test_a_file_that_is_named_twice_counts_once(results):
+    path = results / "records" / "smoke.jsonl"
+    once = load([results]).table
+    assert load([results, path, path.resolve()]).table.equals(once)
+
+
+def test_a_later_record_replaces_an_earlier_one_as_a_whole(store, record):
+    folder = store([record(rhs=900), record(rhs=None, median_s=3.0)])
+    found = cell(load([folder]).table, "hand-adjoint@numpy", 1e-8)
+    assert found["median_s"] == 3.0 and found["rhs"] is pd.NA
+
+
+@pytest.mark.parametrize(
+    ("date", "kept"), [("2025-12-31", 1.0), ("2026-01-01T00:00:00+00:00", 2.0), ("2026-01-02", 2.0)]
+)
+def test_what_was_measured_last_counts_whatever_the_order_of_files(store, record, date, kept):
+    store([record(median_s=1.0)], name="a")
+    folder = store([record(median_s=2.0)], name="b", date=date)
+    assert cell(load([folder]).table, "hand-adjoint@numpy", 1e-8)["median_s"] == kept
+
+
+def test_what_is_no_file_is_named_and_skipped(results):
+    (results / "folder.json").mkdir()
+    (results / "loop.json").symlink_to("loop.json")
+    os.mkfifo(results / "pipe.jsonl")
+    (results / "empty.jsonl").write_text("")
+    (results / "blank.json").write_text(" \n")
+    loaded = load([results])
+    named = {name for name in ("folder.json", "loop.json", "pipe.jsonl", "empty.jsonl", "blank.json")}
+    assert len(loaded.table) == 6 and all(any(n in w and "skipped" in w for w in loaded.warnings) for n in named)
+
+
+def test_a_file_that_cannot_be_read_is_named_and_hides_no_other(results, monkeypatch):
+    (results / "secret.jsonl").write_text("{}")
+    read = Path.read_bytes
+
+    def read_bytes(path):
+        if path.name == "secret.jsonl":
+            raise PermissionError(13, "Permission denied")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    loaded = load([results])
+    assert len(loaded.table) == 6 and "secret.jsonl: skipped, Permission denied" in loaded.warnings[0]
+
+
+def test_a_truncated_parquet_file_is_named(results, tmp_path):
+    path = export(load([results]).table, tmp_path / "t.parquet")
+    path.write_bytes(path.read_bytes()[:-100])
+    loaded = load([results, path])
+    assert len(loaded.table) == 6 and "t.parquet: skipped" in loaded.warnings[0]
+
+
+def test_one_damaged_row_of_a_csv_file_is_named_and_hides_no_other(results, tmp_path):
+    path = export(load([results]).table, tmp_path / "t.csv")
+    lines = path.read_text().splitlines()
+    lines[2] += ",more"
+    path.write_bytes("\n".join(lines).encode() + b"\n\xff,\n")
+    loaded = load([path])
+    assert len(loaded.table) == 5 and [w.partition(": ")[0][-6:] for w in loaded.warnings] == ["line 3", "line 8"]
+
+
+def test_a_csv_file_that_a_spreadsheet_saved_is_read(results, tmp_path):
+    path = export(load([results]).table, tmp_path / "t.csv")
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    loaded = load([path])
+    assert len(loaded.table) == 6 and not loaded.warnings
+
+
+@pytest.mark.parametrize("version", [1, 3, None, "2"])
+def test_asv_results_of_another_version_are_named(asv_file, version):
+    folder = asv_file({"s.S.track_status": status(0, 0, 0, 0)}, version=version)
+    loaded = load([folder])
+    assert loaded.table.empty and f"asv results of version {version}, expected 2" in loaded.warnings[0]
+
+
+def test_a_status_code_of_another_version_leaves_its_case_out(asv_file):
+    folder = asv_file({"s.S.track_status": status(0, 99, 0, 0), "s.S.track_median_s": row([1.0, 2.0, 3.0, 4.0])})
+    loaded = load([folder])
+    assert len(loaded.table) == 3 and "code 99 of a status" in loaded.warnings[0]
+
+
+def test_a_number_of_asv_that_cannot_be_leaves_its_case(asv_file):
+    folder = asv_file({"s.S.track_status": status(0, 0, 0, 0), "s.S.track_median_s": row([1.0, -2.0, 3.0, 4.0])})
+    loaded = load([folder])
+    assert len(loaded.table) == 4 and loaded.table["median_s"].notna().sum() == 3 and "-2" in loaded.warnings[0]
+
+
+def test_a_run_cannot_change_its_record(results, record):
+    line = {"run": {"status": "ok", "median_s": 1.0}, "record": record(status="failed", median_s=None).to_json()}
+    (results / "a.jsonl").write_text(json.dumps(line))
+    assert "failed" in set(load([results / "a.jsonl"]).table["status"])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import signal
 import sys
 
 import typer
 
 from .._errors import HessbenchError, InvalidInput, Unavailable
+from .._text import lines
 
 app = typer.Typer(
     name="hessbench",
@@ -25,6 +27,8 @@ def main() -> None:
     from . import bounds, check, compare, listing, reporting, run, tools  # noqa: F401  (each registers its commands)
 
     end_on_signals()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # what the terminal's encoding lacks is shown by its code
     try:
         tools.mount(sys.argv[1:])
         app()
@@ -55,5 +59,5 @@ def end_on_signals() -> None:
 
 
 def _complain(error: Exception, status: int) -> int:
-    print(f"hessbench: {error}", file=sys.stderr)
+    print(lines(f"hessbench: {error}"), file=sys.stderr)
     return status

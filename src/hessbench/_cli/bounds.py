@@ -11,7 +11,9 @@ import typer
 
 from .._errors import InvalidInput
 from .._registry import find, load_file, problems
+from .._text import plain
 from . import app
+from .output import console, fitting, print_table, say, say_within
 
 if TYPE_CHECKING:
     from .. import costs as counting
@@ -46,7 +48,7 @@ def bounds(
         return
     show_costs(rows)
     for one in left_out:
-        print(f"not counted: {one.label}: {one.reason}")
+        say(f"not counted: {one.label}: {one.reason}")
     if quadratic:
         show_quadratic(quadratic)
     if solves:
@@ -119,10 +121,12 @@ def show_costs(rows: Sequence[counting.Cost]) -> None:
     )
     above = [row for row in rows if row.verdict.startswith("above")]
     for row in above:
-        print(f"! {row.problem}: {row.system}: {row.multiple:.3f} w, {row.verdict} ({row.operations} operations)")
+        say(f"! {row.problem}: {row.system}: {row.multiple:.3f} w, {row.verdict} ({row.operations} operations)")
     broken = sum(row.bound is not None and row.multiple > row.bound for row in rows)
     print(f"{len(rows)} counts: {broken} above the bound by operation rules, {len(above)} above either limit")
-    print("f-o-r: forward over reverse, a row; + back: BP2 row with its solve back; 1-pass: all rows at once\n")
+    said = "f-o-r: forward over reverse, a row; + back: BP2 row with its solve back; 1-pass: all rows at once"
+    say_within(said, console())
+    print()
 
 
 def show_quadratic(rows: Sequence[counting.QuadraticCost]) -> None:
@@ -160,7 +164,8 @@ def show_times(rows: Sequence[counting.Times]) -> None:
     ]
     head = ["problem", "F us", "grad", "BP2", "1-pass", "F ns", "grad", "BP2", "1-pass", "counted", "timed", "Hessian"]
     table("Measured CPU time: an evaluation (us), a counted operation (ns), and N BP2 / 1-pass three ways", head, lines)
-    print("counted: operations; timed: an evaluation; Hessian: hand-adjoint-rows / hand-adjoint, whole, 1e-5")
+    said = "counted: operations; timed: an evaluation; Hessian: hand-adjoint-rows / hand-adjoint, whole, 1e-5"
+    say_within(said, console())
 
 
 def digits(value: float) -> str:
@@ -177,22 +182,23 @@ def table(
     title: str, head: Sequence[str], lines: Iterable[Sequence[Any]], footer: Iterable[Sequence[Any]] = ()
 ) -> None:
     """Print a table with its title; numbers to the right."""
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
-    shown = Table(
-        title=title, title_justify="left", box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0)
-    )
-    for k, heading in enumerate(head):
-        text = k == 0 or heading in ("verdict", "formula")
-        shown.add_column(heading, justify="left" if text else "right", no_wrap=heading != "verdict")
-    for line in lines:
-        shown.add_row(*(escape(str(cell)) for cell in line))
-    shown.add_section()
-    for line in footer:
-        shown.add_row(*(escape(str(cell)) for cell in line), style="bold")
-    console = Console()
-    if not console.is_terminal:
-        console.width = max(console.width, 100)
-    console.print(shown, "")
+    out, above, below = console(), [[*map(plain, line)] for line in lines], [[*map(plain, line)] for line in footer]
+    widths = [
+        max(map(len, column)) + (place > 0) for place, column in enumerate(zip(head, *above, *below, strict=True))
+    ]
+    say_within(title, out)
+    for block in fitting([width - 1 for width in widths[1:]], widths[0], out.width):
+        shown = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+        for k in (0, *(place + 1 for place in block)):
+            text = k == 0 or head[k] in ("verdict", "formula")
+            shown.add_column(head[k], justify="left" if text else "right", no_wrap=head[k] != "verdict")
+        for line in above:
+            shown.add_row(*(Text(line[k]) for k in (0, *(place + 1 for place in block))))
+        shown.add_section()
+        for line in below:
+            shown.add_row(*(Text(line[k]) for k in (0, *(place + 1 for place in block))), style="bold")
+        print_table(shown, out)
+        print()

@@ -13,6 +13,7 @@ from .._errors import InvalidInput
 from .._gate_points import run_seed, with_seed
 from .._outcomes import Row, observed_rows, to_json, update_table
 from . import app
+from .output import say
 
 
 @app.command()
@@ -50,9 +51,7 @@ def check(
     for finding in findings_of(name):
         found.append(finding)
         if not as_json:
-            print(
-                f"{'ok  ' if finding.passed else 'FAIL'}  {finding.subject}: {finding.law}{finding.suffix}", flush=True
-            )
+            say(f"{'ok  ' if finding.passed else 'FAIL'}  {finding.subject}: {finding.law}{finding.suffix}")
     if as_json:
         print(json.dumps([f.to_json() for f in found], indent=1))
     broken = sum(not f.passed for f in found)
@@ -71,7 +70,7 @@ def check_outcomes(name: str | None, write: bool, as_json: bool) -> int:
         if not as_json:
             mark = "ok  " if row.as_expected else "FAIL"
             expected = "" if row.as_expected else f", expected {row.expected}"
-            print(f"{mark}  {row.contender} on {row.problem}: {row.observed}{expected} ({row.detail})", flush=True)
+            say(f"{mark}  {row.contender} on {row.problem}: {row.observed}{expected} ({row.detail})")
     if as_json:
         print(to_json(rows))
     changed = sum(not row.as_expected for row in rows)

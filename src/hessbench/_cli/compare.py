@@ -5,22 +5,26 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from .._compare import contenders, pareto
-from .._errors import InvalidInput
+from .._errors import HessbenchError, InvalidInput
+from .._files import append_line, ensure_writable
 from .._gate_points import run_seed
 from .._ivp import IVP
 from .._machine import Watch
 from .._measure import measure, outline, problem_plugin, strategy_plugin
 from .._provenance import now, provenance
 from .._record import Case, Record
+from .._statuses import rank
+from .._text import cut
 from .._unjudged import with_differences
 from . import app
+from .output import console, say, say_within, show_cases
 
 
 @app.command()
@@ -63,27 +67,64 @@ def compare(
     for case in cases:
         strategy_plugin(case)
     dim, wrt = outline(cases[0])
+    if output is not None:
+        ensure_writable(output)
     if not as_json:
-        print(f"{cases[0].problem_label}: {dim} states, Hessian by {', '.join(wrt)}, rtol {rtol:g}", file=sys.stderr)
-    records = []
-    watch = Watch()
-    origin = provenance("compare", " ".join(["hessbench", *sys.argv[1:]]), Path.cwd())
+        say(f"{cases[0].problem_label}: {dim} states, Hessian by {', '.join(wrt)}, rtol {rtol:g}", error=True)
+    records: list[Record] = []
+    kept = Kept(output, provenance("compare", " ".join(["hessbench", *sys.argv[1:]]), Path.cwd()))
+    ended: int | None = None
     seed = run_seed() if gate_seed is None else gate_seed
-    folder = tempfile.TemporaryDirectory()
-    files = [Path(folder.name) / f"{i}.npz" for i in range(len(cases))]
-    for record in with_progress(cases, time_limit, memory_limit, budget, files, seed):
-        records.append(record)
-        if output is not None:
-            with output.open("a") as file:
-                file.write(
-                    json.dumps({"run": {**origin, **watch.since(), "date": now()}, "record": record.to_json()}) + "\n"
-                )
-    records = with_differences(cases, records, files)
-    folder.cleanup()
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / f"{i}.npz" for i in range(len(cases))]
+        try:
+            for record in with_progress(cases, time_limit, memory_limit, budget, files, seed):
+                records.append(record)
+                kept.add(record)
+        except KeyboardInterrupt:
+            ended = 130
+        except SystemExit as stop:  # a signal that ends the command
+            ended = stop.code if isinstance(stop.code, int) else 1
+        records = with_differences(cases, records, files)
+    kept.save()
     if as_json:
         print(json.dumps([record.to_json() for record in records], indent=1))
-    else:
+    elif records:
         show(records)
+    if ended is not None:
+        say(f"interrupted: {len(records)} of {len(cases)} contenders were measured", error=True)
+        sys.exit(ended)
+    if kept.error is not None:
+        raise kept.error
+
+
+class Kept:
+    """The records of one comparison, appended to a file as they come. One that cannot be saved waits for the next try."""
+
+    def __init__(self, path: Path | None, origin: Mapping[str, Any]) -> None:
+        self.path, self.origin, self.watch = path, origin, Watch()
+        self.waiting: list[str] = []
+        self.error: HessbenchError | None = None
+
+    def add(self, record: Record) -> None:
+        """Save a record, and those before it that wait."""
+        self.waiting.append(json.dumps({"run": self.run(), "record": record.to_json()}))
+        self.save()
+
+    def run(self) -> dict[str, Any]:
+        """Where a record that was made just now comes from, and what else the machine did meanwhile."""
+        return {**self.origin, **self.watch.since(), "date": now()}
+
+    def save(self) -> None:
+        """Save what waits; `error` says why if that failed."""
+        self.error = None
+        while self.path is not None and self.waiting:
+            try:
+                append_line(self.path, self.waiting[0])
+            except HessbenchError as error:
+                self.error = HessbenchError(f"{len(self.waiting)} of the records above are not saved. {error}")
+                return
+            del self.waiting[0]
 
 
 def family_arguments(problem: str, size: int | None, settings: list[str]) -> dict[str, Any]:
@@ -116,12 +157,12 @@ def with_progress(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=len(cases))
         for case, keep in zip(cases, files, strict=True):
-            progress.update(task, description=case.label)
+            progress.update(task, description=cut(case.label, 40))
             limits = {"time_limit": time_limit, "memory_limit_mib": memory_limit, "budget": budget}
             yield measure(case, **limits, gate_seed=seed, keep=keep)
             progress.advance(task)
@@ -134,35 +175,27 @@ def judged(record: Record) -> float | None:
 
 def show(records: list[Record]) -> None:
     """Print the table: right ones by time, Pareto-best marked, then the others with their reasons."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
     best = pareto(records)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("", "strategy", "status", "error", "time", "first call", "memory", "rhs", "why"):
-        right = heading in ("error", "time", "first call", "memory", "rhs")
-        table.add_column(heading, justify="right" if right else "left", no_wrap=heading != "why")
-    order = {"ok": 0, "inaccurate": 1, "wrong": 2}
-    for r in sorted(records, key=lambda r: (order.get(r.status, 3), r.median_s or 0.0)):
-        label = f"{r.strategy}@{r.backend}" if r.backend else r.strategy
+    rows, reasons = [], []
+    for r in sorted(records, key=lambda r: (rank(r.status), r.median_s or 0.0)):
         prepare = None if r.first_s is None else r.first_s + (r.prepare_s or 0)
-        table.add_row(
-            "*" if id(r) in best else "",
-            label,
-            r.status,
-            "" if (error := judged(r)) is None else f"{error:.1e}",
-            seconds(r.median_s),
-            seconds(prepare),
-            "" if r.peak_mib is None else f"{r.peak_mib:.1f} MiB",
-            "" if r.status != "ok" or not r.rhs else str(r.rhs),
-            escape(r.message),
+        reasons.append(r.message)
+        rows.append(
+            [
+                "*" if id(r) in best else "",
+                f"{r.strategy}@{r.backend}" if r.backend else r.strategy,
+                r.status,
+                "" if (error := judged(r)) is None else f"{error:.1e}",
+                seconds(r.median_s),
+                seconds(prepare),
+                "" if r.peak_mib is None else f"{r.peak_mib:.1f} MiB",
+                "" if r.status != "ok" or not r.rhs else str(r.rhs),
+            ]
         )
-    console = Console()
-    if not console.is_terminal:
-        console.width = 200
-    console.print(table)
-    print("* no other is both faster and more accurate; first call: with tracing and compiling, without imports")
+    head = ("", "strategy", "status", "error", "time", "first call", "memory", "rhs")
+    show_cases(head, rows, reasons, ("first call", "memory", "rhs"))
+    legend = "* no other is both faster and more accurate; first call: with tracing and compiling, without imports"
+    say_within(legend, console())
 
 
 def seconds(s: float | None) -> str:

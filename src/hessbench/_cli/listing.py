@@ -10,7 +10,9 @@ import typer
 from .. import backends
 from .._plugins import Plugin, installed
 from .._registry import problems, strategies
+from .._text import cut, plain
 from . import app
+from .output import console, fitting, print_table, say, say_within
 
 
 @app.command("list")
@@ -31,27 +33,30 @@ def list_plugins(
     if as_json:
         print(json.dumps(rows, indent=1))
         return
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
-    console = Console()
+    out = console()
     for kind, column in (("strategies", "backends"), ("problems", "arguments")):
-        table = Table(title=kind, title_justify="left", box=None, pad_edge=False, header_style="bold")
+        table = Table(title=Text(kind), title_justify="left", box=None, pad_edge=False, header_style="bold")
         for heading in ("name", column, "what it is"):
             table.add_column(heading, no_wrap=heading == "name")
         before = ""
         for row in rows[kind]:
-            error, (plain, slash, variant) = row["error"], row["name"].partition("/")
-            below = slash and plain == before  # a variant of the row above: same file, same text
-            text = escape(row["summary"]) if error is None else f"[red]cannot be used:[/] {escape(error)}"
-            table.add_row(
-                f"  /{variant}" if below else row["name"], escape(row[column]), "" if below and error is None else text
-            )
-            before = plain
-        console.print(table, "")
+            error, (base, slash, variant) = row["error"], row["name"].partition("/")
+            below = slash and base == before  # a variant of the row above: same file, same text
+            name = f"  /{variant}" if below else row["name"]
+            if error is not None:
+                about = Text.assemble(("cannot be used: ", "red"), plain(error))
+            else:
+                about = Text("" if below else plain(row["summary"]))
+            table.add_row(Text(cut(name, LONGEST)), Text(plain(row[column])), about)
+            before = base
+        print_table(table, out)
+        print()
 
 
+LONGEST = 48  # characters of a name
 COLOURS = {"ok": "green", "inaccurate": "yellow", "wrong": "red", "raises": "magenta", "refuses": "dim"}
 
 
@@ -63,27 +68,33 @@ def list_outcomes(as_json: bool) -> None:
     if as_json:
         print(to_json(rows))
         return
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("strategy", *(kind.name for kind in CLASSES)):
-        table.add_column(heading, no_wrap=heading == "strategy", overflow="fold")
     by_contender: dict[str, list[Any]] = {}
     for row in rows:
         by_contender.setdefault(row.contender, []).append(row)
-    for contender, cells in by_contender.items():
-        shown = [Text(c.expected or "?", style=COLOURS.get(c.expected.split(" ")[0], "")) for c in cells]
-        table.add_row(contender, *shown)
-    console = Console()
-    if not console.is_terminal:
-        console.width = 200
-    console.print(table)
+    names, out = {name: cut(name, LONGEST) for name in by_contender}, console()
+    widths = [
+        max(len(kind.name), *(len(plain(cells[at].expected)) for cells in by_contender.values()))
+        for at, kind in enumerate(CLASSES)
+    ]
+    for block in fitting(widths, max(map(len, names.values()), default=0), out.width):
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for heading in ("strategy", *(CLASSES[at].name for at in block)):
+            table.add_column(heading, no_wrap=True)
+        for contender, cells in by_contender.items():
+            shown = [
+                Text(plain(cells[at].expected or "?"), style=COLOURS.get(cells[at].expected.split(" ")[0], ""))
+                for at in block
+            ]
+            table.add_row(Text(names[contender]), *shown)
+        print_table(table, out)
+        print()
     for kind in CLASSES:
-        console.print(f"{kind.name}: {kind.label.partition(' [')[0]}", highlight=False, markup=False)
+        say(f"{kind.name}: {kind.label.partition(' [')[0]}")
     used = sorted({version for row in rows for version in row.versions.split(", ") if version})
-    console.print(f"observed with {', '.join(used)}", highlight=False)
+    say_within(f"observed with {', '.join(used)}", out)
     print(f"at rtol {RTOL:g}; ?: not observed, expected to be ok; `hessbench check --outcomes NAME` compares")
 
 

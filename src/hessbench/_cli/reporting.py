@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import webbrowser
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from .._errors import Unavailable
+from .._files import ensure_writable, make_folder
 from . import app
+from .output import say
 
 NEEDED = ("pandas", "pyarrow", "plotly", "matplotlib", "jinja2")
 
@@ -41,6 +42,10 @@ def report(
         raise Unavailable(f"`hessbench report` needs {', '.join(absent)}: pip install 'hessbench[report]'")
     from hessbench import report as reports
 
+    for path in export or []:
+        ensure_writable(reports.check_ending(path))
+    if figures is not None:
+        make_folder(figures)
     sources = paths or [Path("results")]
     if with_curated:
         folders = [folder for path in sources for folder in sorted(path.rglob("curated")) if folder.is_dir()]
@@ -52,8 +57,8 @@ def report(
         written.append(reports.export(reports.load(sources).table, path))
     if figures is not None:
         written += reports.write_figures(sources, figures)
-    for warning in page.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+    for warning in reports.first(page.warnings):
+        say(f"warning: {warning}", error=True)
     if as_json:
         shown: dict[str, Any] = {"page": str(page.path), "rows": page.rows, "warnings": page.warnings}
         shown["against"] = {comparison.name: comparison.sentence for comparison in page.comparisons}
@@ -61,8 +66,8 @@ def report(
     else:
         print(f"{page.rows} results in {page.path.resolve().as_uri()}")
         for comparison in page.comparisons:
-            print(f"against {comparison.name}: {comparison.sentence}")
+            say(f"against {comparison.name}: {comparison.sentence}")
         for path in written[1:]:
-            print(f"wrote {path}")
+            say(f"wrote {path}")
     if open_it:
         webbrowser.open(page.path.resolve().as_uri())

@@ -13,6 +13,7 @@ import typer
 
 from .._errors import HessbenchError
 from . import app
+from .output import say
 
 if TYPE_CHECKING:
     from .._run import Progress, Step, Suite
@@ -44,7 +45,7 @@ def run(
                 if as_json:
                     print(json.dumps(asdict(event)), flush=True)
                 else:
-                    print(f"{event.suite}: {event.status} ({event.seconds:.0f} s) {event.message}".rstrip(), flush=True)
+                    say(f"{event.suite}: {event.status} ({event.seconds:.0f} s) {event.message}".rstrip())
                 failed += [event.suite] if event.status == "failed" else []
             elif isinstance(event, _run.Suite) and not as_json and (again or not event.finished):
                 last = "" if event.last_s is None else f", {event.last_s:.0f} s last time"
@@ -62,7 +63,7 @@ def shown(events: Generator[Event, None, None], total: int) -> Generator[Event, 
     from .. import _run
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[state]}"))
     with closing(events), Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task, finished = bar.add_task("", total=total, state=""), 0
         for event in events:
