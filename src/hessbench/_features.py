@@ -36,6 +36,7 @@ def narrow_features(
     t_span: tuple[float, float],
     states: Callable[[Array], Array],
     steps: Array | None = None,
+    slopes: Callable[[Array, Array], Array] | None = None,
 ) -> Array:
     """The times inside `t_span`, in its direction, at which a step must end so that no feature is stepped over.
 
@@ -43,7 +44,8 @@ def narrow_features(
     those already resolve is left out. A jump or kink gives two times a few units of round-off apart, one on each side of it:
     a step between them changes nothing, and no other step has both sides in it. None for a problem that does not read the
     time.
-    Cost: one vectorised evaluation at `GRID` + 1 times; where the right-hand side takes no batches, that many calls.
+    Cost: one evaluation at `GRID` + 1 times, by `slopes(t, y)` (m,), (m, N) -> (m, K) if that is given, else vectorised;
+    where the right-hand side takes no batches, that many calls.
     """
     t0, t1 = map(float, t_span)
     functions = [problem.rhs] if problem.running_loss is None else [problem.rhs, problem.running_loss]
@@ -52,7 +54,7 @@ def narrow_features(
         return np.empty(0)
     grid = np.linspace(t0, t1, GRID + 1)
     with np.errstate(all="ignore"):
-        path = Path(problem, p, grid, states(grid))
+        path = Path(problem, p, grid, states(grid), slopes)
         values = path.values()
         chosen = path.choices(functions) if path.batched else path.jumps(values)
         cut = (
@@ -83,6 +85,7 @@ class Path:
     p: Params
     grid: Array
     states: Array
+    slopes: Callable[[Array, Array], Array] | None = None
 
     @cached_property
     def slope(self) -> Callable[[float, Array], Array]:
@@ -113,10 +116,12 @@ class Path:
 
     def values(self) -> Array:
         """(m, K): each component divided by its largest size; many components as random sums of them."""
-        p, out = self.batched, []
+        p, out = None if self.slopes is not None else self.batched, []
         for start in range(0, len(self.grid), CHUNK):
             t, y = self.grid[start : start + CHUNK], self.states[start : start + CHUNK]
-            if p is None:
+            if self.slopes is not None:
+                out.append(self.slopes(t, y))
+            elif p is None:
                 out.append(np.array([self.slope(a, b) for a, b in zip(t.tolist(), y, strict=True)]))
             else:
                 out.append(self._together(t, y, p))

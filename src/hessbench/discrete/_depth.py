@@ -6,8 +6,8 @@ is run once more at each step, on arrays that write down what it chooses.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -16,54 +16,69 @@ from .._ivp import IVP
 from .._problem import TIMES, Problem
 from .._switches import crossings, watched
 from ._sizes import Visited
-from ._stepper import REMEDY
+from ._stepper import REMEDY, spread
 
+Clock = Callable[[float], float]
 MANY = 500  # steps that stability limits from which on a problem counts as stiff
 DIGITS = 1e-2  # relative error of the state, by the growth of the tangents, from which on no digit of a Hessian is sure
 LOOKED = 16  # states at which a right-hand side is looked at for choices
 
 
-class Seen(Visited):
-    """What a solve tells beside its magnitudes."""
+class Seen(Visited, Protocol):
+    """What a solve tells beside its magnitudes: steps that stability limited, and the state at its end."""
 
-    @property
-    def limited(self) -> int: ...
+    limited: int
+    y1: Array
 
 
-@dataclass(frozen=True, eq=False)
 class Depth:
-    """The limits of the default strategy on one problem; `chooses`: whether anything in it may be a switch."""
+    """The limits of the default strategy on one problem.
 
-    problem: Problem
-    ivp: IVP
-    chooses: bool
+    `chooses`: whether the right-hand side has a switch that the unknowns move; `None` if that is not known: the first
+    solution shows it.
+    """
 
-    @classmethod
-    def of(cls, problem: Problem, ivp: IVP, times: Array, states: Array) -> Depth:
-        """Look at the right-hand side at some of the `times` (m,) and `states` (m, N) of a solution."""
-        by, free = problem.varied, bool(set(TIMES) & set(problem.wrt))
-        functions = [f for f in (problem.rhs, problem.running_loss) if f is not None]
-        at = np.unique(np.linspace(0, len(times) - 1, min(LOOKED, len(times))).astype(int)) if len(times) else []
-        places = [(float(times[i]), states[i]) for i in at] or [(problem.t_span[0], problem.y0)]
+    def __init__(self, problem: Problem, ivp: IVP, chooses: bool | None = None) -> None:
+        self.problem, self.ivp, self.chooses = problem, ivp, chooses
+
+    def warnings(self, x: Array, found: Seen, steps: int, clock: Clock = float) -> tuple[str, ...]:
+        """Sentences on a solve at `x` (n,) of so many `steps`; `clock` gives the time that the solve's own time stands for."""
+        said = [*_stiff(found, steps), *_chaotic(self.ivp, found)]
+        if self.chooses is not False:
+            times, _, states = found.sampled(steps)
+            if len(times):
+                t1 = float(self.problem.times(x)[1])
+                times = np.array([*(clock(float(t)) for t in times), t1])
+                states = np.vstack([states, found.y1])[:, : self.problem.dim]
+                said += self._crossed(x, times, states)
+        return tuple(said)
+
+    def _may_choose(self, x: Array, times: Array, states: Array) -> bool:
+        by, free = self.problem.varied, bool(set(TIMES) & set(self.problem.wrt))
+        p = self.problem.unpack(x)[1]
         with np.errstate(all="ignore"):
-            seen = [watched(f, t, y, problem.constants, by, free) for f in functions for t, y in places]
-        return cls(problem, ivp, any(one.entries or one.escaped for one in seen))
-
-    def warnings(self, x: Array, found: Seen, steps: int, times: Array, states: Array) -> tuple[str, ...]:
-        """Sentences on a solve at `x` (n,) of so many `steps`; `times` (m,), `states` (m, N) are of all steps and the end."""
-        return tuple([*_stiff(found, steps), *_chaotic(self.ivp, found), *self._crossed(x, times, states)])
+            seen = [
+                watched(f, float(times[i]), states[i], p, by, free)
+                for f in (self.problem.rhs, self.problem.running_loss)
+                if f is not None
+                for i in spread(len(times), LOOKED)
+            ]
+        return any(one.entries or one.escaped for one in seen)
 
     def _crossed(self, x: Array, times: Array, states: Array) -> Sequence[str]:
-        if not self.chooses or not len(times):
+        if self.chooses is None:
+            self.chooses = self._may_choose(x, times, states)
+        if not self.chooses:
             return ()
         between = crossings(self.problem, x, times, states).between
         if not between:
             return ()
         (a, b), more = between[0], len(between) - 1
         others = f", and {more} more such places" if more else ""
+        when = f"near t = {a:.6g}" if f"{a:.6g}" == f"{b:.6g}" else f"between t = {a:.6g} and t = {b:.6g}"
         return (
-            f"between t = {a:.6g} and t = {b:.6g} the solution crosses a kink or jump of the right-hand side at a time that "
-            f"the unknowns move{others}: gradient and Hessian leave that out, and may be wrong (verify=True tells).",
+            f"{when} the solution crosses a kink or jump of the right-hand side at a time that the unknowns move{others}: "
+            f"gradient and Hessian leave that out, and may be wrong (verify=True tells).",
         )
 
 

@@ -23,6 +23,7 @@ from ._sizes import TRIAL, Solver
 from ._stepper import Tolerances, Trajectory, integrate
 from ._tableau import pair
 
+Slopes = Callable[[Array], Callable[[Array, Array], Array]]
 SEEN = 8  # parts of a step: what is wider has several stages in it, and the error estimate sees it
 FIXED = 1e-12  # of the span: two ends that are closer stand on both sides of a jump
 
@@ -33,28 +34,36 @@ class StepEnds:
 
     problem: Problem
     method: str
+    slopes: Slopes | None
     own: Array
     moving: bool
 
     @classmethod
-    def of(cls, problem: Problem, method: str) -> StepEnds:
-        """Look for them at the problem's own point."""
+    def of(cls, problem: Problem, method: str, slopes: Slopes | None = None) -> StepEnds:
+        """Look for them at the problem's own point.
+
+        `slopes(x)` gives a function of many times (m,) and states (m, N) that evaluates the right-hand side faster than NumPy.
+        """
         x = problem.x0
-        own = _found(problem, x, method)
-        return cls(problem, method, own, own.size > 0 and _moving(problem, x, own))
+        own = _found(problem, x, method, slopes)
+        return cls(problem, method, slopes, own, own.size > 0 and _moving(problem, x, own))
 
     def at(self, x: Array) -> Array:
         """Those at `x` (n,), in the direction of integration; as parts of the span where an end time is in `wrt`."""
         if not self.own.size:
             return self.own
         problem = self.problem
-        found = _found(problem, x, self.method) if self.moving and not np.array_equal(x, problem.x0) else self.own
+        found = (
+            _found(problem, x, self.method, self.slopes)
+            if self.moving and not np.array_equal(x, problem.x0)
+            else self.own
+        )
         t0, t1 = map(float, problem.times(x))
         inside = found[(found - t0) * (found - t1) < 0]
         return (inside - t0) / (t1 - t0) if set(TIMES) & set(problem.wrt) else inside
 
 
-def _found(problem: Problem, x: Array, method: str) -> Array:
+def _found(problem: Problem, x: Array, method: str, slopes: Slopes | None) -> Array:
     y0, p = problem.unpack(x)
     t0, t1 = map(float, problem.times(x))
     functions = [problem.rhs] if problem.running_loss is None else [problem.rhs, problem.running_loss]
@@ -78,12 +87,12 @@ def _found(problem: Problem, x: Array, method: str) -> Array:
     except IntegrationError:
         return np.empty(0)
     times, states = np.append(path.t, t1), np.vstack([path.y, path.y1])
-    slopes = np.array([f(t, y) for t, y in zip(times.tolist(), states, strict=True)])
-    if not np.isfinite(slopes).all():
-        slopes = np.gradient(states, times, axis=0)
-    through = _hermite(times, states, slopes)
+    moves = np.array([f(t, y) for t, y in zip(times.tolist(), states, strict=True)])
+    if not np.isfinite(moves).all():
+        moves = np.gradient(states, times, axis=0)
+    through = _hermite(times, states, moves)
     seen = np.interp(np.arange(SEEN * len(steps) + 1) / SEEN, np.arange(len(steps) + 1), np.append(steps, t1))
-    return narrow_features(problem, p, span, lambda t: through(t)[:, : problem.dim], seen)
+    return narrow_features(problem, p, span, lambda t: through(t)[:, : problem.dim], seen, slopes and slopes(x))
 
 
 def _moving(problem: Problem, x: Array, found: Array) -> bool:

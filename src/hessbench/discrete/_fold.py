@@ -110,6 +110,10 @@ class Folded:
         """The time that `tau` stands for."""
         return float(p["t0"]) + tau * (float(p["t1"]) - float(p["t0"])) if self.free else tau
 
+    def tau(self, t: Array, p: Params) -> Array:
+        """The inverse of `time`."""
+        return (t - float(p["t0"])) / (float(p["t1"]) - float(p["t0"])) if self.free else t
+
     def start(self, y0: Array) -> Array:
         """The state at the start (M,)."""
         return y0 if self.problem.running_loss is None else np.append(y0, 0.0)

@@ -17,6 +17,7 @@ from . import _dense, _sparse
 from ._build import CompilerError, clause, compiler, is_built, vector_width
 from ._compiled import Compiled, flat_params
 from ._dense import Costate
+from ._depth import Depth
 from ._ends import StepEnds
 from ._fallback import explained, finite, said_not_finite, singular_derivative, with_fallback
 from ._forward import Path
@@ -27,12 +28,13 @@ from ._graph import CannotTrace
 from ._kernel import Kernel, generate
 from ._kernel_quadratic import quadratic_kernel
 from ._loss_kernel import end_blocks
+from ._probe import KernelField
 from ._quadratic import agrees_with_rhs, exploit
 from ._sizes import Solver
 from ._stepper import Tolerances, Trajectory, integrate
 from ._tableau import Pair, pair
 from ._ties import Ties
-from ._trace import trace
+from ._trace import moves_switches, trace
 
 FORMS = ("auto", "numpy", "compiled", "sparse")
 LOOPS = range(8, 81)  # states of a quadratic system for which loops in C are faster than scalar code, and than NumPy
@@ -69,7 +71,7 @@ def prepare(problem: Problem, ivp: IVP, options: Options) -> Run:
         def generic(x: Array) -> Result:
             point = at(x)
             assert point.hess is not None
-            return Result(point.value, point.grad, point.hess, note=point.note)
+            return Result(point.value, point.grad, point.hess, note=point.note, warnings=point.warnings)
 
         return generic
     scheme = pair(ivp.method)
@@ -104,7 +106,7 @@ def prepare_products(problem: Problem, ivp: IVP, options: Options) -> Products:
 
 def _compiled(problem: Problem, ivp: IVP, options: Options, scheme: Pair) -> Run:
     try:
-        kernel, coefficients = _kernel(problem, options, scheme)
+        kernel, coefficients, chooses = _kernel(problem, options, scheme)
         if compiler() is None and not is_built(kernel.source, kernel.level):
             raise NotCompiled("no C compiler on the path (set CC to name one)")
         compiled = Compiled(kernel, options.probes, options.memory)
@@ -126,7 +128,7 @@ def _compiled(problem: Problem, ivp: IVP, options: Options, scheme: Pair) -> Run
     source = "derivatives generated as C" if coefficients is None else "dense quadratic, derivatives as loops in C"
     note = f"compiled form ({kind}), {source}, loss blocks {blocks_source}"
     span = problem.t_span
-    ends = StepEnds.of(problem, ivp.method)
+    ends = StepEnds.of(problem, ivp.method, lambda x: KernelField(compiled, problem.params, looked.sizes).slopes)
 
     def attempt(tolerances: Tolerances, ivp: IVP, y0: Array) -> Path:
         return compiled.forward(y0, fixed, span, ivp, tolerances=tolerances, ends=ends.own)
@@ -134,33 +136,39 @@ def _compiled(problem: Problem, ivp: IVP, options: Options, scheme: Pair) -> Run
     def f(t: float, y: Array) -> Array:
         return np.asarray(problem.rhs(np, t, y, problem.params))
 
-    solve = Solver(ivp, options.probes, attempt)
+    solve, depth = Solver(ivp, options.probes, attempt), Depth(problem, ivp, chooses)
     solve.prepare(f, span, problem.y0, problem.y0)
 
     def hessian(x: Array) -> Result:
         y0, p = problem.unpack(x)
         path = solve(f, span, y0, y0)
+        said = depth.warnings(x, path, path.steps)
         end = blocks(y0, path.y1, p)
         carried = compiled.backward(path, Costate.at_end(end, problem.loss_uses_y0))
         memory = "" if path.stored else f", checkpoints every {compiled.segment} steps"
-        return Result(end.value, *carried.result(end), note=note + memory + ties.note(x, path.y1))
+        note_here = note + memory + ties.note(x, path.y1)
+        return Result(end.value, *carried.result(end), note=note_here, warnings=said)
 
     return hessian
 
 
-def _kernel(problem: Problem, options: Options, scheme: Pair) -> tuple[Kernel, Array | None]:
-    """The kernel of the right-hand side, recorded or as loops, and for the latter the coefficients that it reads."""
+def _kernel(problem: Problem, options: Options, scheme: Pair) -> tuple[Kernel, Array | None, bool]:
+    """The kernel of the right-hand side, recorded or as loops, and for the latter the coefficients that it reads.
+
+    The last value tells whether it has a switch that the state moves.
+    """
     given, n = problem.derivatives, problem.dim
     chosen = n in LOOPS or (options.form == "compiled" and n >= LOOPS.stop)
     if given is not None and given.quadratic is not None and options.form != "sparse" and chosen:
         terms = given.quadratic(problem.params)
         if np.count_nonzero(terms.bilinear) > DENSE * n**3:
             agrees_with_rhs(terms, problem)
-            return quadratic_kernel(terms, scheme, options.probes, vector_width())
+            return *quadratic_kernel(terms, scheme, options.probes, vector_width()), False
     traced = trace(problem)
     sweep = True if options.form == "sparse" and not traced.second_order else None
     patient = options.form == "compiled"
-    return generate(traced, scheme, options.probes, vector_width(), sweep, patient), None
+    kernel = generate(traced, scheme, options.probes, vector_width(), sweep, patient)
+    return kernel, None, moves_switches(traced)
 
 
 def _numpy(problem: Problem, ivp: IVP, options: Options, scheme: Pair, notice: str) -> Run:
@@ -194,7 +202,7 @@ def _numpy(problem: Problem, ivp: IVP, options: Options, scheme: Pair, notice: s
     def attempt(tolerances: Tolerances, ivp: IVP, y0: Array) -> Trajectory:
         return integrate(f, jac, scheme, span, y0, ivp, options.probes, most_kept, linearise, tolerances, ends.own)
 
-    solve = Solver(ivp, options.probes, attempt)
+    solve, depth = Solver(ivp, options.probes, attempt), Depth(problem, ivp)
     solve.prepare(f, span, problem.y0, problem.y0)
 
     def hessian(x: Array) -> Result:
@@ -220,7 +228,8 @@ def _numpy(problem: Problem, ivp: IVP, options: Options, scheme: Pair, notice: s
             segment = min(steps, max(1, int(most_kept)))
             carried = _dense.backward(f, derivatives, p, scheme, path, carried, segment)
             memory = "" if segment == steps else f", checkpoints every {segment} steps"
-        result = Result(end.value, *carried.result(end), note=note + memory + ties.note(x, path.y1))
+        note_here, said = note + memory + ties.note(x, path.y1), depth.warnings(x, path, steps)
+        result = Result(end.value, *carried.result(end), note=note_here, warnings=said)
         return result if finite(result) else said_not_finite(result, end, singular)
 
     return hessian

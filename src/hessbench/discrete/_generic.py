@@ -18,17 +18,19 @@ from ._columns_compiled import ColumnsCompiled, hessian_segment, products_segmen
 from ._columns_gate import looked_at, passes
 from ._columns_kernel import generate_columns
 from ._columns_numpy import Sweeps, tangents
-from ._ends import StepEnds
+from ._depth import Depth
+from ._ends import Slopes, StepEnds
 from ._fallback import explained, finite, said_not_finite, singular_derivative, with_fallback
 from ._fold import Folded
 from ._forward import Path
 from ._given import trusted_folded
 from ._graph import CannotTrace
+from ._probe import ColumnsField
 from ._sizes import Solver, V
 from ._stepper import Tolerances, Trajectory, integrate
 from ._tableau import Pair, pair
 from ._ties import Ties
-from ._trace import record
+from ._trace import moves_switches, record
 
 PRODUCTS_BYTES = 2.0**26  # of the entries of a segment
 
@@ -46,6 +48,7 @@ class Point:
     hessian: Callable[[], Array]
     products: Callable[[Array], Array]
     note: str
+    warnings: tuple[str, ...] = ()
 
 
 class NotCompiled(Exception):
@@ -103,7 +106,10 @@ def _compiled(
         values = compiled.params(p, folded.values(p), ivp.by_component)
         return compiled.forward(folded.start(y0), values, folded.t_span, ivp, tolerances=tolerances, ends=ends)
 
-    solve = _solver(folded, ivp, probes, attempt)
+    def slopes(x: Array) -> Callable[[Array, Array], Array]:
+        return ColumnsField(compiled, folded, problem.unpack(x)[1], looked.sizes).slopes
+
+    solve, depth = _solver(folded, ivp, probes, attempt, slopes), Depth(problem, ivp, moves_switches(traced))
 
     def at(x: Array) -> Point:
         y0, p = problem.unpack(x)
@@ -117,7 +123,8 @@ def _compiled(
             return columns.hessian(end, *compiled.curvature(path))
 
         hess = None if products else hessian()
-        return Point(end.value, grad, hess, hessian, lambda d: compiled.products(path, end, d), said)
+        beyond = depth.warnings(x, path, path.steps, lambda tau: folded.time(tau, p))
+        return Point(end.value, grad, hess, hessian, lambda d: compiled.products(path, end, d), said, beyond)
 
     return at
 
@@ -138,7 +145,7 @@ def _numpy(
         path.jacobians = []
         return path
 
-    solve = _solver(folded, ivp, probes, attempt)
+    solve, depth = _solver(folded, ivp, probes, attempt), Depth(problem, ivp)
 
     def at(x: Array) -> Point:
         y0, p = problem.unpack(x)
@@ -178,16 +185,19 @@ def _numpy(
             hessian,
             lambda d: sweeps.products(swept, d, lambda v1: columns.product(end, v1, d)),
             note + ties.note(x, path.y1[: problem.dim]),
+            depth.warnings(x, path, path.t.size, lambda tau: folded.time(tau, p)),
         )
         return point if finite(point) else said_not_finite(point, end, singular)
 
     return at
 
 
-def _solver(folded: Folded, ivp: IVP, probes: int, attempt: Callable[..., V]) -> Callable[[Array], V]:
+def _solver(
+    folded: Folded, ivp: IVP, probes: int, attempt: Callable[..., V], slopes: Slopes | None = None
+) -> Callable[[Array], V]:
     """Solves at `x` by `attempt(tolerances, ivp, y0, p, ends)`, with the sizes of the problem's own point where they fit."""
     problem, solve, span = folded.problem, Solver(ivp, probes, attempt), folded.t_span
-    ends = StepEnds.of(problem, ivp.method)
+    ends = StepEnds.of(problem, ivp.method, slopes)
 
     def parts(x: Array) -> tuple[Any, ...]:
         y0, p = problem.unpack(x)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._derivatives import Derivatives
-from .._errors import InvalidInput, Unavailable
+from .._errors import HessbenchError, InvalidInput, Unavailable
 from .._generated import FRAMEWORKS, generated_derivatives, generated_joint_derivatives, joint_derivatives_of
 from .._ivp import IVP
 from .._problem import Problem
@@ -64,19 +64,26 @@ def _refuse(problem: Problem, said: Finding | None) -> None:
 
 
 def _first(problem: Problem, names: tuple[str, ...], make: Callable, said: Callable[[Any], Finding | None]) -> Any:
-    """What the first framework makes that does not contradict NumPy."""
+    """What the first framework makes that can differentiate the right-hand side and does not contradict NumPy."""
     from ..backends import available
 
-    finding = None
+    reasons = []
     for name in names:
         if available(name):
-            made = make(problem, name)
-            finding = said(made)
+            try:
+                made = make(problem, name)
+                finding = said(made)
+            except HessbenchError:
+                raise
+            except Exception as error:  # what a framework raises for a function that it cannot trace
+                reasons.append(f"{name} raises {type(error).__name__} for it")
+                continue
             if finding is None or not finding.wrong:
                 return made
-    if finding is None:
+            reasons.append(f"what {name} gives {finding.words}")
+    if not reasons:
         return make(problem)  # raises what is missing
     raise Unavailable(
         f"problem {problem.name!r} has no hand-written derivatives, and no installed framework differentiates its right-hand "
-        f"side as NumPy computes it: what they give {finding.words}."
+        f"side as NumPy computes it: {'; '.join(reasons)}. Write it with `xp.where` and the like instead of `if`."
     )

@@ -98,6 +98,10 @@ class KernelField:
         twice = _tangents(raw, self.inner, raw.jacobian, self.probe.w)
         return Values(tuple(both), first, raw.stored if q is not None else NOTHING, twice)
 
+    def slopes(self, t: Array, y: Array) -> Array:
+        """(m, N) at times (m,) and states (m, N)."""
+        return self(t[None], y[None], np.zeros((1, 0))).values[0][0]
+
     def derivatives(self) -> Derivatives:
         """For the NumPy form, as the kernel computes them; parameters are those that it was made for, whatever `p` says."""
         n, none = self.n, np.zeros((1, 0))
@@ -122,7 +126,7 @@ class ColumnsField:
     """A kernel with parameters as a `_field.Field`; `sizes` (M,) are those of its states."""
 
     def __init__(self, compiled: ColumnsCompiled, folded: Folded, p: Params, sizes: Array) -> None:
-        k, self.folded = compiled.kernel, folded
+        k, self.folded, self.p = compiled.kernel, folded, p
         e, n = k.places, k.n
         self.n, self.count, self.active = n, len(k.active), np.array(k.active, dtype=int)
         self.probe = Probe(compiled, (k.jacobian, k.entries, len(e["UU"]) + self.count), sizes)
@@ -152,6 +156,12 @@ class ColumnsField:
             Twice(raw.added[..., shared:], pulled, sizes),
         )
         return Values((raw.slopes, raw.alone), first, second if q is not None else NOTHING, twice)
+
+    def slopes(self, t: Array, y: Array) -> Array:
+        """(m, M) at times (m,) of the problem and states (m, N), at the parameters that it was made for."""
+        z = np.concatenate([y, np.zeros((len(t), self.n - y.shape[1]))], axis=1)
+        tau = self.folded.tau(t, self.p)
+        return self(tau[None], z[None], self.folded.values(self.p)[None]).values[0][0]
 
 
 @dataclass(frozen=True, eq=False)

@@ -143,9 +143,12 @@ class Solver(Generic[V]):
             except StepTooSmall as error:
                 failed = error  # perhaps because the sizes are not those of this point
         try:
-            return self.attempt(self._fitted(f, span, y0, *point).tolerances, self.ivp, *point)
-        except IntegrationError as error:
-            raise failed or error from None
+            tolerances = self._fitted(f, span, y0, *point).tolerances
+        except IntegrationError:
+            if failed is not None:
+                raise failed from None
+            tolerances = Tolerances.scalar(self.ivp.atol, y0.size, self.probes)  # the solve itself is to say what fails
+        return self.attempt(tolerances, self.ivp, *point)
 
     def _fitted(
         self, f: Callable[[float, Array], Array], span: tuple[float, float], y0: Array, *point: object

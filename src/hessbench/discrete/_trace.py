@@ -19,7 +19,7 @@ from ._differentiate import reachable
 from ._graph import CannotTrace, Graph, Node
 from ._namespace import Namespace
 from ._operations import lift
-from ._simplify import merged, simplified
+from ._simplify import merged, simplified, switches
 from ._symbols import Symbol, symbols
 
 
@@ -105,3 +105,8 @@ def canonical(graph: Graph, values: list[Any]) -> list[Node]:
 def depends(outputs: list[Node], start: int) -> bool:
     """Whether any of `outputs` reads a state from number `start` on."""
     return any(n.op == "leaf" and n.args[0] == "x" and n.args[1] >= start for n in reachable(outputs))
+
+
+def moves_switches(traced: Traced) -> bool:
+    """Whether the function has a switch that the state or an active parameter moves; one of the time alone stays."""
+    return any(kinds & {"x", "u"} for _, kinds in switches(traced.outputs))
