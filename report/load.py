@@ -155,14 +155,15 @@ def _check_columns(names: Iterable[str]) -> None:
         raise Foreign(f"not a table of results: no column {', '.join(sorted(absent))}")
 
 
+FROM_TEXT: dict[type, Any] = {int: lambda text: int(float(text)), float: float, bool: lambda text: text == "True"}
+
+
 def _exported(row: Row, *, text: bool) -> Row:
     """A row of a table that `export` wrote, or of asv, checked."""
     given = {name: value for name, value in row.items() if not missing(value) and value != ""}
     about = {name: given.pop(name) for name in RUN if name in given}
-    if text and "cores" in about:
-        about["cores"] = int(float(about["cores"]))
-    if text and "dirty" in about:
-        about["dirty"] = about["dirty"] == "True"
+    if text:
+        about = {name: FROM_TEXT.get(RUN[name], str)(value) for name, value in about.items()}
     own = fields_of(Record, {k: v for k, v in given.items() if k in COLUMNS and k != "source"}, text=text)
     del own["extra"]
     if not {"problem", "strategy"} <= set(own):

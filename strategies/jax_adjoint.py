@@ -86,7 +86,7 @@ class JaxAdjoint(Strategy):
         def loss(u, p):
             """The loss of u = (y0, z at the end)."""
             y1, p = unpacked(u[n:], p)
-            return problem.loss(jnp, u[:n], y1, p)
+            return problem.loss(jnp, u[:n], y1, {"t0": t0, "t1": t1, **p})
 
         @jax.jit
         def all_three(x, p):

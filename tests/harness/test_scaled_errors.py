@@ -153,7 +153,7 @@ def test_the_upper_and_the_lower_triangle_are_both_compared():
 
 
 def test_what_the_reference_does_not_know_is_not_held_against_a_result():
-    against = Reference(1.0, np.ones(2), np.diag([1.0, 1e-17]), 1e-12, "by hand", np.full((2, 2), 1e-16))
+    against = Reference(1.0, np.ones(2), np.diag([1.0, 1e-17]), 1e-12, "by hand", spread=np.full((2, 2), 1e-16))
     other = Result(1.0, np.ones(2), np.diag([1.0, -3e-17]))
     assert largest(other, against, np.ones(2)) < 1e-13
     assert (
@@ -232,7 +232,7 @@ def test_entries_are_called_by_their_names():
 
 def test_the_worst_entry_of_a_problem_is_named_and_its_scales_are_used():
     target = decay(wrt=("k", "y0"), scale={"loss": 100.0})
-    against = Reference(0.0, np.zeros(3), np.eye(3), 0.0, "by hand", None, np.array([2.0, 2.0]))
+    against = Reference(0.0, np.zeros(3), np.eye(3), 0.0, "by hand", states=np.array([2.0, 2.0]))
     measure = yardstick_of(target, target.x0, against)
     assert measure.sizes.tolist() == [0.02, 2.0, 2.0] and measure.value_unit == 100.0
     off = np.eye(3)

@@ -43,7 +43,7 @@ class Depth:
 
     def warnings(self, x: Array, found: Seen, steps: int, clock: Clock = float) -> tuple[str, ...]:
         """Sentences on a solve at `x` (n,) of so many `steps`; `clock` gives the time that the solve's own time stands for."""
-        said = [*_stiff(found, steps), *_chaotic(self.ivp, found)]
+        said = [*_stiff(found, steps), *_unstable(self.ivp, found, self.problem.unpack(x)[0])]
         if self.chooses is not False:
             times, _, states = found.sampled(steps)
             if len(times):
@@ -88,10 +88,14 @@ def _stiff(found: Seen, steps: int) -> Sequence[str]:
     return (f"the problem is stiff: stability, not accuracy, limited {found.limited} of {steps} steps; {REMEDY}.",)
 
 
-def _chaotic(ivp: IVP, found: Seen) -> Sequence[str]:
+def _unstable(ivp: IVP, found: Seen, y0: Array) -> Sequence[str]:
+    """Tangents in units of the state, which they start from; what grows as the state itself does is no instability."""
     size = found.largest[0]
-    with np.errstate(all="ignore"):
-        grown = found.largest[1:][:, size > 0] / size[size > 0]
+    known = size > ivp.atol if found.sizes is None else found.sizes > 0  # others are round-off
+    start = np.zeros(size.size)
+    start[: y0.size] = np.abs(y0)
+    own = np.where(start > 0, size / np.where(start > 0, start, 1.0), 1.0)
+    grown = found.largest[1:][:, known] / (size * own)[known]
     growth = float(np.max(grown, initial=0.0))
     if growth * max(ivp.rtol, 1e-15) < DIGITS:
         return ()

@@ -48,13 +48,14 @@ class Path:
     limited. Its workspace is free for another call when the path is dropped.
     """
 
-    __slots__ = ("largest", "limited", "probes", "steps", "stored", "tangents", "work", "y1")
+    __slots__ = ("largest", "limited", "probes", "sizes", "steps", "stored", "tangents", "work", "y1")
     y1: Array
     tangents: Array
     largest: Array
 
     def __init__(self, work: Workspace, probes: int) -> None:
         self.work, self.probes, self.steps, self.stored, self.limited = work, probes, 0, False, 0
+        self.sizes: Array | None = None  # (N,), those that the tolerances were made from
 
     def ended(self, steps: int, limited: int = 0) -> Path:
         """With what the workspace holds after `steps` steps."""

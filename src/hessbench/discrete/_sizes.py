@@ -3,8 +3,9 @@
     scale of component i  =  atol_i + rtol |y_i|,      atol_i = max(rtol s_i, r_i),      s_i = max over t of |y_i(t)|
 
 and the same for every tangent, which starts from random multiples of the sizes `s`. So nothing depends on units, and no
-component hides behind a larger one. `r_i` is the round-off that one step adds to component i: no error is asked to be smaller,
-which a component that is zero but for round-off would need.
+component hides behind a larger one. `r_i` is the round-off that one step adds to component i (for a tangent, times what it has
+grown): no error is asked to be smaller, which a component that is zero but for round-off would need. The tangent of such a
+component starts from the largest of the other sizes.
 
 The sizes come from solves at a loose tolerance (`TRIAL`): sizes that were guessed too large leave an error of `TRIAL` times
 the guess in the small components, so that a few repetitions find sizes that differ by any number of digits.
@@ -28,11 +29,18 @@ TRIAL, PASSES = 1e-6, 6
 TOO_LARGE = (
     16.0  # times the size that a solve found: from there on the tolerance of that component has to be found anew
 )
+SURE = 1e3  # times the round-off of a step: a component that stays below is taken for zero
+SMALLEST = 1e-280  # keeps the tolerance of what is exactly zero from being zero
 SAMPLES, DRAWS, LAST = 8, 3, 4 * np.finfo(float).eps
 
 
 class Visited(Protocol):
-    """What a solve tells: the largest magnitudes (1 + probes, N) of state and tangents, and steps of it."""
+    """What a solve tells: the largest magnitudes (1 + probes, N) of state and tangents, and steps of it.
+
+    `sizes` (N,) are set here: those of the tolerances, zero where a component is round-off; `None` with one `atol` for all.
+    """
+
+    sizes: Array | None
 
     @property
     def largest(self) -> Array: ...
@@ -71,23 +79,25 @@ def fit(
     while True:
         start = probe_directions(y0.size, probes) * sizes
         found = attempt(Tolerances(np.tile(loose * sizes, (1 + probes, 1)), start), quiet)
-        top, noise, passes = found.largest[0], round_off(f, found), passes + 1
+        largest, noise, passes = found.largest, round_off(f, found), passes + 1
         del found  # and its memory, before the next one
-        wanted = np.maximum(top, noise[0] / loose)
+        known = np.where(largest[0] > SURE * noise, largest[0], 0.0)
+        wanted = _positive(known)
         if passes == PASSES or not (sizes > TOO_LARGE / 2 * wanted).any():
             break
-        sizes = _positive(wanted)
-    atol = np.maximum(ivp.rtol * _positive(top), noise)
-    return Sized(Tolerances(atol, start), np.where(ivp.rtol * top > noise[0], top, 0.0))
+        sizes = wanted
+    grown = np.max(largest / wanted, axis=1, keepdims=True)
+    rows = np.vstack([np.where(known > 0, known, noise), np.tile(wanted, (probes, 1))])
+    atol = np.maximum(np.maximum(ivp.rtol * rows, noise * np.maximum(grown, 1.0)), SMALLEST)
+    return Sized(Tolerances(atol, probe_directions(y0.size, probes) * wanted), known)
 
 
 def round_off(f: Callable[[float, Array], Array], found: Visited) -> Array:
-    """Round-off (1 + probes, N) that one step adds to state and tangents."""
-    out, size = np.zeros(found.largest.shape[1]), _positive(found.largest[0])
+    """Round-off (N,) that one step adds to the state."""
+    out = np.zeros(found.largest.shape[1])
     for t, h, y in zip(*found.sampled(SAMPLES), strict=True):
         out = np.fmax(out, abs(h) * _jitter(f, t, y))
-    grown = np.max(found.largest / size, axis=1, keepdims=True)
-    return out * np.maximum(grown, 1.0)
+    return out
 
 
 def _jitter(f: Callable[[float, Array], Array], t: float, y: Array) -> Array:
@@ -137,18 +147,23 @@ class Solver(Generic[V]):
         known, failed = self.known, None
         if known is not None:
             try:
-                found = self.attempt(known.tolerances, self.ivp, *point)
+                found = self._solved(known, *point)
                 if known.fits(found):
                     return found
             except StepTooSmall as error:
                 failed = error  # perhaps because the sizes are not those of this point
         try:
-            tolerances = self._fitted(f, span, y0, *point).tolerances
+            return self._solved(self._fitted(f, span, y0, *point), *point)
         except IntegrationError:
             if failed is not None:
                 raise failed from None
-            tolerances = Tolerances.scalar(self.ivp.atol, y0.size, self.probes)  # the solve itself is to say what fails
+        tolerances = Tolerances.scalar(self.ivp.atol, y0.size, self.probes)  # the solve itself is to say what fails
         return self.attempt(tolerances, self.ivp, *point)
+
+    def _solved(self, sized: Sized, *point: object) -> V:
+        found = self.attempt(sized.tolerances, self.ivp, *point)
+        found.sizes = sized.sizes
+        return found
 
     def _fitted(
         self, f: Callable[[float, Array], Array], span: tuple[float, float], y0: Array, *point: object
