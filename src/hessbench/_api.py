@@ -66,11 +66,9 @@ class Prepared:
             else:
                 result = self.augmentation.pulled_back(self.run(self.augmentation.start(x)))
             counted = counters.snapshot()
-        if any(np.iscomplexobj(part) for part in (result.value, result.grad, result.hess)):
-            raise HessbenchError(
-                "The strategy returned complex numbers, expected real ones: take `.real` where the rest is rounding."
-            )
-        grad, hess = (np.asarray(a, dtype=np.float64) for a in (result.grad, result.hess))
+        grad, hess = _real(result.grad), _real(result.hess)
+        if not isinstance(result.value, float):
+            _real(result.value)
         n = x.size
         if grad.shape != (n,) or hess.shape != (n, n):
             got = f"gradient {grad.shape} and Hessian {hess.shape}"
@@ -94,6 +92,16 @@ class Prepared:
             result.error,
         )
         return replace(out, warnings=sentences(out, self.ivp)) if remarkable(out, self.ivp) else out
+
+
+def _real(part: Any) -> Array:
+    """`part` in double precision. Raises `HessbenchError` for complex numbers, whose imaginary part would be lost."""
+    array = np.asarray(part)
+    if array.dtype.kind == "c":
+        raise HessbenchError(
+            "The strategy returned complex numbers, expected real ones: take `.real` where the rest is rounding."
+        )
+    return np.asarray(array, dtype=np.float64)
 
 
 def resolve(strategy: str | Strategy, backend: str | None = None) -> tuple[Strategy, str]:

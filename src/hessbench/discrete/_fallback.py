@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from .._counters import Counters
 from .._derivatives import Array
 from .._errors import HessbenchError, IntegrationError
 from .._ivp import IVP
+from .._warnings import all_finite
 from ._stepper import TOO_SMALL_STEP, integrate
 from ._tableau import Pair
 
@@ -59,10 +59,7 @@ def with_fallback(
 
 def finite(result: Any) -> bool:
     """Whether value, gradient and Hessian, as far as they are there, are."""
-    parts = [part for part in (result.value, result.grad, result.hess) if part is not None]
-    if all(isfinite(np.vdot(part, part)) for part in parts):  # one pass, a microsecond
-        return True
-    return all(bool(np.isfinite(part).all()) for part in parts)
+    return all_finite(result.value, result.grad, result.hess)
 
 
 def not_finite(result: Any) -> str:

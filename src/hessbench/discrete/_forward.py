@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator
 from time import perf_counter
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -48,14 +48,14 @@ class Path:
     limited. Its workspace is free for another call when the path is dropped.
     """
 
-    __slots__ = ("largest", "limited", "probes", "sizes", "steps", "stored", "tangents", "work", "y1")
+    __slots__ = ("largest", "limited", "probes", "sized", "steps", "stored", "tangents", "work", "y1")
     y1: Array
     tangents: Array
     largest: Array
 
     def __init__(self, work: Workspace, probes: int) -> None:
         self.work, self.probes, self.steps, self.stored, self.limited = work, probes, 0, False, 0
-        self.sizes: Array | None = None  # (N,), those that the tolerances were made from
+        self.sized: Any = None  # `_sizes.Sized`, where the tolerances are from
 
     def ended(self, steps: int, limited: int = 0) -> Path:
         """With what the workspace holds after `steps` steps."""

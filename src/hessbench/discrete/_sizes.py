@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Generic, Protocol, TypeVar
+from functools import cached_property
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -37,10 +38,10 @@ SAMPLES, DRAWS, LAST = 8, 3, 4 * np.finfo(float).eps
 class Visited(Protocol):
     """What a solve tells: the largest magnitudes (1 + probes, N) of state and tangents, and steps of it.
 
-    `sizes` (N,) are set here: those of the tolerances, zero where a component is round-off; `None` with one `atol` for all.
+    `sized` is set here: where its tolerances are from; `None` with one `atol` for all.
     """
 
-    sizes: Array | None
+    sized: Any
 
     @property
     def largest(self) -> Array: ...
@@ -60,9 +61,19 @@ class Sized:
     tolerances: Tolerances
     sizes: Array
 
+    @cached_property
+    def least(self) -> Array:
+        """Sizes (N,) that a solve has to find at least."""
+        return self.sizes / TOO_LARGE
+
+    @cached_property
+    def inverse(self) -> Array:
+        """One over the sizes (N,), and zero where there is none."""
+        return np.divide(1.0, self.sizes, out=np.zeros(self.sizes.shape), where=self.sizes > 0)
+
     def fits(self, found: Visited) -> bool:
         """Whether the sizes are not much larger than those that a solve with them found."""
-        return not (self.sizes > TOO_LARGE * found.largest[0]).any()
+        return not (self.least > found.largest[0]).any()
 
 
 def fit(
@@ -162,7 +173,7 @@ class Solver(Generic[V]):
 
     def _solved(self, sized: Sized, *point: object) -> V:
         found = self.attempt(sized.tolerances, self.ivp, *point)
-        found.sizes = sized.sizes
+        found.sized = sized
         return found
 
     def _fitted(
