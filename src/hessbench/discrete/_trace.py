@@ -16,7 +16,7 @@ import numpy as np
 from .._derivatives import Params
 from .._problem import Problem
 from ._differentiate import reachable
-from ._graph import CannotTrace, Graph, Node
+from ._graph import MOST_NODES, CannotTrace, Graph, Node
 from ._namespace import Namespace
 from ._operations import lift
 from ._simplify import merged, simplified, switches
@@ -56,6 +56,8 @@ def record(rhs: Any, n: int, params: Params, varied: tuple[str, ...] = (), mecha
     """
     graph = Graph()
     names = tuple(k for k, v in params.items() if np.issubdtype(v.dtype, np.floating))
+    if (numbers := sum(params[key].size for key in names)) > MOST_NODES:
+        raise CannotTrace(f"it has {numbers} parameters")
     p, at, places = dict(params), 0, dict[str, range]()
     for key in names:
         shape, size = p[key].shape, p[key].size
