@@ -95,8 +95,9 @@ def test_a_wrong_hessian_behind_a_switch_is_exposed(name):
         assert result.error < 1e-6  # then switches are handled, and nothing may be said against it
     else:
         assert result.error > 0.1 and any("differences" in sentence for sentence in result.warnings)
-        with pytest.warns(HessbenchWarning, match="differences"):
+        with pytest.warns(HessbenchWarning) as said:
             hessbench.hessian(problem, verify=True)
+        assert any("differences" in str(one.message) for one in said)
 
 
 class Faulty(Strategy):

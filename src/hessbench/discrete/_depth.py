@@ -15,7 +15,7 @@ from .._derivatives import Array
 from .._ivp import IVP
 from .._problem import TIMES, Problem
 from .._switches import crossings, watched
-from ._sizes import Visited
+from ._sizes import Sized, Visited
 from ._stepper import REMEDY, spread
 
 Clock = Callable[[float], float]
@@ -41,6 +41,12 @@ class Depth:
     def __init__(self, problem: Problem, ivp: IVP, chooses: bool | None = None) -> None:
         self.problem, self.ivp, self.chooses = problem, ivp, chooses
 
+    def look(self, sized: Sized | None, clock: Clock = float) -> None:
+        """Find out whether the right-hand side chooses, where a trial solve at the problem's own point has shown states."""
+        if self.chooses is None and sized is not None and len(sized.seen[0]):
+            times, states = sized.seen
+            self.chooses = self._may_choose(self.problem.x0, np.array([clock(float(t)) for t in times]), states)
+
     def warnings(self, x: Array, found: Seen, steps: int, clock: Clock = float) -> tuple[str, ...]:
         """Sentences on a solve at `x` (n,) of so many `steps`; `clock` gives the time that the solve's own time stands for."""
         said = (*_stiff(found, steps), *_unstable(self.ivp, found, self.problem.unpack(x)[0]))
@@ -58,7 +64,7 @@ class Depth:
         p = self.problem.unpack(x)[1]
         with np.errstate(all="ignore"):
             seen = [
-                watched(f, float(times[i]), states[i], p, by, free)
+                watched(f, float(times[i]), states[i][: self.problem.dim], p, by, free)
                 for f in (self.problem.rhs, self.problem.running_loss)
                 if f is not None
                 for i in spread(len(times), LOOKED)

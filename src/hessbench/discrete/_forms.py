@@ -204,6 +204,7 @@ def _numpy(problem: Problem, ivp: IVP, options: Options, scheme: Pair, notice: s
 
     solve, depth = Solver(ivp, options.probes, attempt), Depth(problem, ivp)
     solve.prepare(f, span, problem.y0, problem.y0)
+    depth.look(solve.known)
 
     def hessian(x: Array) -> Result:
         y0, p = problem.unpack(x)

@@ -26,7 +26,7 @@ from ._forward import Path
 from ._given import trusted_folded
 from ._graph import CannotTrace
 from ._probe import ColumnsField
-from ._sizes import Solver, V
+from ._sizes import Sized, Solver, V
 from ._stepper import Tolerances, Trajectory, integrate
 from ._tableau import Pair, pair
 from ._ties import Ties
@@ -109,7 +109,8 @@ def _compiled(
     def slopes(x: Array) -> Callable[[Array, Array], Array]:
         return ColumnsField(compiled, folded, problem.unpack(x)[1], looked.sizes).slopes
 
-    solve, depth = _solver(folded, ivp, probes, attempt, slopes), Depth(problem, ivp, moves_switches(traced))
+    solve, _ = _solver(folded, ivp, probes, attempt, slopes)
+    depth = Depth(problem, ivp, moves_switches(traced))
 
     def at(x: Array) -> Point:
         y0, p = problem.unpack(x)
@@ -145,7 +146,9 @@ def _numpy(
         path.jacobians = []
         return path
 
-    solve, depth = _solver(folded, ivp, probes, attempt), Depth(problem, ivp)
+    solve, known = _solver(folded, ivp, probes, attempt)
+    depth, own = Depth(problem, ivp), problem.unpack(problem.x0)[1]
+    depth.look(known, lambda tau: folded.time(tau, own))
 
     def at(x: Array) -> Point:
         y0, p = problem.unpack(x)
@@ -194,7 +197,7 @@ def _numpy(
 
 def _solver(
     folded: Folded, ivp: IVP, probes: int, attempt: Callable[..., V], slopes: Slopes | None = None
-) -> Callable[[Array], V]:
+) -> tuple[Callable[[Array], V], Sized | None]:
     """Solves at `x` by `attempt(tolerances, ivp, y0, p, ends)`, with the sizes of the problem's own point where they fit."""
     problem, solve, span = folded.problem, Solver(ivp, probes, attempt), folded.t_span
     ends = StepEnds.of(problem, ivp.method, slopes)
@@ -204,4 +207,4 @@ def _solver(
         return folded.slope(p), span, folded.start(y0), y0, p, ends.at(x)
 
     solve.prepare(*parts(problem.x0))
-    return lambda x: solve(*parts(x))
+    return (lambda x: solve(*parts(x))), solve.known

@@ -60,6 +60,7 @@ class Sized:
 
     tolerances: Tolerances
     sizes: Array
+    seen: tuple[Array, Array]  # times (k,) and states (k, N) of some steps of the last trial
 
     @cached_property
     def least(self) -> Array:
@@ -90,7 +91,8 @@ def fit(
     while True:
         start = probe_directions(y0.size, probes) * sizes
         found = attempt(Tolerances(np.tile(loose * sizes, (1 + probes, 1)), start), quiet)
-        largest, noise, passes = found.largest, round_off(f, found), passes + 1
+        times, steps, states = found.sampled(SAMPLES)
+        largest, noise, passes = found.largest, round_off(f, times, steps, states), passes + 1
         del found  # and its memory, before the next one
         known = np.where(largest[0] > SURE * noise, largest[0], 0.0)
         wanted = _positive(known)
@@ -100,13 +102,13 @@ def fit(
     grown = np.max(largest / wanted, axis=1, keepdims=True)
     rows = np.vstack([np.where(known > 0, known, noise), np.tile(wanted, (probes, 1))])
     atol = np.maximum(np.maximum(ivp.rtol * rows, noise * np.maximum(grown, 1.0)), SMALLEST)
-    return Sized(Tolerances(atol, probe_directions(y0.size, probes) * wanted), known)
+    return Sized(Tolerances(atol, probe_directions(y0.size, probes) * wanted), known, (times, states))
 
 
-def round_off(f: Callable[[float, Array], Array], found: Visited) -> Array:
-    """Round-off (N,) that one step adds to the state."""
-    out = np.zeros(found.largest.shape[1])
-    for t, h, y in zip(*found.sampled(SAMPLES), strict=True):
+def round_off(f: Callable[[float, Array], Array], times: Array, steps: Array, states: Array) -> Array:
+    """Round-off (N,) that one step adds to the state: the most of steps of sizes (k,) from states (k, N)."""
+    out = np.zeros(states.shape[1])
+    for t, h, y in zip(times, steps, states, strict=True):
         out = np.fmax(out, abs(h) * _jitter(f, t, y))
     return out
 
