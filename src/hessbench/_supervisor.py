@@ -83,13 +83,11 @@ class Supervisor:
         sources = [self.wake, watch] + ([read] if read >= 0 else [])
         while True:
             self.reap()
-            if self.status is not None:
-                while read in sources and self.pass_on(read) > 0:
-                    pass
-                return "done" if self.done else "exit"
             left = end - time.monotonic()
-            if left <= 0 or self.late:
-                return "done" if self.done else "limit"
+            if self.status is not None or left <= 0 or self.late:
+                while read in sources and self.pass_on(read) > 0:
+                    pass  # what was reported before that still counts
+                return "done" if self.done else "exit" if self.status is not None else "limit"
             ready = select.select(sources, [], [], min(left, 1.0))[0]
             if self.stop or watch in ready or os.getppid() != asker:
                 return "asked"
