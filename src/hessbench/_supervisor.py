@@ -23,6 +23,7 @@ import sys
 import time
 
 LONGEST = 2**20  # bytes of a line that is passed on
+MOST_READS = 64  # of 64 KiB: what a pipe may hold
 EXIT_S = 2.0  # what a process that is done may take to end by itself (its `atexit`)
 KILL_S = 5.0  # what killed processes may take to be gone
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
@@ -83,11 +84,13 @@ class Supervisor:
         sources = [self.wake, watch] + ([read] if read >= 0 else [])
         while True:
             self.reap()
+            if self.status is not None:
+                self.drain(read, sources)
+                return "done" if self.done else "exit"
             left = end - time.monotonic()
-            if self.status is not None or left <= 0 or self.late:
-                while read in sources and self.pass_on(read) > 0:
-                    pass  # what was reported before that still counts
-                return "done" if self.done else "exit" if self.status is not None else "limit"
+            if left <= 0 or self.late:
+                self.drain(read, sources)
+                return "done" if self.done else "limit"
             ready = select.select(sources, [], [], min(left, 1.0))[0]
             if self.stop or watch in ready or os.getppid() != asker:
                 return "asked"
@@ -97,6 +100,12 @@ class Supervisor:
                 if self.done:
                     sources.remove(read)
                     end = min(end, time.monotonic() + EXIT_S)
+
+    def drain(self, read: int, sources: list[int]) -> None:
+        """Pass on what was reported until now; not more than a pipe holds, which somebody may fill again and again."""
+        for _ in range(MOST_READS):
+            if read not in sources or self.pass_on(read) <= 0:
+                break
 
     def pass_on(self, read: int) -> int:
         """Pass complete lines on, until the one that says `done`; returns bytes read: 0 at the end, -1 where none are there."""
