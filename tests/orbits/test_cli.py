@@ -61,3 +61,26 @@ def test_figures_are_written(tmp_path):
 def test_unknown_orbit_is_an_error_with_a_hint():
     with pytest.raises(HessbenchError, match="Did you mean"):
         run("find", "figure-9")
+
+
+PICTURES = [
+    ("analyse", "figure-8"),
+    ("simo", "--method", "gauss-newton"),
+    ("family", "simo", "--parameter", "mass", "--to", "1.002", "-n", "2"),
+]
+
+
+@pytest.mark.parametrize("command", PICTURES, ids=lambda command: command[0])
+def test_every_picture_shows_something(command, tmp_path):
+    """Each raster picture has more colours on it than a frame with its axes, not an empty frame; vectors hold paths."""
+    from PIL import Image
+
+    run(*command, "--out", str(tmp_path))
+    written = {path.suffix: path for path in tmp_path.iterdir()}
+    assert {".png", ".svg"} <= written.keys()
+    for path in tmp_path.iterdir():
+        if path.suffix == ".svg":
+            assert path.read_text(encoding="utf-8").count("<path") > 5
+        else:
+            with Image.open(path) as picture:
+                assert min(picture.size) > 200 and len(picture.convert("RGB").getcolors(2**24)) > 8
