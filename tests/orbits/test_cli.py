@@ -83,4 +83,4 @@ def test_every_picture_shows_something(command, tmp_path):
             assert path.read_text(encoding="utf-8").count("<path") > 5
         else:
             with Image.open(path) as picture:
-                assert min(picture.size) > 200 and len(picture.convert("RGB").getcolors(2**24)) > 8
+                assert min(picture.size) > 100 and len(picture.convert("RGB").getcolors(2**24)) > 8
