@@ -69,12 +69,18 @@ def narrow_features(
 
 
 def through(times: Array, states: Array, slopes: Array) -> Callable[[Array], Array]:
-    """A smooth path for `narrow_features` through the steps (m,), (m, N), (m, N) of a solution: cubic between them."""
-    from scipy.interpolate import CubicHermiteSpline
+    """A smooth path for `narrow_features` through the steps (m,), (m, N), (m, N) of a solution: cubic between each two."""
+    way = 1.0 if times[-1] > times[0] else -1.0
 
-    forward = times[-1] > times[0]
-    order = slice(None) if forward else slice(None, None, -1)
-    return CubicHermiteSpline(times[order], states[order], slopes[order])
+    def at(t: Array) -> Array:
+        k = np.clip(np.searchsorted(way * times, way * t, "right") - 1, 0, times.size - 2)
+        h = times[k + 1] - times[k]
+        s = ((t - times[k]) / h)[:, None]
+        u, h = 1 - s, h[:, None]
+        value = (1 + 2 * s) * u**2 * states[k] + s**2 * (3 - 2 * s) * states[k + 1]
+        return value + h * (s * u**2 * slopes[k] - s**2 * u * slopes[k + 1])
+
+    return at
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 from ._api import prepare
 from ._derivatives import Array
 from ._errors import NoReference
+from ._files import write
 from ._measure import problem_of, strategy_of
 from ._record import Case, Record
 from ._strategy import Result
@@ -38,10 +39,9 @@ def unjudged(case: Case, record: Record, error: NoReference, keep: Path | None) 
 
 def save(path: Path, result: Result) -> None:
     """Write the numbers of a result at once."""
-    part = path.with_suffix(f".{os.getpid()}.part")
-    with part.open("wb") as file:
-        np.savez(file, value=result.value, grad=result.grad, hess=result.hess)
-    part.replace(path)
+    file = io.BytesIO()
+    np.savez(file, value=result.value, grad=result.grad, hess=result.hess)
+    write(path, file.getvalue())
 
 
 def load(path: Path) -> Numbers | None:

@@ -126,3 +126,9 @@ def test_looking_away_silences_it(monkeypatch):
     monkeypatch.setattr(_depth, "crossings", lambda *a: type("None", (), {"between": []}))
     assert not run(spring()).warnings
     assert np.isfinite(run(spring()).hess).all()
+
+
+def test_stages_that_are_not_kept_are_no_proof_of_silence():
+    (said,) = run(spring(), memory=1.0).warnings
+    assert "not looked at" in said
+    assert not run(hessbench.problem("sir"), memory=1.0).warnings

@@ -21,6 +21,10 @@ from ._stepper import REMEDY, spread
 Clock = Callable[[float], float]
 MANY = 500  # steps that stability limits from which on a problem counts as stiff
 DIGITS = 1e-2  # relative error of the state, by the growth of the tangents, from which on no digit of a Hessian is sure
+UNSEEN = (
+    "the right-hand side may have a switch, and whether the solution crosses it was not looked at, because the stages were too "
+    "many to be kept: raise `memory`."
+)
 LOOKED = 16  # states at which a right-hand side is looked at for choices
 
 
@@ -56,7 +60,8 @@ class Depth:
                 t1 = float(self.problem.times(x)[1])
                 times = np.array([*(clock(float(t)) for t in times), t1])
                 states = np.vstack([states, found.y1])[:, : self.problem.dim]
-                said = (*said, *self._crossed(x, times, states))
+                return (*said, *self._crossed(x, times, states))
+            said = (*said, UNSEEN)
         return said
 
     def _may_choose(self, x: Array, times: Array, states: Array) -> bool:

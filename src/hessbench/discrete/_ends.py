@@ -1,7 +1,8 @@
 """Where steps have to end, so that no pulse, jump or kink at given times is stepped over.
 
 That is what `narrow_features` finds along a trial solution. Times that the unknowns move are looked up anew at each point,
-jumps at fixed times once.
+jumps at fixed times once. What there is nothing of at the problem's own point is not looked for elsewhere: a pulse that only
+other parameters bring into the span is for a new `prepare`, at `problem.at(x)`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from .._adjoint import bolza_slope, bolza_start
 from .._counters import Counters
 from .._derivatives import Array
 from .._errors import IntegrationError
-from .._features import narrow_features
+from .._features import narrow_features, through
 from .._ivp import IVP
 from .._problem import TIMES, Problem
 from .._switches import reads_time, watched
@@ -80,19 +81,17 @@ def _found(problem: Problem, x: Array, method: str, slopes: Slopes | None) -> Ar
         return Solver(ivp, 0, attempt)(f, span, start)
 
     try:
-        path, steps = (
-            solved("RK45"),
-            solved(method).t,
-        )  # the steps of low order are short enough for cubics between them
+        path = solved("RK45")  # of low order: its steps are short enough for cubics between them
+        steps = path.t if method == "RK45" else solved(method).t
     except IntegrationError:
         return np.empty(0)
     times, states = np.append(path.t, t1), np.vstack([path.y, path.y1])
     moves = np.array([f(t, y) for t, y in zip(times.tolist(), states, strict=True)])
     if not np.isfinite(moves).all():
         moves = np.gradient(states, times, axis=0)
-    through = _hermite(times, states, moves)
+    along = through(times, states, moves)
     seen = np.interp(np.arange(SEEN * len(steps) + 1) / SEEN, np.arange(len(steps) + 1), np.append(steps, t1))
-    return narrow_features(problem, p, span, lambda t: through(t)[:, : problem.dim], seen, slopes and slopes(x))
+    return narrow_features(problem, p, span, lambda t: along(t)[:, : problem.dim], seen, slopes and slopes(x))
 
 
 def _moving(problem: Problem, x: Array, found: Array) -> bool:
@@ -105,27 +104,13 @@ def _moving(problem: Problem, x: Array, found: Array) -> bool:
     if np.any(np.minimum(gaps[:-1], gaps[1:]) > FIXED * span):
         return True
     with np.errstate(all="ignore"):
-        return any(
-            watched(f, t, y0, p, problem.varied).entries or watched(f, t, y0, p, problem.varied).escaped
+        seen = [
+            watched(f, t, y0, p, problem.varied)
             for f in (problem.rhs, problem.running_loss)
             if f is not None
             for t in (*problem.t_span, *found[:: max(1, found.size // 8)].tolist())
-        )
-
-
-def _hermite(times: Array, states: Array, slopes: Array) -> Callable[[Array], Array]:
-    """The cubic through states (m, N) with slopes (m, N) at times (m,), between each two of them."""
-    way = 1.0 if times[-1] > times[0] else -1.0
-
-    def at(t: Array) -> Array:
-        k = np.clip(np.searchsorted(way * times, way * t, "right") - 1, 0, times.size - 2)
-        h = times[k + 1] - times[k]
-        s = ((t - times[k]) / h)[:, None]
-        u, h = 1 - s, h[:, None]
-        value = (1 + 2 * s) * u**2 * states[k] + s**2 * (3 - 2 * s) * states[k + 1]
-        return value + h * (s * u**2 * slopes[k] - s**2 * u * slopes[k + 1])
-
-    return at
+        ]
+    return any(one.entries or one.escaped for one in seen)
 
 
 def _none(t: Array, y: Array) -> list[Array]:
