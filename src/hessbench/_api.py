@@ -149,9 +149,7 @@ def prepare(
         )
     chosen, backend_name = resolve(strategy, backend)
     problem.validate()
-    by_component = atol is None and chosen.scales_by_component
-    atol = rtol if atol is None else atol
-    ivp = IVP(method, rtol, atol, max_steps, problem.dim, by_component, CountersOfThread())
+    ivp = tolerances(chosen, problem.dim, rtol, atol, method, max_steps)
     reason, counted, augmentation = chosen.why_not(problem), problem.counted(ivp.counters), None
     if reason is None and chosen.limits.lacking(problem) is not None:
         augmentation = augmented(counted)
@@ -161,6 +159,12 @@ def prepare(
         raise Unsupported(reason)
     run = chosen.prepare(counted, backends.backend(backend_name), ivp)
     return Prepared(problem, chosen, backend_name, ivp, run, augmentation, turns(chosen))
+
+
+def tolerances(strategy: Strategy, dim: int, rtol: float, atol: float | None, method: str, max_steps: int) -> IVP:
+    """How `strategy` is to integrate `dim` states: with `atol` left out as the strategy declares. Counts for each thread."""
+    by_component = atol is None and strategy.scales_by_component
+    return IVP(method, rtol, rtol if atol is None else atol, max_steps, dim, by_component, CountersOfThread())
 
 
 def turns(strategy: Strategy) -> AbstractContextManager[Any]:

@@ -10,44 +10,54 @@ from typing import Any
 import numpy as np
 
 from . import backends
-from ._api import resolve, turns
-from ._counters import Counters, CountersOfThread
+from ._api import resolve, tolerances, turns
+from ._counters import Counters
 from ._derivatives import Array
 from ._errors import HessbenchError, InvalidInput, Unsupported
 from ._ivp import IVP
 from ._preparations import Preparations
 from ._problem import Problem
 from ._strategy import Strategy
+from ._warnings import all_finite, warn
 
 
 @dataclass(frozen=True, eq=False)
 class HessianProducts:
-    """`value`, `grad` (n,) and `products` (n, k): the Hessian times each column of the directions."""
+    """`value`, `grad` (n,) and `products` (n, k): the Hessian times each direction; `warnings` as in `Result`."""
 
     value: float
     grad: Array
     products: Array
     counters: Counters = field(default_factory=Counters)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class PreparedProducts:
     """A strategy ready to multiply the Hessian of one problem. Call it with `x` (n,) or `None`, and directions (n, k).
 
-    From as many threads at once as there are, as `Prepared`.
+    From as many threads at once as there are, as `Prepared`; it warns as that does, of each thing once.
     """
 
     problem: Problem
     strategy: Strategy
     ivp: IVP
-    run: Callable[[Array, Array], tuple[float, Array, Array]]
+    run: Callable[[Array, Array], tuple[Any, ...]]
     alone: Any = field(default_factory=nullcontext, compare=False, repr=False)
+    warned: set[str] = field(default_factory=set, compare=False, repr=False)
 
     def __call__(self, x: Any, directions: Any) -> HessianProducts:
         """Value, gradient and products at `x`, with counters; `k = 0` directions give the gradient alone.
 
         Raises `InvalidInput` for a bad `x` or directions of the wrong shape, `IntegrationError` for a failed solve.
         """
+        result = self.direct(x, directions)
+        if result.warnings:
+            warn(result, 2, self.warned)
+        return result
+
+    def direct(self, x: Any, directions: Any) -> HessianProducts:
+        """The same, without a warning."""
         x = self.problem.check_x(x)
         try:
             d = np.array(directions, dtype=np.float64)
@@ -61,11 +71,14 @@ class PreparedProducts:
         counters = self.ivp.counters
         with self.alone:
             counters.reset()
-            value, grad, products = self.run(x, d)
+            value, grad, products, *said = self.run(x, d)
             counted = counters.snapshot()
         if grad.shape != x.shape or products.shape != d.shape:
             raise HessbenchError(f"The strategy returned products of shape {products.shape}, expected {d.shape}.")
-        return HessianProducts(float(value), grad, products, counted)
+        warnings = said[0] if said else ()
+        if not all_finite(float(value), grad, products):
+            warnings = (*warnings, "the value, the gradient or a product is not finite")
+        return HessianProducts(float(value), grad, products, counted, warnings)
 
 
 def prepare_products(
@@ -77,7 +90,7 @@ def prepare_products(
     method: str = "DOP853",
     max_steps: int = 100_000,
 ) -> PreparedProducts:
-    """Trace and compile `strategy` for products of the Hessian of `problem` with directions.
+    """Trace and compile `strategy` for products of the Hessian of `problem` with directions; `atol` left out as in `prepare`.
 
     Raises `Unsupported` where the strategy offers none, or with its reason when it refuses the problem.
     """
@@ -90,8 +103,7 @@ def prepare_products(
     reason = chosen.why_not(problem) or chosen.limits.lacking(problem)
     if reason is not None:
         raise Unsupported(reason)
-    atol = rtol if atol is None else atol
-    ivp = IVP(method, rtol, atol, max_steps, dim=problem.dim, counters=CountersOfThread())
+    ivp = tolerances(chosen, problem.dim, rtol, atol, method, max_steps)
     run = chosen.prepare_products(problem.counted(ivp.counters), backends.backend(backend), ivp)
     return PreparedProducts(problem, chosen, ivp, run, turns(chosen))
 
@@ -102,14 +114,17 @@ def products(
     """Value, gradient and the Hessian's products with `directions` (n, k) at `x` (default, if `None`: the problem's own point).
 
     The cost of a product is a small multiple of that of the gradient, however many unknowns there are. `options` are those
-    of `prepare_products`; for many points call that once.
+    of `prepare_products`; for many points call that once. Warns (`HessbenchWarning`) of what the result's `warnings` say.
 
     >>> import hessbench, numpy as np
     >>> problem = hessbench.problem("harmonic-oscillator")
     >>> hessbench.products(problem, None, np.eye(4)[:, :1]).products.shape
     (4, 1)
     """
-    return _preparations.get(problem, strategy, options)(x, directions)
+    result = _preparations.get(problem, strategy, options).direct(x, directions)
+    if result.warnings:
+        warn(result, 2)
+    return result
 
 
 _preparations = Preparations(prepare_products)

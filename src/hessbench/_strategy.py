@@ -172,8 +172,11 @@ class Strategy(ABC):
 
     def prepare_products(
         self, problem: Problem, backend: Backend, ivp: IVP
-    ) -> Callable[[Vector, Array], tuple[float, Array, Array]]:
-        """Optional: `run(x, directions)` -> value, gradient (n,) and the Hessian's products (n, k) with directions (n, k)."""
+    ) -> Callable[[Vector, Array], tuple[Any, ...]]:
+        """Optional: `run(x, directions)` -> value, gradient (n,) and the Hessian's products (n, k) with directions (n, k).
+
+        A fourth value may hold sentences, as `Result.warnings` does.
+        """
         raise Unsupported(
             f"{type(self).__name__} gives no products of the Hessian without the Hessian; `discrete-adjoint` does."
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -61,8 +62,8 @@ def sentences(result: Result, ivp: IVP) -> tuple[str, ...]:
     return tuple(dict.fromkeys(out))
 
 
-def warn(result: Result, stacklevel: int, known: set[str] | None = None) -> None:
-    """Emit the sentences of `result` as `HessbenchWarning`, from the caller that is `stacklevel` calls up.
+def warn(result: Any, stacklevel: int, known: set[str] | None = None) -> None:
+    """Emit the sentences of `result.warnings` as `HessbenchWarning`, from the caller that is `stacklevel` calls up.
 
     Those in `known` are left out, whatever numbers they hold, and new ones are added to it.
     """

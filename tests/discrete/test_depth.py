@@ -132,3 +132,13 @@ def test_stages_that_are_not_kept_are_no_proof_of_silence():
     (said,) = run(spring(), memory=1.0).warnings
     assert "not looked at" in said
     assert not run(hessbench.problem("sir"), memory=1.0).warnings
+
+
+def test_products_say_what_the_hessian_says():
+    with pytest.warns(HessbenchWarning, match="kink or jump"):
+        result = hessbench.products(kink(), None, np.eye(1))
+    assert result.warnings
+    prepared = hessbench.prepare_products(kink())
+    with pytest.warns(HessbenchWarning, match="kink or jump"):
+        prepared(None, np.eye(1))
+    prepared(None, np.eye(1))

@@ -25,6 +25,15 @@ def test_units_and_stiffness_do_not_spoil_the_default_strategy(name, rtol):
 
 
 @pytest.mark.parametrize("name", SMOOTH)
+def test_units_and_stiffness_do_not_spoil_products(name):
+    problem = BROUGHT[name]()
+    exact, size = problem.exact(problem.x0)[2], np.abs(problem.x0)
+    found = hessbench.prepare_products(problem, rtol=1e-9).direct(None, np.diag(size)).products * size[:, None]
+    scaled = exact * np.outer(size, size)
+    assert np.allclose(found, scaled, rtol=0, atol=1e-6 * abs(scaled).max())
+
+
+@pytest.mark.parametrize("name", SMOOTH)
 def test_closed_forms_of_the_suite_agree_with_their_own_differences(name):
     """Central differences of the closed gradient, scaled by the unknowns, off the special point too."""
     problem = BROUGHT[name]()

@@ -85,21 +85,21 @@ def prepare(problem: Problem, ivp: IVP, options: Options) -> Run:
     return _numpy(problem, ivp, options, scheme, notice)
 
 
-Products = Callable[[Array, Array], tuple[float, Array, Array]]
+Products = Callable[[Array, Array], tuple[float, Array, Array, tuple[str, ...]]]
 
 
 def prepare_products(problem: Problem, ivp: IVP, options: Options) -> Products:
-    """Value, gradient (n,) and the Hessian's products (n, k) with `directions` (n, k), as a function of `x` and these.
+    """Value, gradient (n,), the Hessian's products (n, k) with `directions` (n, k), and warnings: a function of `x` and these.
 
     The Hessian is not formed: one tangent of the solution and one of its costate for each direction, over the same steps.
     Raises as `prepare` does.
     """
     at = linearised(problem, ivp, options.form, options.probes, options.memory, products=True)
 
-    def products(x: Array, directions: Array) -> tuple[float, Array, Array]:
+    def products(x: Array, directions: Array) -> tuple[float, Array, Array, tuple[str, ...]]:
         point = at(x)
         products = point.products(directions) if directions.size else np.zeros(directions.shape)
-        return point.value, point.grad, products
+        return point.value, point.grad, products, point.warnings
 
     return products
 
