@@ -41,18 +41,50 @@ def test_the_error_follows_the_tolerance_where_components_differ_by_many_digits(
     assert result.hess[2, 2] == pytest.approx(H22, rel=10 * rtol)
 
 
-@pytest.mark.parametrize("form", ["auto", "numpy"])
-def test_one_tolerance_for_all_components_is_obeyed_and_loses_small_ones(form):
+def micro_oscillator():
+    """Amplitudes of 1e-9 over three periods, and the Hessian of the loss."""
+
     def rhs(xp, t, y, p):
         return xp.concatenate([y[1:], -y[:1]]) * p["k"]
 
     def loss(xp, y0, y1, p):
         return xp.sum((1e9 * y1[:1]) ** 2)
 
-    problem = Problem("micro-oscillator", rhs, loss, (0.0, 20.0), [1e-9, 0.0], {"k": 1.0})
     exact = 2e18 * np.outer([np.cos(20), np.sin(20)], [np.cos(20), np.sin(20)])
+    return Problem("micro-oscillator", rhs, loss, (0.0, 20.0), [1e-9, 0.0], {"k": 1.0}), exact
+
+
+@pytest.mark.parametrize("form", ["auto", "numpy"])
+def test_one_tolerance_for_all_components_is_obeyed_and_loses_small_ones(form):
+    problem, exact = micro_oscillator()
     assert np.allclose(run(problem, rtol=1e-8, form=form).hess, exact, rtol=0, atol=1e-7 * exact.max())
     assert abs(run(problem, rtol=1e-8, atol=1e-4, probes=0, form=form).hess - exact).max() > 1e-2 * exact.max()
+
+
+def test_products_go_by_component_too_and_obey_one_tolerance():
+    """The tangents of the error norm are of size 1 with one tolerance: they alone keep some digits there."""
+    problem, exact = micro_oscillator()
+    by_component, scalar = (
+        hessbench.prepare_products(problem, rtol=1e-8, **atol).direct(None, np.eye(2)) for atol in ({}, {"atol": 1e-2})
+    )
+    assert np.allclose(by_component.products, exact, rtol=0, atol=1e-7 * exact.max())
+    assert abs(scalar.products - exact).max() > 1e-6 * exact.max()
+    assert hessbench.prepare_products(problem, rtol=1e-8).ivp.by_component
+    assert not hessbench.prepare_products(problem, rtol=1e-8, atol=1e-8).ivp.by_component
+
+
+@pytest.mark.parametrize("form", ["auto", "numpy"])
+def test_a_small_component_beside_a_large_one_is_measured_against_itself(form):
+    """Of the state alone, without tangents: amplitudes of 1e-9 beside a decay from 1."""
+
+    def rhs(xp, t, y, p):
+        return xp.concatenate([-0.1 * y[:1], y[2:], -y[1:2]])
+
+    def loss(xp, y0, y1, p):
+        return xp.sum(1e9 * y1[1:2])
+
+    problem = Problem("beside", rhs, loss, (0.0, 20.0), [1.0, 1e-9, 0.0])
+    assert run(problem, rtol=1e-8, probes=0, form=form).value == pytest.approx(np.cos(20), rel=1e-6)
 
 
 def test_units_of_the_state_change_neither_steps_nor_hessian():
