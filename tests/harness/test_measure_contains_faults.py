@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from scipy.stats import binom
 
-from hessbench import Case, InvalidInput, _contain, _faults, measure
+from hessbench import Case, InvalidInput, _contain, _faults, _supervisor, measure
 from hessbench._child import median_interval
 from hessbench._contain import supervised, sweep
 from hessbench._faults import FAULTS, run_fault
@@ -261,3 +261,25 @@ def test_the_interval_holds_the_median_with_99_percent_and_no_narrower_one_does(
 
 def test_a_few_times_have_no_interval():
     assert median_interval([1.0] * 7) == (None, None)
+
+
+LATE = """
+import os, sys
+sys.path.insert(0, {folder!r})
+import _supervisor
+
+one = _supervisor.Supervisor()
+(read, write), (watch, _) = os.pipe(), os.pipe()
+os.set_blocking(read, False)
+os.write(write, b'\\n{{"stage": "prepared"}}\\n')
+one.late = True
+print(one.wait(read, watch, os.getppid(), 0.0), flush=True)
+"""
+
+
+def test_what_was_reported_before_the_limit_is_passed_on_however_late_it_is_read():
+    folder = str(Path(_supervisor.__file__).parent)
+    done = subprocess.run(
+        [sys.executable, "-c", LATE.format(folder=folder)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split("\n") == ['{"stage": "prepared"}', "limit", ""]
