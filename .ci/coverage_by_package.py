@@ -1,7 +1,7 @@
 """Coverage by package, from the `.coverage` that `make test CI=1` leaves; exit status 1 if one is under `LEAST` per cent.
 
 Statements that a test reached are counted, in the process of the test or in one that it started. A measuring process that is
-killed leaves no count, so that `_child` comes out lower than it is.
+killed leaves no count, so that `_measuring.child` comes out lower than it is.
 """
 
 import json

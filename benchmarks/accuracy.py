@@ -14,7 +14,7 @@ import warnings
 import numpy as np
 
 import hessbench
-from hessbench._scaled import yardstick_of
+from hessbench._judging.scaled import yardstick_of
 
 from .users import BROUGHT
 

@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 from hessbench import STATUSES, Case, strategies
-from hessbench._grid import Store, measure_grid
-from hessbench._provenance import provenance
+from hessbench._measuring.grid import Store, measure_grid
+from hessbench._measuring.provenance import provenance
 
 ROOT = Path(__file__).resolve().parents[1]
 LARGE = bool(os.environ.get("HESSBENCH_LARGE"))

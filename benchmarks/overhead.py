@@ -5,7 +5,7 @@ The rows of both tables go to `results/records/`, too; what they mean is in `res
 
 from dataclasses import asdict
 
-from hessbench._overhead import OPERATIONS, PACKAGES, measure_overhead, share
+from hessbench._measuring.overhead import OPERATIONS, PACKAGES, measure_overhead, share
 
 from .common import HALF_HOUR, LIMITS, cases, declared, labels, measure_all, plain, store
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from hessbench._statuses import TABLE
+from hessbench._measuring.statuses import TABLE
 
 from . import words
 from .classes import CLASSES, SIZES, classified

@@ -15,8 +15,8 @@ from itertools import product
 from typing import Any
 
 from hessbench import STATUSES, InvalidInput, Record
-from hessbench._stored import fields_of
-from hessbench._text import plain
+from hessbench._measuring.stored import fields_of
+from hessbench._storage.text import plain
 
 from .columns import COLUMNS, Row, parse_label
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from hessbench import Record
-from hessbench._stored import kinds
+from hessbench._measuring.stored import kinds
 
 Table: TypeAlias = Any  # a pandas.DataFrame, whose own annotations make unions that no expression fits
 Column: TypeAlias = Any  # a pandas.Series

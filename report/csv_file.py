@@ -8,7 +8,7 @@ import io
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-from hessbench._text import SURROGATES, cell, uncell
+from hessbench._storage.text import SURROGATES, cell, uncell
 
 from .asv_results import Foreign
 from .columns import RUN_TEXT, TEXT, Table

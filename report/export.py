@@ -4,7 +4,7 @@ import io
 from pathlib import Path
 
 from hessbench import InvalidInput
-from hessbench._files import write
+from hessbench._storage.files import write
 
 from .columns import Table
 from .csv_file import csv_text

@@ -4,7 +4,7 @@ Records become one tidy table. Lines that hold a row of another table (`{"run": 
 are kept as they are.
 
 A file that is truncated, damaged or foreign is named in `Loaded.warnings` and skipped, a line or a row of it likewise; it
-never hides the others. What a record may hold is said once, by its dataclass (`hessbench._stored`).
+never hides the others. What a record may hold is said once, by its dataclass (`hessbench._measuring.stored`).
 """
 
 import json
@@ -17,8 +17,8 @@ from typing import Any
 import pandas as pd
 
 from hessbench import InvalidInput, Record
-from hessbench._stored import RUN, fields_of, row_of, run_of
-from hessbench._text import encodable, plain
+from hessbench._measuring.stored import RUN, fields_of, row_of, run_of
+from hessbench._storage.text import encodable, plain
 
 from .asv_results import Foreign, rows_of
 from .columns import COLUMNS, KEY, Row, Table, contender, gate, missing, tidy

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hessbench._statuses import TABLE, rank
+from hessbench._measuring.statuses import TABLE, rank
 
 from . import words
 from .classes import problem_class
@@ -69,16 +69,16 @@ class Expectation:
 
 def expectations(table: Table) -> tuple[list[str], dict[str, dict[str, Expectation]]]:
     """`(classes, {contender: {class: ...}})` from hessbench's table of expected outcomes."""
-    from hessbench import _outcomes
+    from hessbench._judging import outcomes
 
-    kinds = [kind.name for kind in _outcomes.CLASSES]
+    kinds = [kind.name for kind in outcomes.CLASSES]
     seen: dict[tuple[str, str], set[str]] = {}
     for row in table.to_dict("records"):
         kind = problem_class(row["problem"], row["arguments"])
         seen.setdefault((row["contender"], kind), set()).add(row["status"])
     out = {
         contender: {kind: _expectation(row[kind], seen.get((contender, kind), set())) for kind in kinds}
-        for contender, row in _outcomes.table().items()
+        for contender, row in outcomes.table().items()
     }
     return kinds, out
 

@@ -17,9 +17,9 @@ from plotly.offline import get_plotlyjs
 
 import hessbench
 from hessbench import InvalidInput
-from hessbench._files import ensure_writable, write
-from hessbench._statuses import TABLE
-from hessbench._text import plain, tree
+from hessbench._measuring.statuses import TABLE
+from hessbench._storage.files import ensure_writable, write
+from hessbench._storage.text import plain, tree
 
 from . import advice, charts, costs, outcome_tables, paper, scaling, summary, tables, words
 from .classes import size_words

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from hessbench import InvalidInput
-from hessbench._files import make_folder, write
-from hessbench._text import cut, file_stem, plain
+from hessbench._storage.files import make_folder, write
+from hessbench._storage.text import cut, file_stem, plain
 
 from . import words
 from .charts import Chart, Scheme, Series, Values, View, memory_against_steps, scaling, work_precision

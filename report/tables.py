@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from hessbench import InvalidInput
-from hessbench._statuses import rank, status
+from hessbench._measuring.statuses import rank, status
 
 from . import words
 from .columns import Column, Table

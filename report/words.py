@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from hessbench._statuses import status
-from hessbench._text import plain
+from hessbench._measuring.statuses import status
+from hessbench._storage.text import plain
 
 from .columns import missing
 

@@ -12,7 +12,7 @@ os.environ.setdefault("HESSBENCH_GATE_SEED", "2")
 KEPT = (
     ("hessbench._api", "_preparations"),
     ("hessbench._products", "_preparations"),
-    ("hessbench._verify", "verifiers"),
+    ("hessbench._judging.verify", "verifiers"),
 )
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ._adjoint import adjoint_gradient, bolza_slope, bolza_start, canonical_order
 from ._api import Prepared, hessian, prepare
-from ._augment import Augmented, augmented
-from ._counters import Counters
-from ._derivatives import Derivatives, JointDerivatives, Sparsity
+from ._derive.adjoint import adjoint_gradient, bolza_slope, bolza_start, canonical_order
+from ._derive.augment import Augmented, augmented
+from ._derive.generated import derivatives_of, generated_derivatives, generated_joint_derivatives, joint_derivatives_of
 from ._errors import (
     HessbenchError,
     HessbenchWarning,
@@ -19,19 +18,20 @@ from ._errors import (
     Unavailable,
     Unsupported,
 )
-from ._fixed_step import choose_steps, count_fixed, integrate_fixed, steps_for, tableau, write_step
-from ._generated import derivatives_of, generated_derivatives, generated_joint_derivatives, joint_derivatives_of
-from ._ivp import IVP
-from ._loss import JointLoss, LossBlocks, joint_loss, loss_blocks, non_closure
-from ._measure import measure
-from ._problem import Problem
+from ._integrate.fixed_step import choose_steps, count_fixed, integrate_fixed, steps_for, tableau, write_step
+from ._integrate.ivp import IVP
+from ._judging.reference import Reference, reference
+from ._judging.witness import sizes_of
+from ._measuring.measure import measure
+from ._measuring.record import STATUSES, Case, Record
+from ._model.counters import Counters
+from ._model.derivatives import Derivatives, JointDerivatives, Sparsity
+from ._model.loss import JointLoss, LossBlocks, joint_loss, loss_blocks, non_closure
+from ._model.problem import Problem
+from ._model.quadratic import Quadratic, quadratic_derivatives
+from ._plugins.registry import problem, problems, strategies
+from ._plugins.strategy import Accuracy, Limits, Result, Strategy, Vector
 from ._products import HessianProducts, PreparedProducts, prepare_products, products
-from ._quadratic import Quadratic, quadratic_derivatives
-from ._record import STATUSES, Case, Record
-from ._reference import Reference, reference
-from ._registry import problem, problems, strategies
-from ._strategy import Accuracy, Limits, Result, Strategy, Vector
-from ._witness import sizes_of
 
 if TYPE_CHECKING:
     from . import tcd as tcd

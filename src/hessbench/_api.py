@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 
 from . import backends
-from ._augment import Augmented, augmented
-from ._counters import CountersOfThread
-from ._derivatives import Array
+from ._derive.augment import Augmented, augmented
 from ._errors import HessbenchError, InvalidInput, Unavailable, Unsupported
-from ._ivp import IVP
-from ._preparations import Preparations
-from ._problem import Problem
-from ._registry import find, strategies
-from ._strategy import Result, Strategy
-from ._warnings import remarkable, sentences, warn
+from ._integrate.ivp import IVP
+from ._model.counters import CountersOfThread
+from ._model.derivatives import Array
+from ._model.problem import Problem
+from ._model.warnings import remarkable, sentences, warn
+from ._plugins.registry import find, strategies
+from ._plugins.strategy import Result, Strategy
+from ._storage.preparations import Preparations
 
 
 @dataclass(frozen=True)
@@ -184,8 +184,8 @@ def hessian(
 
     `options` are those of `prepare`: `backend`, `rtol`, `atol`, `method`, `max_steps`. The latest preparations are kept, and
     used again as long as nothing that the problem's functions reach has changed. With `verify`, which takes up to four times as
-    long, `error` of the result estimates the Hessian's relative error (see `hessbench._verify`), and it is a warning where
-    that is more than a hundred times `rtol`.
+    long, `error` of the result estimates the Hessian's relative error (see `hessbench._judging.verify`), and it is a warning
+    where that is more than a hundred times `rtol`.
     Warns (`HessbenchWarning`) of whatever the result's `warnings` say. Raises what `prepare` and `Prepared` raise.
 
     >>> import hessbench
@@ -194,7 +194,7 @@ def hessian(
     (4, 4)
     """
     if verify:
-        from ._verify import verifiers
+        from ._judging.verify import verifiers
 
         result = verifiers.get(problem, strategy, options)(problem.check_x(x))
     else:

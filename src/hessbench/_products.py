@@ -11,14 +11,14 @@ import numpy as np
 
 from . import backends
 from ._api import resolve, tolerances, turns
-from ._counters import Counters
-from ._derivatives import Array
 from ._errors import HessbenchError, InvalidInput, Unsupported
-from ._ivp import IVP
-from ._preparations import Preparations
-from ._problem import Problem
-from ._strategy import Strategy
-from ._warnings import all_finite, warn
+from ._integrate.ivp import IVP
+from ._model.counters import Counters
+from ._model.derivatives import Array
+from ._model.problem import Problem
+from ._model.warnings import all_finite, warn
+from ._plugins.strategy import Strategy
+from ._storage.preparations import Preparations
 
 
 @dataclass(frozen=True, eq=False)

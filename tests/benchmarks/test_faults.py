@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from hessbench import STATUSES, Record
-from hessbench._run import Progress, Step, run
+from hessbench._measuring.asv import Progress, Step, run
 
 pytest.importorskip("asv")
 STRATEGY = """

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hessbench import Case, _grid
-from hessbench._files import append_line
-from hessbench._grid import Store, easier_than, measure_grid
-from hessbench._measure import blank
+from hessbench import Case
+from hessbench._measuring import grid
+from hessbench._measuring.grid import Store, easier_than, measure_grid
+from hessbench._measuring.measure import blank
+from hessbench._storage.files import append_line
 
 RUN = {"machine": "m", "commit": "0123456789", "sources": "aa", "suite": "hessian"}
 SIR = Case("sir", "hand-adjoint", "numpy", rtol=1e-6)
@@ -24,7 +25,7 @@ def measured(monkeypatch):
         cases.append(case)
         return replace(blank(case, "timeout" if case.strategy == "slow" else "ok"), median_s=1.0)
 
-    monkeypatch.setattr(_grid, "measure", measure)
+    monkeypatch.setattr(grid, "measure", measure)
     return cases
 
 

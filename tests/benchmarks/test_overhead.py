@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 import hessbench
-from hessbench import Case, InvalidInput, _overhead, measure
-from hessbench._measure import blank
-from hessbench._overhead import PACKAGES, Row, by_turns, measure_overhead, share, split, time_package
-from hessbench._overhead_calls import OPERATIONS, calls
+from hessbench import Case, InvalidInput, measure
+from hessbench._measuring import overhead
+from hessbench._measuring.measure import blank
+from hessbench._measuring.overhead import PACKAGES, Row, by_turns, measure_overhead, share, split, time_package
+from hessbench._measuring.overhead_calls import OPERATIONS, calls
 
 
 def rows(times, **fields):
@@ -38,7 +39,7 @@ def test_too_few_sizes_are_not_split():
 
 
 def test_a_missing_package_is_unavailable(monkeypatch):
-    monkeypatch.setattr(_overhead, "find_spec", lambda name: None)
+    monkeypatch.setattr(overhead, "find_spec", lambda name: None)
     found = measure_overhead("numba", (3,))
     assert [r.status for r in found] == ["unavailable"] * 3 and "pip install numba" in found[0].message
 
@@ -93,8 +94,8 @@ def test_a_wrong_derivative_has_no_time(monkeypatch):
         right = calls("numpy", problem, operation)
         return right if package == "numpy" else replace(right, call=lambda: 1.01 * right.call())
 
-    monkeypatch.setattr(_overhead, "calls", wrong)
-    monkeypatch.setattr(_overhead, "version", lambda package: "1")
+    monkeypatch.setattr(overhead, "calls", wrong)
+    monkeypatch.setattr(overhead, "version", lambda package: "1")
     row = next(time_package("jax", (3,)))
     assert row.status == "failed" and row.call_s is None and "differs from NumPy" in row.message
 

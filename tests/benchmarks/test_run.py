@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from hessbench import InvalidInput, _faults_around, _run
-from hessbench._faults import processes_with
-from hessbench._faults_around import SIGNALS, run_faults, wait_until
-from hessbench._run import Progress, Step, Suite, find_root, left_s, run, set_aside, suites
+from hessbench import InvalidInput
+from hessbench._measuring import asv as _run
+from hessbench._measuring import faults_around
+from hessbench._measuring.asv import Progress, Step, Suite, find_root, left_s, run, set_aside, suites
+from hessbench._measuring.faults import processes_with
+from hessbench._measuring.faults_around import SIGNALS, run_faults, wait_until
 
 pytest.importorskip("asv")
 GOOD = "class A:\n    version = '1'\n\n    def track_x(self):\n        return 1.0\n"
@@ -184,27 +186,27 @@ def short():
 
 def test_a_signal_leaves_no_asv_process(short, monkeypatch):
     chosen = {name: SIGNALS[name] for name in ("SIGTERM", "SIGKILL")}  # all: `hessbench check --faults`
-    monkeypatch.setattr(_faults_around, "SIGNALS", chosen)
+    monkeypatch.setattr(faults_around, "SIGNALS", chosen)
     rows = list(run_faults(short))
     assert len(rows) == 2 and all(row.passed for row in rows), rows
 
 
 def test_a_run_that_is_not_supervised_leaves_asv_behind(short, monkeypatch):
     """What the table would say if SIGKILL reached `hessbench run` alone."""
-    planted = "import sys, subprocess, hessbench._cli as c, hessbench._run as r, types\n"
+    planted = "import sys, subprocess, hessbench._cli as c, hessbench._measuring.asv as r, types\n"
     planted += "import contextlib, pathlib, tempfile\n@contextlib.contextmanager\ndef bare(command, **o):\n"
     planted += "    p = subprocess.Popen(command, cwd=o['cwd'], env=o['environment'], stdout=subprocess.PIPE)\n"
     planted += "    yield types.SimpleNamespace(process=p)\nr.supervised = bare\nc.main()"
-    signalled = _faults_around._signalled
+    signalled = faults_around._signalled
 
     def without(fault, command, *rest):
         return signalled(fault, [sys.executable, "-c", planted, *command[3:]], *rest)
 
-    monkeypatch.setattr(_faults_around, "_signalled", without)
+    monkeypatch.setattr(faults_around, "_signalled", without)
     monkeypatch.setattr(
-        _faults_around, "wait_until", lambda happened, s=600.0: wait_until(happened, min(s, 60.0) if s > 60 else 2.0)
+        faults_around, "wait_until", lambda happened, s=600.0: wait_until(happened, min(s, 60.0) if s > 60 else 2.0)
     )
-    monkeypatch.setattr(_faults_around, "SIGNALS", {"SIGKILL": -9})
+    monkeypatch.setattr(faults_around, "SIGNALS", {"SIGKILL": -9})
     (row,) = run_faults(short)
     for text in processes_with(str(short)):
         with contextlib.suppress(ProcessLookupError):

@@ -11,8 +11,8 @@ import pytest
 
 import hessbench
 from hessbench import Case, Record
-from hessbench._measure import blank
-from hessbench._registry import Plugin
+from hessbench._measuring.measure import blank
+from hessbench._plugins.registry import Plugin
 
 SUITES = ("hessian", "metrics", "overhead", "paper", "scaling", "smoke")
 TABLES = {
@@ -103,10 +103,10 @@ def test_sizes_are_measured_in_ascending_order(root, module):
 
 def test_metrics_are_those_of_the_cases_that_hessian_timed(size, monkeypatch, tmp_path):
     monkeypatch.setenv("HESSBENCH_RESULTS", str(tmp_path))
-    monkeypatch.setattr("hessbench._grid.measure", lambda case, **limits: blank(case, "failed"))
+    monkeypatch.setattr("hessbench._measuring.grid.measure", lambda case, **limits: blank(case, "failed"))
     monkeypatch.setattr("signal.signal", lambda *_: None)
     first = import_module("benchmarks.hessian").Variants().setup_cache()
-    monkeypatch.setattr("hessbench._grid.measure", None)  # nothing is measured a second time
+    monkeypatch.setattr("hessbench._measuring.grid.measure", None)  # nothing is measured a second time
     assert import_module("benchmarks.metrics").Variants().setup_cache() == first
     assert len(list((tmp_path / "records").iterdir())) == 1
 
@@ -129,7 +129,7 @@ def test_a_strategy_whose_file_is_broken_is_a_contender_that_is_unavailable(comm
     path = tmp_path / "broken.py"
     path.write_text("def (:\n")
     known = {**hessbench.strategies(), "broken": Plugin("broken", str(path), error="SyntaxError: invalid syntax")}
-    for module in ("hessbench._api", "hessbench._measure"):
+    for module in ("hessbench._api", "hessbench._measuring.measure"):
         monkeypatch.setattr(f"{module}.strategies", lambda: known)
     monkeypatch.setattr(common, "strategies", lambda: known)
     monkeypatch.setattr("signal.signal", lambda *_: None)
@@ -159,7 +159,7 @@ def test_records_are_on_disk_before_the_next_case_starts(common, monkeypatch, tm
             raise KeyboardInterrupt
         return blank(case, "failed")
 
-    monkeypatch.setattr("hessbench._grid.measure", measure)
+    monkeypatch.setattr("hessbench._measuring.grid.measure", measure)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     with pytest.raises(KeyboardInterrupt):
         common.measure_all(
@@ -171,14 +171,14 @@ def test_records_are_on_disk_before_the_next_case_starts(common, monkeypatch, tm
 
 def test_what_is_measured_tells_how_far_it_is(common, monkeypatch, tmp_path):
     monkeypatch.setenv("HESSBENCH_PROGRESS", str(tmp_path / "told"))
-    monkeypatch.setattr("hessbench._grid.measure", lambda case, **limits: blank(case, "failed"))
+    monkeypatch.setattr("hessbench._measuring.grid.measure", lambda case, **limits: blank(case, "failed"))
     monkeypatch.setattr("signal.signal", lambda *_: None)
     common.measure_all("smoke", {(1,): Case("sir", "hand-adjoint"), (2,): Case("sir", "hand-adjoint", rtol=1e-6)})
     assert json.loads((tmp_path / "told").read_text()) == {"done": 2, "total": 2}
 
 
 def test_a_stored_line_says_who_measured_what_where(common, monkeypatch, tmp_path):
-    monkeypatch.setattr("hessbench._grid.measure", lambda case, **limits: blank(case, "failed"))
+    monkeypatch.setattr("hessbench._measuring.grid.measure", lambda case, **limits: blank(case, "failed"))
     monkeypatch.setattr("signal.signal", lambda *_: None)
     common.measure_all("smoke", {(1,): Case("sir", "hand-adjoint", "numpy")})
     (path,) = (tmp_path / "records").glob("*.jsonl")
@@ -195,7 +195,7 @@ def test_a_field_without_a_value_is_skipped_and_not_failed(common):
 
 
 def test_a_part_of_a_grid_can_be_asked_for(common, monkeypatch):
-    monkeypatch.setattr("hessbench._grid.measure", lambda case, **limits: blank(case, "failed"))
+    monkeypatch.setattr("hessbench._measuring.grid.measure", lambda case, **limits: blank(case, "failed"))
     monkeypatch.setattr("signal.signal", lambda *_: None)
     monkeypatch.setenv("HESSBENCH_ONLY", "hand-adjoint@numpy")
     grid = common.cases([("sir", {})], (1e-6,), common.contenders())

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import hessbench
-from hessbench import _cache
 from hessbench._errors import HessbenchWarning
+from hessbench._storage import cache
 from hessbench.discrete import _build, _tableau
 
 pytestmark = pytest.mark.skipif(_build.compiler() is None, reason="no C compiler")
@@ -23,10 +23,10 @@ SOURCE = "double square(double x) { return x * x; }\n"
 def fresh(monkeypatch, tmp_path):
     """A cache of its own, and no temporary folder of an earlier test."""
     monkeypatch.setenv("HESSBENCH_CACHE", str(tmp_path / "cache"))
-    _cache.temporary.cache_clear()
-    _cache._made.clear()
+    cache.temporary.cache_clear()
+    cache._made.clear()
     yield
-    _cache.temporary.cache_clear()
+    cache.temporary.cache_clear()
 
 
 def square(source=SOURCE):
@@ -82,7 +82,7 @@ def test_without_the_checksum_a_half_zeroed_library_ends_the_process(tmp_path):
 @pytest.mark.parametrize("which", ["library", "checksum", "folder"])
 def test_what_others_may_write_to_is_not_loaded(which):
     path = square()
-    target = {"library": path, "checksum": _cache.checksum_path(path), "folder": path.parent}[which]
+    target = {"library": path, "checksum": cache.checksum_path(path), "folder": path.parent}[which]
     target.chmod(0o777)
     if which == "folder":
         with pytest.warns(HessbenchWarning, match="others may write to it"):
@@ -146,7 +146,7 @@ def test_a_changed_number_of_a_tableau_is_not_used():
     np.save(file, numbers)
     again = _tableau.pair.__wrapped__("RK45")
     assert np.array_equal(again.a, right.a) and again.a[1, 0] == 1 / 5  # Dormand & Prince 1980, table 2
-    assert _cache.whole(file) is not None
+    assert cache.whole(file) is not None
 
 
 def test_a_compiler_may_have_arguments(monkeypatch):
@@ -169,5 +169,5 @@ def test_a_full_disk_leaves_no_part(monkeypatch, tmp_path):
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="No space"):
-        _cache.keep(tmp_path / "a", b"data")
+        cache.keep(tmp_path / "a", b"data")
     assert list(tmp_path.iterdir()) == []

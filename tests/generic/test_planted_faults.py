@@ -7,7 +7,7 @@ import pytest
 
 import hessbench
 from hessbench import JointDerivatives, Problem, generated_joint_derivatives
-from hessbench._check_derivatives import check_derivatives
+from hessbench._derive.checking import check_derivatives
 from hessbench.backends import available
 
 from .conftest import build, by_jax

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from hessbench import _describe, _registry
+from hessbench._plugins import describe, registry
 
 
 @pytest.fixture
@@ -25,9 +25,9 @@ def folder(tmp_path, monkeypatch):
     there = tmp_path / "plugins"
     there.mkdir()
     spec = SimpleNamespace(submodule_search_locations=[str(there)])
-    monkeypatch.setattr(_registry, "find_spec", lambda name: spec)
+    monkeypatch.setattr(registry, "find_spec", lambda name: spec)
     monkeypatch.setenv("HESSBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(_describe, "_found", {})
-    _registry._listing.cache_clear()
+    monkeypatch.setattr(describe, "_found", {})
+    registry._listing.cache_clear()
     yield there
-    _registry._listing.cache_clear()
+    registry._listing.cache_clear()

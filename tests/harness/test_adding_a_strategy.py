@@ -14,8 +14,9 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
-from hessbench import _outcomes, _registry
 from hessbench._cli import app
+from hessbench._judging import outcomes
+from hessbench._plugins import registry
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "adding-a-strategy.md").read_text()
@@ -74,14 +75,14 @@ def dropped_in(files, monkeypatch):
     folder = files / "strategies"
     shutil.copytree(ROOT / "strategies", folder)
     shutil.copy(files / "second_order.py", folder)
-    spec, find_spec = SimpleNamespace(submodule_search_locations=[str(folder)]), _registry.find_spec
-    for module in (_registry, _outcomes):
+    spec, find_spec = SimpleNamespace(submodule_search_locations=[str(folder)]), registry.find_spec
+    for module in (registry, outcomes):
         monkeypatch.setattr(module, "find_spec", lambda name: spec if name.endswith("strategies") else find_spec(name))
-    for cached in (_registry._listing, _outcomes.table):
+    for cached in (registry._listing, outcomes.table):
         cached.cache_clear()
     import_module("hessbench._cli.check"), import_module("hessbench._cli.listing")
     yield folder
-    for cached in (_registry._listing, _outcomes.table):
+    for cached in (registry._listing, outcomes.table):
         cached.cache_clear()
 
 

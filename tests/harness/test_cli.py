@@ -154,7 +154,7 @@ def test_check_of_a_problem_compares_its_derivatives(write):
 def test_brackets_in_a_message_reach_the_reader(capsys):
     from hessbench import Case
     from hessbench._cli.compare import show
-    from hessbench._measure import blank
+    from hessbench._measuring.measure import blank
 
     message = "pip install 'hessbench[jax]'"
     show([replace(blank(Case("sir", "unrolled", "jax"), "unavailable"), message=message)])

@@ -10,7 +10,7 @@ from hessbench import Case, HessbenchError, InvalidInput, Record
 from hessbench._cli import compare as module
 from hessbench._cli.compare import compare, show
 from hessbench._cli.output import fitting
-from hessbench._measure import blank
+from hessbench._measuring.measure import blank
 from hessbench.report import load
 
 NASTY = "[red]boom[/] \x1b[31mred\x1b[0m \u202ertl :smile: \ud800 \\"

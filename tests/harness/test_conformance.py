@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from hessbench import backends, problem
-from hessbench._conformance import (
+from hessbench._judging.conformance import (
     _LAWS,
     check_listing,
     check_on,
@@ -17,8 +17,8 @@ from hessbench._conformance import (
     check_tolerance,
     findings_of,
 )
-from hessbench._outcomes import CLASSES
-from hessbench._registry import load_file, problems
+from hessbench._judging.outcomes import CLASSES
+from hessbench._plugins.registry import load_file, problems
 
 from . import broken_strategies as broken
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 import hessbench
-from hessbench import Case, InvalidInput, _describe, _registry, measure
-from hessbench._faults_around import GOOD, PLUGINS
-from hessbench._plugins import STRATEGIES, Source
-from hessbench._registry import load_file
+from hessbench import Case, InvalidInput, measure
+from hessbench._measuring.faults_around import GOOD, PLUGINS
+from hessbench._plugins import describe, registry
+from hessbench._plugins.plugin import STRATEGIES, Source
+from hessbench._plugins.registry import load_file
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,8 +32,8 @@ def test_a_file_is_described_once_for_its_content_and_not_loaded_by_listing(fold
     (folder / "good.py").write_text(text)
     for _ in range(2):  # the second time as another process does
         assert hessbench.strategies()["good"].error is None
-        _registry._listing.cache_clear()
-        monkeypatch.setattr(_describe, "_found", {})
+        registry._listing.cache_clear()
+        monkeypatch.setattr(describe, "_found", {})
     assert len(seen()) == 1 and str(os.getpid()) not in seen()
     (folder / "good.py").write_text(text + "\n")
     hessbench.strategies()["good"].load()
@@ -43,10 +44,10 @@ def test_a_description_that_was_changed_on_disk_is_not_believed(folder, loads, m
     text, seen = loads
     (folder / "good.py").write_text(text)
     hessbench.strategies()
-    (kept,) = _describe.folder().glob("*.json")
+    (kept,) = describe.folder().glob("*.json")
     kept.write_text(kept.read_text().replace("numpy", "magic"))
-    _registry._listing.cache_clear()
-    monkeypatch.setattr(_describe, "_found", {})
+    registry._listing.cache_clear()
+    monkeypatch.setattr(describe, "_found", {})
     assert hessbench.strategies()["good"].backends == ("numpy",) and len(seen()) == 2
 
 
@@ -56,8 +57,8 @@ def test_a_failure_that_may_have_another_reason_is_asked_again(folder, monkeypat
     (folder.parent / "site").mkdir()
     (folder.parent / "site" / "a_helper.py").touch()
     monkeypatch.setenv("PYTHONPATH", str(folder.parent / "site"))
-    _registry._listing.cache_clear()
-    monkeypatch.setattr(_describe, "_found", {})
+    registry._listing.cache_clear()
+    monkeypatch.setattr(describe, "_found", {})
     assert hessbench.strategies()["needs"].error is None
 
 
@@ -93,8 +94,8 @@ def test_a_family_that_ends_its_process_when_it_is_built_does_not_end_the_comman
 
 
 def test_a_wrong_field_that_is_not_looked_for_is_found(folder, monkeypatch):
-    monkeypatch.setattr("hessbench._plugins.wrong_with", lambda cls: None)
-    from hessbench._plugins import plugins_in
+    monkeypatch.setattr("hessbench._plugins.plugin.wrong_with", lambda cls: None)
+    from hessbench._plugins.plugin import plugins_in
 
     (folder / "bad.py").write_text(PLUGINS["variants = 5"][0])
     (plugin,) = plugins_in(Source(STRATEGIES, "bad", "", str(folder / "bad.py")))

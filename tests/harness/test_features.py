@@ -7,7 +7,7 @@ import pytest
 
 import hessbench
 from hessbench import Problem
-from hessbench._features import Path, narrow_features, through
+from hessbench._derive.features import Path, narrow_features, through
 
 
 def forced(drive, t_span=(0.0, 10.0), **more):

@@ -6,8 +6,9 @@ import stat
 
 import pytest
 
-from hessbench import HessbenchError, InvalidInput, _files
-from hessbench._files import append_line, ensure_writable, make_folder, write
+from hessbench import HessbenchError, InvalidInput
+from hessbench._storage import files
+from hessbench._storage.files import append_line, ensure_writable, make_folder, write
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def full_disk(monkeypatch):
         file.flush() if hasattr(file, "flush") else None
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(_files, "_put", put)
+    monkeypatch.setattr(files, "_put", put)
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path):

@@ -10,7 +10,7 @@ import types
 import numpy as np
 import pytest
 
-from hessbench._fingerprint import digest, reached
+from hessbench._storage.fingerprint import digest, reached
 
 
 def made(source, **names):
@@ -147,7 +147,7 @@ PROGRAM = """
 import sys, numpy as np
 sys.path.insert(0, {folder!r})
 import my_module
-from hessbench._fingerprint import digest
+from hessbench._storage.fingerprint import digest
 {order}
 class C:
     def __init__(self): self.names = {{"a", "b", "c", "d", "e"}}; self.t = (1.0, "x")

@@ -7,15 +7,24 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hessbench import STATUSES, Case, InvalidInput, Problem, Record, Result, _child, measure, problem, strategies
-from hessbench._child import stages
-from hessbench._contain import Ended
-from hessbench._gate import PERTURBED, WRONG, Errors, Seen, errors, judge
-from hessbench._gate_points import AWAY, DRAWS, drawn_points, first_kept, first_with_reference, run_seed, with_seed
-from hessbench._measure import _cut_short, blank
-from hessbench._reference import Reference, points
-from hessbench._scaled import Scaled
-from hessbench._watch import DRAWN, Watch, targets
+from hessbench import STATUSES, Case, InvalidInput, Problem, Record, Result, measure, problem, strategies
+from hessbench._judging.gate import PERTURBED, WRONG, Errors, Seen, errors, judge
+from hessbench._judging.gate_points import (
+    AWAY,
+    DRAWS,
+    drawn_points,
+    first_kept,
+    first_with_reference,
+    run_seed,
+    with_seed,
+)
+from hessbench._judging.reference import Reference, points
+from hessbench._judging.scaled import Scaled
+from hessbench._judging.watch import DRAWN, Watch, targets
+from hessbench._measuring import child
+from hessbench._measuring.child import stages
+from hessbench._measuring.measure import _cut_short, blank
+from hessbench._processes.contain import Ended
 
 BLANK = blank(Case("sir", "hand-adjoint"), "failed")
 
@@ -121,7 +130,7 @@ def test_a_record_that_was_cut_short_has_no_times():
 
 def test_the_median_and_the_least_are_those_of_the_timed_calls(monkeypatch):
     taken = [float(k) for k in (9, 1, 4, 2, 8, 3, 7, 5, 6, 11)]
-    monkeypatch.setattr(_child, "steady_state", lambda *_: taken)
+    monkeypatch.setattr(child, "steady_state", lambda *_: taken)
     case = Case("random-quadratic", "hand-adjoint", "numpy", {"n": 3}, 1e-6)
     *_, (_, record) = stages(case, None, 0.0, 1, None)
     assert (record.status, record.best_s, record.median_s, record.repeats) == ("ok", 1.0, 5.5, 10)
@@ -129,7 +138,7 @@ def test_the_median_and_the_least_are_those_of_the_timed_calls(monkeypatch):
 
 
 def test_the_call_that_is_weighed_is_compared_too(monkeypatch):
-    monkeypatch.setattr(_child, "peak_mib", lambda run, x: (1.0, replace(run(x), hess=0.0 * run(x).hess)))
+    monkeypatch.setattr(child, "peak_mib", lambda run, x: (1.0, replace(run(x), hess=0.0 * run(x).hess)))
     case = Case("random-quadratic", "hand-adjoint", "numpy", {"n": 3}, 1e-6)
     *_, (stage, record) = stages(case, None, 0.0, 1, None)
     assert (stage, record.status, record.peak_mib, record.median_s) == ("weighed", "wrong", None, None)

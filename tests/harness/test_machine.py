@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from hessbench import _machine
-from hessbench._machine import LOADED, Watch, facts, hardware
-from hessbench._provenance import provenance
+from hessbench._measuring import machine as _machine
+from hessbench._measuring.machine import LOADED, Watch, facts, hardware
+from hessbench._measuring.provenance import provenance
 
 CLOCK = {"user": 0.0, "system": 0.0, "idle": 0.0, "iowait": 0.0, "steal": 0.0, "guest": 0.0}
 
@@ -94,7 +94,9 @@ def test_processors_are_named_in_short(monkeypatch, numbers, text):
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="not Linux")
 def test_the_processors_are_those_that_we_may_run_on():
-    code = "import os; os.sched_setaffinity(0, {0}); from hessbench._machine import affinity; print(affinity())"
+    code = (
+        "import os; os.sched_setaffinity(0, {0}); from hessbench._measuring.machine import affinity; print(affinity())"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "0\n"
 
 

@@ -12,11 +12,14 @@ from pathlib import Path
 import pytest
 from scipy.stats import binom
 
-from hessbench import Case, InvalidInput, _contain, _faults, _supervisor, measure
-from hessbench._child import median_interval
-from hessbench._contain import supervised, sweep
-from hessbench._faults import FAULTS, run_fault
-from hessbench._supervisor import descendants
+from hessbench import Case, InvalidInput, measure
+from hessbench._measuring import faults
+from hessbench._measuring.child import median_interval
+from hessbench._measuring.faults import FAULTS, run_fault
+from hessbench._processes import contain
+from hessbench._processes import supervisor as _supervisor
+from hessbench._processes.contain import supervised, sweep
+from hessbench._processes.supervisor import descendants
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="subreapers and /proc are Linux's")
 STRATEGY = """
@@ -66,11 +69,11 @@ PLANTED = {  # a line of the supervisor, what stands there instead, a fault that
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_fault_of_the_supervisor_is_found(name, tmp_path, monkeypatch):
     line, instead, fault = PLANTED[name]
-    source = _contain.SUPERVISOR.read_text()
+    source = contain.SUPERVISOR.read_text()
     assert line in source
     spoiled = tmp_path / "supervisor.py"
     spoiled.write_text(source.replace(line, instead))
-    monkeypatch.setattr(_contain, "SUPERVISOR", spoiled)
+    monkeypatch.setattr(contain, "SUPERVISOR", spoiled)
     limit = 3.0 if name == "no limit" else 600.0
     row = run_fault(replace(named(fault), time_limit=limit), tmp_path)
     monkeypatch.undo()
@@ -83,7 +86,7 @@ def test_a_fault_of_the_supervisor_is_found(name, tmp_path, monkeypatch):
 
 @linux
 def test_what_only_the_asker_can_find_is_found(tmp_path, monkeypatch):
-    monkeypatch.setattr(_contain, "sweep", lambda mark: [])
+    monkeypatch.setattr(contain, "sweep", lambda mark: [])
     row = run_fault(named("kills it, with a daemon"), tmp_path)
     for text in row.survived:
         os.kill(int(text.rpartition("(")[2][:-1]), signal.SIGKILL)
@@ -91,7 +94,7 @@ def test_what_only_the_asker_can_find_is_found(tmp_path, monkeypatch):
 
 
 def test_files_that_are_not_removed_are_found(tmp_path, monkeypatch):
-    monkeypatch.setattr(_contain, "remove", lambda folder: None)
+    monkeypatch.setattr(contain, "remove", lambda folder: None)
     row = run_fault(named("leaves files"), tmp_path)
     assert not row.passed and row.survived[0].startswith("hessbench-")
 
@@ -172,10 +175,10 @@ def test_a_process_outlives_the_thread_that_started_it(tmp_path):
 
 def test_a_process_is_found_by_its_mark():
     command = [sys.executable, "-c", "print('up', flush=True); import time; time.sleep(1000)"]
-    environment = {**os.environ, _contain.MARK: "mark-of-this-test"}
+    environment = {**os.environ, contain.MARK: "mark-of-this-test"}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, start_new_session=True) as process:
         assert process.stdout.readline() == b"up\n"
-        assert _contain.marked("mark-of-this-test") == [process.pid]
+        assert contain.marked("mark-of-this-test") == [process.pid]
         reaper = threading.Thread(target=process.wait)
         reaper.start()
         assert sweep("mark-of-this-test") == []
@@ -184,7 +187,7 @@ def test_a_process_is_found_by_its_mark():
 
 
 def test_the_folder_for_temporary_files_is_removed_with_whatever_permissions(tmp_path):
-    with _faults.temporary_folder(tmp_path / "a") as left:
+    with faults.temporary_folder(tmp_path / "a") as left:
         (tmp_path / "a" / "b").mkdir()
         (tmp_path / "a" / "b" / "c").touch()
         (tmp_path / "a" / "b").chmod(0)
@@ -266,9 +269,9 @@ def test_a_few_times_have_no_interval():
 LATE = """
 import os, sys
 sys.path.insert(0, {folder!r})
-import _supervisor
+import supervisor
 
-one = _supervisor.Supervisor()
+one = supervisor.Supervisor()
 (read, write), (watch, _) = os.pipe(), os.pipe()
 os.set_blocking(read, False)
 os.write(write, b'\\n{{"stage": "prepared"}}\\n')

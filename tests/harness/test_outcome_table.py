@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hessbench import Case, InvalidInput, Result, Strategy, Unsupported, _outcomes, measure, strategies
-from hessbench._conformance import check_on, check_strategy
-from hessbench._outcomes import CLASSES, Kind, Row, observe, outcome_rows, read_table, to_json, update_table
+from hessbench import Case, InvalidInput, Result, Strategy, Unsupported, measure, strategies
+from hessbench._judging import outcomes
+from hessbench._judging.conformance import check_on, check_strategy
+from hessbench._judging.outcomes import CLASSES, Kind, Row, observe, outcome_rows, read_table, to_json, update_table
 
 KIND = next(kind for kind in CLASSES if kind.name == "y0-loss")
 RIGHT = strategies()["hand-adjoint"].load()
@@ -45,7 +46,7 @@ def expect(monkeypatch):
 
     def set_row(outcome):
         row = {**dict.fromkeys((kind.name for kind in CLASSES), outcome), "versions": "numpy 2"}
-        monkeypatch.setattr(_outcomes, "table", lambda: {"it@numpy": row})
+        monkeypatch.setattr(outcomes, "table", lambda: {"it@numpy": row})
 
     return set_row
 
@@ -110,19 +111,19 @@ def own_table(tmp_path, monkeypatch):
     """A table in another place, with one row of a contender that is gone."""
     path = tmp_path / "outcomes.csv"
     path.write_text(f"{HEADING}\ngone@numpy{',ok' * len(CLASSES)},numpy 1\n")
-    built_in = _outcomes.built_in()
-    monkeypatch.setattr(_outcomes, "table_path", lambda: path)
-    monkeypatch.setattr(_outcomes, "built_in", lambda: built_in)
-    _outcomes.table.cache_clear()
+    built_in = outcomes.built_in()
+    monkeypatch.setattr(outcomes, "table_path", lambda: path)
+    monkeypatch.setattr(outcomes, "built_in", lambda: built_in)
+    outcomes.table.cache_clear()
     yield path
-    _outcomes.table.cache_clear()
+    outcomes.table.cache_clear()
 
 
 def test_what_was_observed_is_written_and_read_back(own_table):
     rows = [Row("hand-adjoint@numpy", kind.name, kind.label, "ok", "wrong", "", "numpy 2") for kind in CLASSES]
     update_table(rows)
     assert own_table.read_text() == f"{HEADING}\nhand-adjoint@numpy{',wrong' * len(CLASSES)},numpy 2\n"
-    assert set(_outcomes.table()["hand-adjoint@numpy"].values()) == {"wrong", "numpy 2"}
+    assert set(outcomes.table()["hand-adjoint@numpy"].values()) == {"wrong", "numpy 2"}
 
 
 def test_a_strategy_of_somebody_else_is_not_written(own_table):
@@ -158,5 +159,5 @@ def test_a_file_of_something_else_is_refused(tmp_path, text):
 
 
 def test_the_table_is_installed_with_the_strategies():
-    assert Path(strategies()["hand-adjoint"].origin).with_name("outcomes.csv") == _outcomes.table_path()
+    assert Path(strategies()["hand-adjoint"].origin).with_name("outcomes.csv") == outcomes.table_path()
     assert json.loads(to_json(outcome_rows()))[0].keys() == Row("", "", "", "").__dict__.keys()

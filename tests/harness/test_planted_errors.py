@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from hessbench import Case, HessbenchError, measure, problem
-from hessbench._child import stages
-from hessbench._conformance import check_on
-from hessbench._gate import errors
-from hessbench._gate_points import drawn_points, first_with_reference
-from hessbench._measure import problem_of
-from hessbench._outcomes import CLASSES, Kind
-from hessbench._reference import points, reference
+from hessbench._judging.conformance import check_on
+from hessbench._judging.gate import errors
+from hessbench._judging.gate_points import drawn_points, first_with_reference
+from hessbench._judging.outcomes import CLASSES, Kind
+from hessbench._judging.reference import points, reference
+from hessbench._measuring.child import stages
+from hessbench._measuring.measure import problem_of
 
 from . import broken_strategies
 

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 import hessbench
-from hessbench import Problem, _preparations
-from hessbench._preparations import MOST, Preparations
+from hessbench import Problem
+from hessbench._storage import preparations
+from hessbench._storage.preparations import MOST, Preparations
 
 EVEN = 5.0
 
@@ -129,7 +130,7 @@ def test_options_without_a_hash_are_prepared_every_time():
 
 def test_a_cache_that_does_not_look_is_caught(made, monkeypatch):
     """The planted fault: a fingerprint that never changes."""
-    monkeypatch.setattr(_preparations, "reached", lambda functions: ())
+    monkeypatch.setattr(preparations, "reached", lambda functions: ())
     problem = decay()
     hessbench.hessian(problem)
     monkeypatch.setitem(globals(), "EVEN", 8.0)

@@ -8,9 +8,9 @@ import pytest
 
 import hessbench
 from hessbench import NoReference, Problem, problem, reference
-from hessbench import _reference_ways as the_ways
-from hessbench._reference import compute_reference, content_key, is_cached
-from hessbench._reference_methods import Check
+from hessbench._judging import reference_ways as the_ways
+from hessbench._judging.reference import compute_reference, content_key, is_cached
+from hessbench._judging.reference_methods import Check
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_a_wrong_hand_written_derivative_is_outvoted_by_name():
 
 
 def spoil(monkeypatch, name, change):
-    """Let a method of `_reference_ways` return something else."""
+    """Let a method of `_judging.reference_ways` return something else."""
     method = getattr(the_ways, name)
 
     def changed(*args):
@@ -81,15 +81,15 @@ def test_an_error_that_all_differentiation_shares_is_seen_by_the_witness(only_au
 
 
 def test_a_witness_that_solves_another_problem_lets_nothing_stand(only_autograd, monkeypatch):
-    from hessbench import _witness
+    from hessbench._judging import witness
 
-    adams = _witness.adams
+    adams = witness.adams
 
     def wrong(*args):
         path = adams(*args)
         return replace(path, states=path.states * 1.0001)
 
-    monkeypatch.setattr(_witness, "adams", wrong)
+    monkeypatch.setattr(witness, "adams", wrong)
     target = logistic()[0]
     with pytest.raises(NoReference):
         compute_reference(target, target.x0)
@@ -192,7 +192,7 @@ def test_without_any_framework_a_wrong_derivative_leaves_no_reference(no_framewo
 def test_a_reference_is_computed_once(cache, monkeypatch):
     target = problem("harmonic-oscillator", d=1)
     first = reference(target)
-    monkeypatch.setattr("hessbench._reference.compute_reference", None)
+    monkeypatch.setattr("hessbench._judging.reference.compute_reference", None)
     assert np.array_equal(reference(target).hess, first.hess)
 
 
@@ -202,7 +202,7 @@ def test_that_there_is_none_is_found_out_once(cache, monkeypatch, no_framework):
         with pytest.raises(NoReference) as caught:
             reference(target)
         assert caught.value.diagnosis == "non-finite"
-        monkeypatch.setattr("hessbench._reference.compute_reference", None)
+        monkeypatch.setattr("hessbench._judging.reference.compute_reference", None)
     assert is_cached(target, target.x0)
 
 
@@ -262,7 +262,7 @@ def test_any_flipped_byte_is_harmless(cache):
     first = reference(target)
     (file,) = (cache / "references").glob("*.npz")
     good = file.read_bytes()
-    from hessbench._reference_store import load
+    from hessbench._judging.reference_store import load
 
     for at in range(0, len(good), 7):
         file.write_bytes(good[:at] + bytes([good[at] ^ 0x10]) + good[at + 1 :])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hessbench import NoReference, Problem
-from hessbench._reference import compute_reference
+from hessbench._judging.reference import compute_reference
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 import hessbench
-from hessbench import InvalidInput, Unavailable, _registry
-from hessbench._faults_around import FAMILIES, PLUGINS
+from hessbench import InvalidInput, Unavailable
+from hessbench._measuring.faults_around import FAMILIES, PLUGINS
+from hessbench._plugins import registry
 
 ROOT = Path(__file__).parents[2]
 
@@ -72,7 +73,7 @@ def point(folder, monkeypatch):
         (there / "their_package.py").write_text(text.replace("class Good", "class Theirs"))
         monkeypatch.setenv("PYTHONPATH", str(there))
         found = SimpleNamespace(name=name, value=value, dist=SimpleNamespace(name="their-package"))
-        monkeypatch.setattr(_registry, "entry_points", lambda group: [found])
+        monkeypatch.setattr(registry, "entry_points", lambda group: [found])
 
     return declare
 

@@ -6,10 +6,10 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from hessbench import _faults_around
 from hessbench._cli import app, check, faults
-from hessbench._faults import Row
-from hessbench._faults_around import SIGNALS, cache_faults, signal_faults
+from hessbench._measuring import faults_around
+from hessbench._measuring.faults import Row
+from hessbench._measuring.faults_around import SIGNALS, cache_faults, signal_faults
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc tells what is left")
 
@@ -22,20 +22,20 @@ def test_a_signal_to_compare_leaves_nothing_and_is_its_exit_status(tmp_path):
 
 def test_a_command_that_does_not_know_its_signals_is_found(tmp_path, monkeypatch):
     planted = "import hessbench._cli as c; c.end_on_signals = lambda: None; c.main()"
-    run = _faults_around._signalled
+    run = faults_around._signalled
 
     def without(fault, command, *rest):
         return run(fault, [sys.executable, "-c", planted, *command[3:]], *rest)
 
-    monkeypatch.setattr(_faults_around, "_signalled", without)
-    monkeypatch.setattr(_faults_around, "SIGNALS", {"SIGTERM": 143})
+    monkeypatch.setattr(faults_around, "_signalled", without)
+    monkeypatch.setattr(faults_around, "SIGNALS", {"SIGTERM": 143})
     (row,) = signal_faults(tmp_path)
     assert (row.passed, row.status, row.survived) == (False, "exit -15", ())  # nothing survives even so
 
 
 def test_a_cache_that_was_damaged_gives_the_same_hessian(tmp_path, monkeypatch):
     name = "half zeroed"  # the others: tests/discrete/test_build.py
-    monkeypatch.setattr(_faults_around, "DAMAGES", {name: _faults_around.DAMAGES[name]})
+    monkeypatch.setattr(faults_around, "DAMAGES", {name: faults_around.DAMAGES[name]})
     rows = list(cache_faults(tmp_path))
     assert len(rows) == 3 and all(row.passed for row in rows), rows
 

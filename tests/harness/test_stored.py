@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from hessbench import Case, InvalidInput, Record
-from hessbench._measure import blank
-from hessbench._stored import fields_of, kinds, read, row_of, run_of
+from hessbench._measuring.measure import blank
+from hessbench._measuring.stored import fields_of, kinds, read, row_of, run_of
 
 GOOD = replace(blank(Case("sir", "a", "numpy", {"b": 1}), "ok"), error_hess=1e-9, median_s=1e-3, steps=7).to_json()
 DEEP = [[[[[[[[[[[]]]]]]]]]]]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hessbench import Problem
-from hessbench._switches import crossings, reads_time, watched
+from hessbench._derive.switches import crossings, reads_time, watched
 
 Y, P = np.array([0.3, -0.7, 1.2]), {"a": np.array(0.5), "b": np.array([0.1, 0.2, 0.3])}
 

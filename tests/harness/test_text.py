@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from hessbench._text import UNSEEN, cell, cut, encodable, file_stem, lines, plain, tree, uncell
+from hessbench._storage.text import UNSEEN, cell, cut, encodable, file_stem, lines, plain, tree, uncell
 
 untimed = settings(deadline=None)  # the machine may be busy
 ANY = some.text(some.characters())  # surrogates too

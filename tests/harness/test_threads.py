@@ -188,7 +188,7 @@ def test_threads_share_the_memory_and_those_without_keep_checkpoints(monkeypatch
 
 
 def test_each_thread_counts_for_itself():
-    from hessbench._counters import CountersOfThread
+    from hessbench._model.counters import CountersOfThread
 
     counters = CountersOfThread()
     counters.rhs += 3

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hessbench import STATUSES, Case, measure
-from hessbench._unjudged import differences, load
+from hessbench._judging.unjudged import differences, load
 
 JUMP = """
 from hessbench import Problem

@@ -6,7 +6,7 @@ import pytest
 import hessbench
 from benchmarks.users import BROUGHT
 from hessbench import HessbenchWarning, Problem
-from hessbench._scaled import yardstick_of
+from hessbench._judging.scaled import yardstick_of
 
 SMOOTH = [name for name in BROUGHT if BROUGHT[name]().exact is not None]
 

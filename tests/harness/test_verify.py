@@ -8,7 +8,7 @@ import pytest
 
 import hessbench
 from hessbench import HessbenchWarning, Problem, Result, Strategy
-from hessbench._verify import Verifier, verifier
+from hessbench._judging.verify import Verifier, verifier
 
 
 def bounded(name, rtol, **arguments):

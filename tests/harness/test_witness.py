@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from hessbench import Problem
-from hessbench._tight import tight
-from hessbench._witness import Witness, sizes_of
+from hessbench._judging.tight import tight
+from hessbench._judging.witness import Witness, sizes_of
 
 
 def decay(unit=1.0, wrt=("y0", "k")):

@@ -8,7 +8,7 @@ import pytest
 
 import hessbench
 from hessbench import derivatives_of
-from hessbench._check_derivatives import check_derivatives
+from hessbench._derive.checking import check_derivatives
 from hessbench.backends import available
 
 FRAMEWORKS = [name for name in ("jax", "torch", "autograd") if available(name)]

@@ -10,7 +10,7 @@ import random
 import pytest
 
 from hessbench import Record
-from hessbench._stored import ROW, RUN, kinds
+from hessbench._measuring.stored import ROW, RUN, kinds
 from hessbench.report import build, export, load
 
 WAYS = int(os.environ.get("HESSBENCH_DAMAGE", "120"))

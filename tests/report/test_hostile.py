@@ -10,8 +10,9 @@ import re
 import pandas as pd
 import pytest
 
-from hessbench import STATUSES, HessbenchError, InvalidInput, Record, _statuses
-from hessbench._files import write
+from hessbench import STATUSES, HessbenchError, InvalidInput, Record
+from hessbench._measuring import statuses
+from hessbench._storage.files import write
 from hessbench.report import build, export, load, readme_figure, write_figures
 from hessbench.report.csv_file import csv_text
 
@@ -106,13 +107,13 @@ def test_a_seed_keeps_all_its_digits(store, record, tmp_path):
 
 @pytest.fixture
 def full_disk(monkeypatch):
-    from hessbench import _files
+    from hessbench._storage import files
 
     def put(file, content):
         file.write(content[:10])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_files, "_put", put)
+    monkeypatch.setattr(files, "_put", put)
 
 
 @pytest.mark.parametrize("name", ["r.html", "t.csv", "t.parquet", "overview.png"])
@@ -147,13 +148,13 @@ def test_what_can_be_no_path_is_no_traceback(results, tmp_path, other):
 
 
 def test_every_status_has_its_row_in_the_table_of_statuses():
-    assert set(STATUSES) <= {row.name for row in _statuses.TABLE}
-    assert len({row.urgency for row in _statuses.TABLE}) == len(_statuses.TABLE)
+    assert set(STATUSES) <= {row.name for row in statuses.TABLE}
+    assert len({row.urgency for row in statuses.TABLE}) == len(statuses.TABLE)
 
 
 def test_a_new_status_is_shown_everywhere_and_crashes_nothing(results, record, tmp_path, monkeypatch):
-    for module in ("_record", "_stored"):
-        monkeypatch.setattr(f"hessbench.{module}.STATUSES", (*STATUSES, "unjudged", "unheard-of"))
+    for module in ("record", "stored"):
+        monkeypatch.setattr(f"hessbench._measuring.{module}.STATUSES", (*STATUSES, "unjudged", "unheard-of"))
     lines = [
         json.dumps(
             {**record(strategy=name).to_json(), "status": name, "median_s": None, "first_s": None, "peak_mib": None}

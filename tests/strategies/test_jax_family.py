@@ -51,7 +51,7 @@ def test_the_solver_makes_the_steps_of_scipy(method, way):
     import jax
     from scipy.integrate import solve_ivp
 
-    from hessbench._jax_solver import solve
+    from hessbench._integrate.jax_solver import solve
     from hessbench.backends import backend
 
     problem, b = hessbench.problem("driven-pendulum"), backend("jax")

@@ -11,8 +11,8 @@ import os
 import pytest
 
 from hessbench import strategies
-from hessbench._conformance import check_on, check_tolerance
-from hessbench._outcomes import CLASSES, built_in, expected, table, usable
+from hessbench._judging.conformance import check_on, check_tolerance
+from hessbench._judging.outcomes import CLASSES, built_in, expected, table, usable
 
 SLOW = bool(os.environ.get("HESSBENCH_SLOW"))
 USABLE = list(usable())

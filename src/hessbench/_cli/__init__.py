@@ -10,7 +10,7 @@ import sys
 import typer
 
 from .._errors import HessbenchError, InvalidInput, Unavailable
-from .._text import lines
+from .._storage.text import lines
 
 app = typer.Typer(
     name="hessbench",

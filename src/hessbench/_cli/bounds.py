@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .._errors import InvalidInput
-from .._registry import find, load_file, problems
-from .._text import plain
+from .._plugins.registry import find, load_file, problems
+from .._storage.text import plain
 from . import app
 from .output import console, fitting, print_table, say, say_within
 

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from .._conformance import Finding, findings_of
 from .._errors import InvalidInput
-from .._gate_points import run_seed, with_seed
-from .._outcomes import Row, observed_rows, to_json, update_table
+from .._judging.conformance import Finding, findings_of
+from .._judging.gate_points import run_seed, with_seed
+from .._judging.outcomes import Row, observed_rows, to_json, update_table
 from . import app
 from .output import say
 

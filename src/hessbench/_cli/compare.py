@@ -11,18 +11,18 @@ from typing import Annotated, Any
 
 import typer
 
-from .._compare import contenders, pareto
 from .._errors import HessbenchError, InvalidInput
-from .._files import append_line, ensure_writable
-from .._gate_points import run_seed
-from .._ivp import IVP
-from .._machine import Watch
-from .._measure import measure, outline, problem_plugin, strategy_plugin
-from .._provenance import now, provenance
-from .._record import Case, Record
-from .._statuses import rank
-from .._text import cut
-from .._unjudged import with_differences
+from .._integrate.ivp import IVP
+from .._judging.gate_points import run_seed
+from .._judging.unjudged import with_differences
+from .._measuring.machine import Watch
+from .._measuring.measure import measure, outline, problem_plugin, strategy_plugin
+from .._measuring.provenance import now, provenance
+from .._measuring.record import Case, Record
+from .._measuring.statuses import rank
+from .._plugins.contenders import contenders, pareto
+from .._storage.files import append_line, ensure_writable
+from .._storage.text import cut
 from . import app
 from .output import console, say, say_within, show_cases
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from .._faults import Row, strategy_faults
-from .._faults_around import cache_faults, plugin_faults, run_faults, signal_faults
+from .._measuring.faults import Row, strategy_faults
+from .._measuring.faults_around import cache_faults, plugin_faults, run_faults, signal_faults
 
 
 def check_faults(as_json: bool) -> int:

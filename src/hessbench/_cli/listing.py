@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from .. import backends
-from .._plugins import Plugin, installed
-from .._registry import problems, strategies
-from .._text import cut, plain
+from .._plugins.plugin import Plugin, installed
+from .._plugins.registry import problems, strategies
+from .._storage.text import cut, plain
 from . import app
 from .output import console, fitting, print_table, say, say_within
 
@@ -62,7 +62,7 @@ COLOURS = {"ok": "green", "inaccurate": "yellow", "wrong": "red", "raises": "mag
 
 def list_outcomes(as_json: bool) -> None:
     """Print the table of expected outcomes: strategies down, classes of problems across."""
-    from .._outcomes import CLASSES, RTOL, outcome_rows, to_json
+    from .._judging.outcomes import CLASSES, RTOL, outcome_rows, to_json
 
     rows = outcome_rows()
     if as_json:

@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .._text import cut, lines, plain
+from .._storage.text import cut, lines, plain
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from .._errors import Unavailable
-from .._files import ensure_writable, make_folder
+from .._storage.files import ensure_writable, make_folder
 from . import app
 from .output import say
 

@@ -16,7 +16,7 @@ from . import app
 from .output import say
 
 if TYPE_CHECKING:
-    from .._run import Progress, Step, Suite
+    from .._measuring.asv import Progress, Step, Suite
 
     Event: TypeAlias = Suite | Progress | Step
 
@@ -32,8 +32,8 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per suite.")] = False,
 ) -> None:
     """Run asv one benchmark module at a time; interrupted, it continues where it stopped when called again."""
-    from .. import _run
-    from .._gate_points import run_seed, with_seed
+    from .._judging.gate_points import run_seed, with_seed
+    from .._measuring import asv as _run
 
     with_seed(run_seed() if gate_seed is None else gate_seed)  # the same for all processes of asv
     root, failed = _run.find_root(), []
@@ -60,7 +60,7 @@ def shown(events: Generator[Event, None, None], total: int) -> Generator[Event, 
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
 
-    from .. import _run
+    from .._measuring import asv as _run
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[state]}"))

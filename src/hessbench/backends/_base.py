@@ -11,7 +11,7 @@ import numpy as np
 from .._errors import Unsupported
 
 if TYPE_CHECKING:
-    from .._problem import Problem
+    from .._model.problem import Problem
 
 
 class Backend(ABC):

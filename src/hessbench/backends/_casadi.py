@@ -7,7 +7,7 @@ from typing import Any
 import casadi as ca
 import numpy as np
 
-from .._problem import Problem
+from .._model.problem import Problem
 from ._base import Backend, float64
 
 

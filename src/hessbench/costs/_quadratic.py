@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from .._registry import problem
+from .._plugins.registry import problem
 from ._number import Number, Tape, operations
 from ._record import leaves
 from ._systems import costs

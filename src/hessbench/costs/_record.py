@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._errors import InvalidInput
-from .._problem import Problem
+from .._model.problem import Problem
 from ._number import Number, Tape
 
 

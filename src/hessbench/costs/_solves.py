@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from .._api import prepare
 from .._errors import HessbenchError
-from .._problem import Problem
-from .._registry import problem, strategies
+from .._model.problem import Problem
+from .._plugins.registry import problem, strategies
 from ..backends import available
 
 SOLVES: dict[str, tuple[str, Callable[[int], int]]] = {

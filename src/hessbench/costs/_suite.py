@@ -8,11 +8,11 @@ from inspect import signature
 from typing import Any
 
 from .._errors import HessbenchError, InvalidInput
-from .._measure import outline
-from .._plugins import Plugin
-from .._problem import Problem
-from .._record import Case
-from .._registry import build_problem, problems
+from .._measuring.measure import outline
+from .._measuring.record import Case
+from .._model.problem import Problem
+from .._plugins.plugin import Plugin
+from .._plugins.registry import build_problem, problems
 from ._systems import Cost, costs
 
 SIZES: Mapping[str, tuple[dict[str, Any], ...]] = {

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .._errors import InvalidInput
-from .._problem import Problem
+from .._model.problem import Problem
 from ._modes import gradient, tangent
 from ._number import Number, Tape, operations
 from ._record import leaves, record

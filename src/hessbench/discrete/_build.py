@@ -19,8 +19,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from .._cache import keep, private_folder, whole
 from .._errors import HessbenchError, Unavailable
+from .._storage.cache import keep, private_folder, whole
 
 # -O3 is avoided on purpose: gcc 12 at -O3 -march=native has been seen to miscompile a correct adjoint.
 # -O1 compiles large code twice as fast, and runs up to a third slower

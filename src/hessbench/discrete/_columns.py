@@ -17,7 +17,7 @@ from functools import cache
 
 import numpy as np
 
-from .._derivatives import Array
+from .._model.derivatives import Array
 from ._stepper import SEED
 
 

@@ -6,7 +6,7 @@ import ctypes
 
 import numpy as np
 
-from .._derivatives import Array, Params
+from .._model.derivatives import Array, Params
 from ._columns import Columns, EndBlocks, parameter_directions
 from ._columns_kernel import ColumnsKernel
 from ._compiled import flat_params

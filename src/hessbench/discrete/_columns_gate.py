@@ -1,4 +1,4 @@
-"""The gate of `_gate` for kernels with parameters.
+"""The gate of `_judging.gate` for kernels with parameters.
 
 Hessians are compared by their products with two random directions, which no wrong entry leaves as they are, and which the NumPy
 form gets without a Hessian.
@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from .._derivatives import Array
-from .._ivp import IVP
+from .._integrate.ivp import IVP
+from .._model.derivatives import Array
 from ._columns import EndBlocks
 from ._columns_compiled import ColumnsCompiled
 from ._columns_numpy import Folding, Sweeps

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import gcd
 
-from .._derivatives import Array
+from .._model.derivatives import Array
 from ._build import LEVELS
 from ._columns_template import SWEEPS
 from ._differentiate import forward, gradient, reachable

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from .._derivatives import Array, Params
+from .._model.derivatives import Array, Params
 from ._columns import Columns
 from ._fold import Folded
 from ._stepper import Trajectory, replay

@@ -6,7 +6,7 @@ import ctypes
 
 import numpy as np
 
-from .._derivatives import Array, Params
+from .._model.derivatives import Array, Params
 from ._dense import Costate
 from ._forward import ForwardSolve, Path
 from ._kernel import Kernel

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._derivatives import Array, Derivatives, Params
-from .._loss import LossBlocks
+from .._model.derivatives import Array, Derivatives, Params
+from .._model.loss import LossBlocks
 from ._stepper import Trajectory, replay
 from ._tableau import Pair
 

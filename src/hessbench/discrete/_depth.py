@@ -11,10 +11,10 @@ from typing import Protocol
 
 import numpy as np
 
-from .._derivatives import Array
-from .._ivp import IVP
-from .._problem import TIMES, Problem
-from .._switches import crossings, watched
+from .._derive.switches import crossings, watched
+from .._integrate.ivp import IVP
+from .._model.derivatives import Array
+from .._model.problem import TIMES, Problem
 from ._sizes import Sized, Visited
 from ._stepper import REMEDY, spread
 

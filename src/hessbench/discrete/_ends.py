@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._adjoint import bolza_slope, bolza_start
-from .._counters import Counters
-from .._derivatives import Array
+from .._derive.adjoint import bolza_slope, bolza_start
+from .._derive.features import narrow_features, through
+from .._derive.switches import reads_time, watched
 from .._errors import IntegrationError
-from .._features import narrow_features, through
-from .._ivp import IVP
-from .._problem import TIMES, Problem
-from .._switches import reads_time, watched
+from .._integrate.ivp import IVP
+from .._model.counters import Counters
+from .._model.derivatives import Array
+from .._model.problem import TIMES, Problem
 from ._sizes import TRIAL, Solver
 from ._stepper import Tolerances, Trajectory, integrate
 from ._tableau import pair

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from .._counters import Counters
-from .._derivatives import Array
 from .._errors import HessbenchError, IntegrationError
-from .._ivp import IVP
-from .._warnings import all_finite
+from .._integrate.ivp import IVP
+from .._model.counters import Counters
+from .._model.derivatives import Array
+from .._model.warnings import all_finite
 from ._stepper import TOO_SMALL_STEP, integrate
 from ._tableau import Pair
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from .._derivatives import Array
+from .._model.derivatives import Array
 
 NOTHING = np.zeros(0)
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from .._derivatives import Array, Params
-from .._problem import TIMES, Problem
+from .._model.derivatives import Array, Params
+from .._model.problem import TIMES, Problem
 from ._columns import Columns, EndBlocks
 from ._loss_kernel import joint_end_blocks
 

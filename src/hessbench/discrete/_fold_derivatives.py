@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from .._derivatives import Array, JointDerivatives, Params
+from .._derive.generated import generated_joint_derivatives
 from .._errors import Unavailable
-from .._generated import generated_joint_derivatives
+from .._model.derivatives import Array, JointDerivatives, Params
 from ._fold import Folded
 
 

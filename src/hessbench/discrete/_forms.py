@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from .._derivatives import Array, Params
 from .._errors import IntegrationError, InvalidInput, Unavailable
-from .._ivp import IVP
-from .._problem import Problem
-from .._strategy import Result
+from .._integrate.ivp import IVP
+from .._model.derivatives import Array, Params
+from .._model.problem import Problem
+from .._plugins.strategy import Result
 from . import _dense, _sparse
 from ._build import CompilerError, clause, compiler, is_built, vector_width
 from ._compiled import Compiled, flat_params

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .._derivatives import Array
-from .._ivp import IVP
+from .._integrate.ivp import IVP
+from .._model.derivatives import Array
 from ._build import load
 from ._stepper import KICK_ROWS, Tolerances, kicks, spread, stopped
 from ._workspace import Buffer, Shared, Workspace
@@ -55,7 +55,7 @@ class Path:
 
     def __init__(self, work: Workspace, probes: int) -> None:
         self.work, self.probes, self.steps, self.stored, self.limited = work, probes, 0, False, 0
-        self.sized: Any = None  # `_sizes.Sized`, where the tolerances are from
+        self.sized: Any = None  # `_model.sizes.Sized`, where the tolerances are from
 
     def ended(self, steps: int, limited: int = 0) -> Path:
         """With what the workspace holds after `steps` steps."""

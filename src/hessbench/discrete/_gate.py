@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from .._counters import Counters
-from .._derivatives import Array, Derivatives
 from .._errors import IntegrationError
-from .._ivp import IVP
-from .._problem import Problem
+from .._integrate.ivp import IVP
+from .._model.counters import Counters
+from .._model.derivatives import Array, Derivatives
+from .._model.problem import Problem
 from ._compiled import Compiled, flat_params
 from ._dense import Costate, backward
 from ._forward import Buffer, ForwardSolve

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .._derivatives import Array, Params
 from .._errors import IntegrationError, InvalidInput, Unavailable
-from .._ivp import IVP
-from .._problem import Problem
+from .._integrate.ivp import IVP
+from .._model.derivatives import Array, Params
+from .._model.problem import Problem
 from ._build import CompilerError, clause, compiler, is_built, vector_width
 from ._columns import parameter_directions
 from ._columns_compiled import ColumnsCompiled, hessian_segment, products_segment

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .._derivatives import Derivatives
+from .._derive.generated import FRAMEWORKS, generated_derivatives, generated_joint_derivatives, joint_derivatives_of
 from .._errors import HessbenchError, InvalidInput, Unavailable
-from .._generated import FRAMEWORKS, generated_derivatives, generated_joint_derivatives, joint_derivatives_of
-from .._ivp import IVP
-from .._problem import Problem
+from .._integrate.ivp import IVP
+from .._model.derivatives import Derivatives
+from .._model.problem import Problem
 from ._columns_gate import looked_at, said_of
 from ._fold import Folded
 from ._fold_derivatives import FoldedDerivatives

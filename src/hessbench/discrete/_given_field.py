@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .._derivatives import Array, Derivatives, Params
+from .._model.derivatives import Array, Derivatives, Params
 from ._field import NOTHING, Pattern, Values
 from ._fold import Folded
 from ._fold_derivatives import FoldedDerivatives

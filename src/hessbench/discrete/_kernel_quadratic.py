@@ -1,6 +1,6 @@
 """The parts of a kernel for a dense quadratic right-hand side, as loops: scalar code for it would take minutes to compile.
 
-F_k = c_k + A_ki y_i + B_kij y_i y_j,  T_kij = B_kij + B_kji,  packed as `_quadratic` has it, in one chunk
+F_k = c_k + A_ki y_i + B_kij y_i y_j,  T_kij = B_kij + B_kji,  packed as `_model.quadratic` has it, in one chunk
 J_ki = A_ki + T_kij y_j,    M_ij = q_k T_kij                 (of VW stages at a time, one in each component of a vector)
 """
 
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._derivatives import Array
-from .._quadratic import Quadratic
+from .._model.derivatives import Array
+from .._model.quadratic import Quadratic
 from ._kernel import Kernel, assemble
 from ._quadratic import Packed, jacobian_loops
 from ._tableau import Pair

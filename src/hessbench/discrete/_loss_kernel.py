@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .._derivatives import Array, Params
 from .._errors import HessbenchError, InvalidInput, Unavailable
-from .._loss import JointLoss, LossBlocks, joint_layout, joint_loss, loss_blocks
-from .._problem import Problem
+from .._model.derivatives import Array, Params
+from .._model.loss import JointLoss, LossBlocks, joint_layout, joint_loss, loss_blocks
+from .._model.problem import Problem
 from ._build import CompilerError, clause, load
 from ._compiled import flat_params
 from ._differentiate import forward, gradient

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .._derivatives import Array, Derivatives, Params
+from .._model.derivatives import Array, Derivatives, Params
 from ._columns_compiled import ColumnsCompiled
 from ._compiled import Compiled, flat_params
 from ._field import NOTHING, Pattern, Twice, Values

@@ -20,10 +20,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from .._derivatives import Array, Derivatives
 from .._errors import InvalidInput, Unavailable
-from .._problem import Problem
-from .._quadratic import Quadratic
+from .._model.derivatives import Array, Derivatives
+from .._model.problem import Problem
+from .._model.quadratic import Quadratic
 from ._build import CompilerError, clause, load, vector_width
 
 MOST_VECTORS = 6

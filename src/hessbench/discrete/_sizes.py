@@ -20,10 +20,10 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
-from .._counters import Counters
-from .._derivatives import Array
 from .._errors import IntegrationError
-from .._ivp import IVP
+from .._integrate.ivp import IVP
+from .._model.counters import Counters
+from .._model.derivatives import Array
 from ._stepper import StepTooSmall, Tolerances, probe_directions
 
 TRIAL, PASSES = 1e-6, 6

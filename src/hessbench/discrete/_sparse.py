@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .._derivatives import Array, Derivatives, Params
+from .._model.derivatives import Array, Derivatives, Params
 from ._dense import Costate
 from ._stepper import Trajectory, replay
 from ._tableau import Pair

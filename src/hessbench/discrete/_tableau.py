@@ -20,10 +20,10 @@ from functools import cache
 
 import numpy as np
 
-from .._cache import keep, whole
-from .._derivatives import Array
 from .._errors import InvalidInput
-from .._fixed_step import tableau
+from .._integrate.fixed_step import tableau
+from .._model.derivatives import Array
+from .._storage.cache import keep, whole
 from ._build import cache_folder
 
 METHODS = ("RK45", "DOP853")

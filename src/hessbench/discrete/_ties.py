@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._derivatives import Array, Params
-from .._problem import TIMES, Problem
-from .._switches import Seen, watched
+from .._derive.switches import Seen, watched
+from .._model.derivatives import Array, Params
+from .._model.problem import TIMES, Problem
 
 START = "the right-hand side is on a tie at the start: derivatives are one-sided there, on NumPy's branch"
 END = "the loss is on a tie: derivatives are one-sided there, on NumPy's branch"

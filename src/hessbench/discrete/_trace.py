@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .._derivatives import Params
-from .._problem import Problem
+from .._model.derivatives import Params
+from .._model.problem import Problem
 from ._differentiate import reachable
 from ._graph import MOST_NODES, CannotTrace, Graph, Node
 from ._namespace import Namespace

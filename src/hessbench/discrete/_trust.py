@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._derivatives import Array, Params
+from .._model.derivatives import Array, Params
 from ._field import Field, Values
 
 STEPS = np.array([1e-3, 1e-4, 1e-5])

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .._derivatives import Array, Params
-from .._loss import JointLoss, LossBlocks, joint_layout
-from .._problem import Problem
+from .._model.derivatives import Array, Params
+from .._model.loss import JointLoss, LossBlocks, joint_layout
+from .._model.problem import Problem
 from ._trust import FLOOR, STEPS, VALUE, Finding, compared, doubles
 
 GROUPS, NEAR, FAR, SEED = 6, 1e-3, 0.1, 20250612

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .._derivatives import Array
+from .._model.derivatives import Array
 from ._emit import literal
 from ._tableau import Pair
 

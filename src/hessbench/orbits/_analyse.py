@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._derivatives import Array
-from .._problem import Problem
+from .._model.derivatives import Array
+from .._model.problem import Problem
 from ._systems import Named, system_of
 
 NULL = 1e-10  # singular values of M - 1 below this share of the largest are null

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .._derivatives import Array
-from .._problem import Problem
+from .._model.derivatives import Array
+from .._model.problem import Problem
 from ._figures import COLOURS, pyplot
 from ._physics import positions, sample
 

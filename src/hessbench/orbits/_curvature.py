@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from .._api import prepare
-from .._derivatives import Array
 from .._errors import HessbenchError
+from .._model.derivatives import Array
 from ._flow import Flow
 
 STRATEGIES = ("discrete-adjoint", "hand-adjoint")

@@ -11,8 +11,8 @@ from importlib.resources import files
 import numpy as np
 
 from .._errors import InvalidInput
-from .._problem import Problem
-from .._registry import problem as build
+from .._model.problem import Problem
+from .._plugins.registry import problem as build
 
 TABLES = {"three-body": "three_body_orbits.csv", "restricted-three-body": "restricted_three_body_orbits.csv"}
 BUILT_IN = {"figure-8": "Moore (1993); Chenciner & Montgomery (2000)", "simo": "Simó (2002)"}

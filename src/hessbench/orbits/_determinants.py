@@ -18,11 +18,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._derivatives import Array, Derivatives
 from .._errors import InvalidInput
-from .._loss import non_closure
-from .._problem import Problem
-from .._registry import problem as build
+from .._model.derivatives import Array, Derivatives
+from .._model.loss import non_closure
+from .._model.problem import Problem
+from .._plugins.registry import problem as build
 from ._extended import tangent_map
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._derivatives import Array
-from .._problem import Problem
+from .._model.derivatives import Array
+from .._model.problem import Problem
 from ._flow import Flow
 from ._physics import sample
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .._derivatives import Array
 from .._errors import IntegrationError, InvalidInput
-from .._problem import Problem
+from .._model.derivatives import Array
+from .._model.problem import Problem
 from ._analyse import Direction, analyse_spectrum
 from ._find import ClosedOrbit
 from ._flow import Collision, Flow

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from .._derivatives import Array
+from .._derive.generated import derivatives_of
 from .._errors import IntegrationError
-from .._generated import derivatives_of
-from .._problem import Problem
+from .._model.derivatives import Array
+from .._model.problem import Problem
 from ._flow import Flow
 
 EXTENDED = np.longdouble

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .._derivatives import Array
 from .._errors import HessbenchError, InvalidInput
-from .._problem import Problem
+from .._model.derivatives import Array
+from .._model.problem import Problem
 from ._flow import Flow
 from ._search import REST, complement, symmetry_basis
 from ._systems import system_of

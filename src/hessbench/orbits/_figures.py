@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._derivatives import Array
 from .._errors import Unavailable
-from .._problem import Problem
+from .._model.derivatives import Array
+from .._model.problem import Problem
 from ._physics import positions, sample
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .._derivatives import Array
 from .._errors import IntegrationError, InvalidInput
-from .._problem import Problem
+from .._model.derivatives import Array
+from .._model.problem import Problem
 from ._analyse import Direction, Spectrum, analyse_spectrum
 from ._extended import end_extended, monodromy_extended, round_along
 from ._flow import Collision, Flow, Work

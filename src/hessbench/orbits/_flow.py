@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
-from .._derivatives import Array, Derivatives
+from .._derive.generated import derivatives_of
 from .._errors import HessbenchError, IntegrationError, InvalidInput
-from .._generated import derivatives_of
-from .._ivp import IVP
-from .._problem import Problem
+from .._integrate.ivp import IVP
+from .._model.derivatives import Array, Derivatives
+from .._model.problem import Problem
 from ..discrete._stepper import Trajectory, integrate
 from ..discrete._tableau import pair
 from ._systems import System, system_of

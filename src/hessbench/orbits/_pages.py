@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .._derivatives import Array
-from .._problem import Problem
-from .._registry import problem as build
+from .._model.derivatives import Array
+from .._model.problem import Problem
+from .._plugins.registry import problem as build
 from ._extended import tangent_map
 from ._figures import BLUE, GREY, ORANGE, RED, pyplot, save
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._derivatives import Array
 from .._errors import InvalidInput
-from .._ivp import IVP
-from .._problem import Problem
+from .._integrate.ivp import IVP
+from .._model.derivatives import Array
+from .._model.problem import Problem
 from ._systems import system_of
 
 ORDERS = ((1, 2, 0), (2, 0, 1))

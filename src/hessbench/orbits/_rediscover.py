@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .._derivatives import Array
 from .._errors import InvalidInput
-from .._problem import Problem
-from .._registry import problem as build
+from .._model.derivatives import Array
+from .._model.problem import Problem
+from .._plugins.registry import problem as build
 from ._curvature import Curvature
 from ._euler import SIMO, EulerForm, euler_form
 from ._find import ClosedOrbit, _polish, _words

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._derivatives import Array
+from .._model.derivatives import Array
 from ._euler import SIMO
 from ._explore import Map
 from ._families import Family

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .._derivatives import Array
 from .._errors import IntegrationError
+from .._model.derivatives import Array
 from ._flow import Collision, Flow
 
 CUTOFF = 1e-10  # of the largest singular value: what is below is a null direction

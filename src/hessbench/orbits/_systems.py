@@ -14,8 +14,8 @@ from itertools import combinations
 
 import numpy as np
 
-from .._derivatives import Array
-from .._problem import Problem
+from .._model.derivatives import Array
+from .._model.problem import Problem
 
 Named = dict[str, Array]
 

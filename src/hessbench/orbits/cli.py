@@ -11,8 +11,8 @@ import numpy as np
 import typer
 
 from .._errors import HessbenchError, InvalidInput
-from .._problem import Problem
-from .._registry import load_file
+from .._model.problem import Problem
+from .._plugins.registry import load_file
 from . import _report as report
 from ._data import known_orbit, known_orbits
 from ._find import ClosedOrbit, find_closed_orbit

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hessbench import _jax_solver
-from hessbench._jax_solver import Solution as Solution
+from hessbench._integrate import jax_solver
+from hessbench._integrate.jax_solver import Solution as Solution
 
 Array = Any
 
@@ -15,4 +15,4 @@ def solve(
     field: Callable[[Array], Array], y0: Array, t0: Array, t1: Array, rtol: float, atol: float, max_steps: int
 ) -> Solution:
     """Integrates an autonomous field from `t0` to `t1`, in either direction; `y0` has shape (n,)."""
-    return _jax_solver.solve(lambda t, y: field(y), y0, t0, t1, rtol, atol, max_steps)
+    return jax_solver.solve(lambda t, y: field(y), y0, t0, t1, rtol, atol, max_steps)

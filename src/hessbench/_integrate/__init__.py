@@ -1,0 +1,1 @@
+"""Solving initial-value problems: adaptive, in fixed steps, in JAX."""

@@ -1,0 +1,159 @@
+"""Explicit Runge-Kutta steps written once for every framework: by arithmetic alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._errors import IntegrationError, InvalidInput
+from .._model.counters import Counters
+
+if TYPE_CHECKING:
+    from .._model.problem import Problem
+    from ..backends import Backend
+    from .ivp import IVP
+
+
+@dataclass(frozen=True)
+class Tableau:
+    """Butcher tableau: `Y_i = y + h a_ij k_j`, `k_i = F(t + c_i h, Y_i)`, `y_new = y + h b_i k_i`."""
+
+    name: str
+    order: int
+    a: tuple[tuple[float, ...], ...]
+    b: tuple[float, ...]
+    c: tuple[float, ...]
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """`a_ij` as a square array, zero on and above the diagonal."""
+        s = len(self.b)
+        return np.array([(*row, *(0.0,) * (s - len(row))) for row in self.a])
+
+
+def tableau(name: str) -> Tableau:
+    """`RK4`, or the propagating formula of SciPy's `RK45` (Dormand-Prince 5) or `DOP853` (Dormand-Prince 8)."""
+    if name == "RK4":
+        return Tableau(
+            name, 4, ((), (0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)), (1 / 6, 1 / 3, 1 / 3, 1 / 6), (0, 0.5, 0.5, 1)
+        )
+    if name not in ("RK45", "DOP853"):
+        raise InvalidInput(f"There is no tableau {name!r}; choose RK4, RK45 or DOP853.")
+    from scipy import integrate
+
+    method: Any = getattr(integrate, name)
+    s = method.n_stages
+    a = tuple(tuple(float(v) for v in method.A[i, :i]) for i in range(s))
+    return Tableau(name, method.order, a, tuple(map(float, method.B[:s])), tuple(map(float, method.C[:s])))
+
+
+def write_step(scheme: Tableau, f: Callable[[Any, Any], Any], t: Any, y: Any, h: Any) -> Any:
+    """One step of size `h` from `(t, y)`, by arithmetic alone: every stage is written out, for symbols too."""
+    slopes: list[Any] = []
+    for row, c in zip(scheme.a, scheme.c, strict=True):
+        shift = sum((a * k for a, k in zip(row, slopes, strict=True) if a), 0.0)
+        slopes.append(f(t + c * h, y + h * shift if slopes else y))
+    return y + h * sum(b * k for b, k in zip(scheme.b, slopes, strict=True) if b)
+
+
+def integrate_fixed(
+    backend: Backend,
+    scheme: Tableau,
+    f: Callable[[Any, Any], Any],
+    times: np.ndarray,
+    y0: Any,
+    stages: str = "loop",
+) -> Any:
+    """The state at the end of the steps between `times` (n + 1,), in the framework of `backend`, differentiable.
+
+    `stages="loop"` walks through the stages of a step by `backend.iterate`, which a tracing compiler sees once, and whose
+    sums are one product with the tableau. `stages="inline"` writes them out, which can run faster and compiles slower.
+    """
+    n, s = len(times) - 1, len(scheme.b)
+    starts, sizes = backend.asarray(times[:-1]), backend.asarray(np.diff(times))
+    if stages == "inline":
+        return backend.iterate(lambda i, y: write_step(scheme, f, starts[i], y, sizes[i]), y0, n)
+    a, b, c, unit, none = map(
+        backend.asarray, (scheme.matrix, scheme.b, scheme.c, np.eye(s), np.zeros((s, y0.shape[0])))
+    )
+
+    def looped(i: Any, y: Any) -> Any:
+        t, h = starts[i], sizes[i]
+        slopes = backend.iterate(  # (s, dim); row j is zero before stage j has been evaluated
+            lambda j, k: k + unit[j][:, None] * f(t + c[j] * h, y + h * (a[j] @ k)), none, s
+        )
+        return y + h * (b @ slopes)
+
+    return backend.iterate(looped, y0, n)
+
+
+def count_fixed(counters: Counters, scheme: Tableau, n: int) -> None:
+    """Tick `counters` for one fixed-step solve of the problem's own equation with `n` steps."""
+    counters.solves += 1
+    counters.steps += n
+    counters.rhs += n * len(scheme.b)
+    counters.rhs_weighted += n * len(scheme.b)
+
+
+def choose_steps(
+    problem: Problem, x: np.ndarray, scheme: Tableau, tol: float, start: int = 8, most: int = 65_536
+) -> int:
+    """The number of equal steps at which `y(t1)` and one tangent of it agree with twice as many steps to `tol`.
+
+    The tangent, a difference along a fixed random direction, is in the criterion because the error of the state alone says
+    little about the error of a Hessian. The number is doubled until they agree, or until their difference falls at the order
+    of the scheme, which then tells how many more steps it takes. Plain NumPy.
+    Raises `IntegrationError` when `most` steps are not enough.
+    """
+    y0, p = problem.unpack(x)
+    rng = np.random.default_rng(0)
+    direction = rng.standard_normal(y0.size)
+    direction *= 1e-4 * (1 + np.linalg.norm(y0)) / np.linalg.norm(direction)
+    t0, t1 = problem.t_span
+
+    def ends(n: int) -> tuple[np.ndarray, np.ndarray]:
+        out = []
+        for y in (y0, y0 + direction, y0 - direction):
+            for i in range(n):
+                y = write_step(scheme, lambda t, y: problem.rhs(np, t, y, p), t0 + i * (t1 - t0) / n, y, (t1 - t0) / n)
+            out.append(y)
+        return out[0], (out[1] - out[2]) / 2
+
+    with np.errstate(all="ignore"):
+        n, (y, v), before = start, ends(start), np.inf
+        while n <= most:
+            y_fine, v_fine = ends(2 * n)
+            # the difference that makes the tangent is known to round-off of the state, no better
+            noise = 1e-14 * float(np.max(np.abs(y_fine))) / float(np.max(np.abs(v_fine)))
+            gap = max(_relative(y, y_fine), 0.1 * (_relative(v, v_fine) - noise))
+            if gap <= tol:
+                # between n / 2 (not enough) and n (enough), where the order says that the gap reaches tol
+                guess = n / 2 * (before / tol) ** (1 / scheme.order) if np.isfinite(before) else n
+                return min(n, max(n // 2 + 1, int(np.ceil(guess))))
+            if gap < 1e-3 and 0.8 < np.log2(before / gap) / scheme.order < 1.2:  # the gap falls at the scheme's order
+                guess = int(np.ceil(1.2 * n * (gap / tol) ** (1 / scheme.order)))
+                if guess <= most:
+                    return guess
+                break
+            n, y, v, before = 2 * n, y_fine, v_fine, gap
+    raise IntegrationError(
+        f"problem {problem.name!r}: {scheme.name} does not reach a relative tolerance of {tol:g} with {most} equal steps."
+    )
+
+
+def steps_for(problem: Problem, scheme: Tableau, ivp: IVP) -> int:
+    """The number of steps of a strategy that integrates with fixed steps: at the problem's own and perturbed point, for a
+    tenth of the tolerance, because second derivatives are less accurate than the tangent that `choose_steps` looks at.
+    """
+    points = [problem.x0] if problem.perturbed is None else [problem.x0, problem.perturbed]
+    return max(
+        choose_steps(problem, x, scheme, max(0.1 * ivp.rtol, 1e-13), start=2, most=ivp.max_steps) for x in points
+    )
+
+
+def _relative(a: np.ndarray, b: np.ndarray) -> float:
+    gap = float(np.max(np.abs(a - b)) / np.max(np.abs(b)))
+    return gap if np.isfinite(gap) else np.inf

@@ -1,0 +1,222 @@
+"""An estimate of the error of one Hessian, without a reference: by a second tolerance, and by differences.
+
+    E = max_ij d_i d_j |H_ij - H'_ij| / max_ij d_i d_j |H_ij|,    d_i the size of unknown i
+
+`H'` comes from a tolerance thirty times tighter. What both tolerances have in common, a kink that was stepped over or a
+wrong derivative, only differences of values show: one more value `L+` and gradient `g+` at `x + eps d`, `d` random, have to be
+
+    L + eps g.d + eps^2 d.Hd / 2   and   g + eps H d
+
+but for the next order in `eps`. Where they are not, central differences at several `eps` decide: those that agree with one
+another, but not with `g.d` or `H d`, convict. They see errors of some 1e-4; what is smaller only the tolerances show.
+
+Cost: two Hessians, one of them in 1.3 to 1.8 times the time, and one gradient. Values and gradients are made by the kernel for
+products (`discrete-adjoint`), whose code and steps are not those of the Hessian; without derivatives, values by SciPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from .._api import Prepared, prepare
+from .._derive.adjoint import bolza_slope, bolza_start
+from .._errors import HessbenchError, IntegrationError
+from .._integrate.ivp import IVP
+from .._model.derivatives import Array
+from .._model.problem import Problem
+from .._plugins.strategy import Result, Strategy
+from .._products import prepare_products
+from .._storage.preparations import Preparations
+
+SECOND, TIGHTEST = 30.0, 3e-14  # how much tighter the second tolerance is, and where it ends
+SAFETY, ROUND_OFF = 1.5, 1e-14
+MANY = 100.0  # tolerances from which on the estimate is worth a sentence
+SUSPICIOUS, NOISE = (
+    1e-3,
+    10.0,
+)  # deviations beyond: a share of the Hessian, and so much of the difference of the gradients
+SHORTER = 0.1  # the second step, to see whether a deviation goes with it
+STEPS = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01)  # of these, in units of the cube root of the tolerance
+BENT = 0.1  # of the first difference: a second one that is larger says that the step is too long
+EXPLICIT = ("RK45", "DOP853", "RK23")
+CONVICTS = 5.0  # how much further differences are from the derivative than from one another
+
+Witness = Callable[[Array], tuple[float, Array | None]]
+
+
+def verifier(problem: Problem, strategy: str | Strategy, **options) -> Verifier:
+    """Everything that verified Hessians of `problem` need. `options` are those of `prepare`; raises what it raises."""
+    first = prepare(problem, strategy, **options)
+    ivp = first.ivp
+    factor = min(SECOND, ivp.rtol / TIGHTEST)
+    if factor < 10:  # there is no room below
+        factor = 0.1
+    sharper = tightened(ivp, factor)
+    method = "DOP853" if ivp.method == "RK45" and first.strategy.thread_safe else ivp.method
+    second = prepare(problem, first.strategy, backend=first.backend, method=method, **sharper)
+    return Verifier(first, second, witness(problem, ivp), factor)
+
+
+def tightened(ivp: IVP, factor: float) -> dict[str, Any]:
+    """Options of `prepare` for tolerances `factor` times tighter, `atol` left out where it was left out."""
+    atol = {} if ivp.by_component else {"atol": max(ivp.atol / factor, 1e-300)}
+    return {"rtol": ivp.rtol / factor, **atol, "max_steps": 8 * ivp.max_steps}
+
+
+def witness(problem: Problem, ivp: IVP, factor: float = 1.0) -> Witness:
+    """Value and gradient at `x` by products of no directions; the value alone for a stiff method or without derivatives."""
+    more = tightened(ivp, factor)
+    none = np.zeros((problem.x0.size, 0))
+    if ivp.method in EXPLICIT:
+        with suppress(HessbenchError):
+            products = prepare_products(problem, "discrete-adjoint", method="DOP853", **more)
+            return lambda x: products.run(x, none)[:2]
+    solver = IVP(ivp.method, dim=problem.dim, **{"atol": more["rtol"], **more})
+    return lambda x: (_by_scipy(problem, solver, x), None)
+
+
+@dataclass(frozen=True)
+class Verifier:
+    """A strategy at two tolerances, the second `factor` times tighter, and a witness. Call it with `x` (n,)."""
+
+    first: Prepared
+    second: Prepared
+    coarse: Witness
+    factor: float
+
+    def __call__(self, x: Array) -> Result:
+        """The Hessian at the tolerance asked for, with `error`, and a sentence where that is large."""
+        result = self.first.direct(x)
+        d = self.sizes(x)
+        along = d * self.direction
+        rtol = self.first.ivp.rtol
+        try:
+            other = self.second.direct(x)
+            by_tolerance = self.between(result, other, d)
+            by_differences, what = self.deviation(x, along, d, result, other)
+        except IntegrationError as error:
+            said = f"the Hessian could not be verified, because a run nearby or at a tighter tolerance failed: {error}"
+            return replace(result, error=float("inf"), warnings=(*result.warnings, said))
+        estimate = max(by_tolerance, by_differences)
+        out = replace(result, error=estimate)
+        if estimate <= MANY * rtol:
+            return out
+        said = f"the Hessian's relative error is estimated at {estimate:.1e}, more than {MANY:g} times the tolerance {rtol:g}"
+        if by_differences > by_tolerance:
+            said += (
+                f": differences of the {what} along a random direction disagree with it, as where the solution crosses a kink "
+                f"or a jump of the right-hand side, or a derivative is wrong"
+            )
+        else:
+            said += ": it changes with the tolerance; tighten `rtol`, or see whether the problem is stiff or chaotic"
+        return replace(out, warnings=(*out.warnings, said))
+
+    @cached_property
+    def fine(self) -> Witness:
+        """The witness at the tighter tolerance; most points need none."""
+        return witness(self.first.problem, self.first.ivp, self.factor)
+
+    @cached_property
+    def direction(self) -> Array:
+        """Random numbers, always the same, none of them small."""
+        rng = np.random.default_rng(15)
+        size = self.first.problem.x0.size
+        return rng.choice([-1.0, 1.0], size) * rng.uniform(0.5, 1.5, size)
+
+    def sizes(self, x: Array) -> Array:
+        """`|x|`, and where that is zero the largest of its block; for a state at rest, how far its slope would carry it."""
+        d = np.abs(x)
+        if d.all():
+            return d
+        problem = self.first.problem
+        for name, at in problem.blocks.items():
+            if not d[at].all():
+                largest = d[at].max()
+                if largest == 0.0 and name == "y0":
+                    (t0, t1), (y0, p) = problem.t_span, problem.unpack(x)
+                    largest = np.abs(np.asarray(problem.rhs(np, t0, y0, p)) * (t1 - t0)).max()
+                d[at] = np.where(d[at] > 0, d[at], largest if largest > 0 and np.isfinite(largest) else 1.0)
+        return d
+
+    def between(self, one: Result, other: Result, d: Array) -> float:
+        """The estimate by two tolerances."""
+        weights = d[:, None] * d
+        size = float((weights * np.abs(other.hess)).max()) or float((d * np.abs(other.grad)).max()) or 1.0
+        gap = float((weights * np.abs(one.hess - other.hess)).max()) / size
+        return SAFETY * gap + ROUND_OFF if np.isfinite(gap) else float("inf")
+
+    def deviation(self, x: Array, along: Array, d: Array, result: Result, other: Result) -> tuple[float, str]:
+        """How far differences are from gradient and Hessian, 0 where they agree to what they can see; and of what."""
+        bent, slope = result.hess @ along, float(result.grad @ along)
+        curvature = float(along @ bent)
+        whole = max(float((d * np.abs(bent)).max()), abs(slope)) or 1.0
+        noise = max(abs(result.value - other.value), float((d * np.abs(result.grad - other.grad)).max())) / whole
+        eps = float(np.clip(noise**0.6, 1e-6, 1e-3))
+
+        def deviates(eps: float) -> bool:
+            value, grad = self.coarse(x + eps * along)
+            gap = abs(value - result.value - eps * slope - eps**2 * curvature / 2)
+            if grad is not None:
+                gap = max(gap, float((d * np.abs(grad - result.grad - eps * bent)).max()))
+            return not gap / (eps * whole) <= SUSPICIOUS + NOISE * noise / eps
+
+        if np.isfinite(noise) and deviates(eps) and deviates(SHORTER * eps):
+            return self.differences(x, along, d, slope, bent)
+        return 0.0, ""
+
+    def differences(self, x: Array, along: Array, d: Array, slope: float, bent: Array) -> tuple[float, str]:
+        """Central differences with several steps: the deviation of where two of them agree best, if they do so better."""
+        unit = float(np.clip(self.second.ivp.rtol ** (1 / 3), 1e-5, 1e-2))
+        value, grad = self.fine(x)
+        slopes, bends, expected = [], [], d * bent
+        for eps in (step * unit for step in STEPS):
+            (above, g_above), (below, g_below) = self.fine(x + eps * along), self.fine(x - eps * along)
+            if _straight(above, value, below):
+                slopes.append(np.array([(above - below) / (2 * eps)]))
+            if grad is None or g_above is None or g_below is None:
+                bends.append(np.array([(above - 2 * value + below) / eps**2]))
+                expected = np.array([along @ bent])
+            elif _straight(d * g_above, d * grad, d * g_below):
+                bends.append(d * (g_above - g_below) / (2 * eps))
+        size = float(np.abs(expected).max())
+        found = {
+            "value": _convicted(slopes, np.array([slope]), max(abs(slope), size)),
+            "gradient": _convicted(bends, expected, size),
+        }
+        what = max(found, key=lambda key: found[key])
+        return found[what], what
+
+
+def _straight(above: Any, here: Any, below: Any) -> bool:
+    """Whether the step is so short that the second difference is small beside the first one."""
+    first, second = np.abs(above - below).max(), np.abs(above - 2 * here + below).max()
+    return bool(second <= BENT * first)
+
+
+def _convicted(quotients: list[Array], expected: Array, size: float) -> float:
+    """The relative gap of `expected` to the two neighbours among `quotients` that agree best, or 0 if they are as far apart."""
+    pairs = [(float(np.abs(a - b).max()), b) for a, b in pairwise(quotients)]
+    if not pairs:
+        return 0.0
+    spread, best = min(pairs, key=lambda pair: pair[0])
+    gap = float(np.abs(best - expected).max())
+    size = max(size, float(np.abs(best).max()))
+    return gap / size if size > 0 and gap > CONVICTS * spread else 0.0
+
+
+def _by_scipy(problem: Problem, ivp: IVP, x: Array) -> float:
+    """The loss at `x`, its running part included, by a solve that shares nothing with the strategies."""
+    y0, p = problem.unpack(x)
+    t0, t1 = map(float, problem.times(x))
+    end = ivp.solve(bolza_slope(problem, p), (t0, t1), bolza_start(problem, y0)).y1
+    return float(problem.loss(np, y0, end[: problem.dim], p)) + float(end[problem.dim :].sum())
+
+
+verifiers = Preparations(verifier)

@@ -1,0 +1,73 @@
+"""Who measured what, where and when: what a stored record carries beside the record."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from .machine import facts
+
+PACKAGES = {"jax": ("jax", "jaxlib")}  # of a backend, where they are not called as it is
+
+
+def provenance(suite: str, command: str, root: Path) -> dict[str, object]:
+    """The machine's `facts`, system, Python, commit of the checkout `root`, whether that is modified, a digest of the code
+    that is measured (`sources`), and the command.
+    """
+    commit = os.environ.get("ASV_COMMIT")  # set when asv installed the package itself
+    dirty = False
+    if commit is None:
+        commit = _git(root, "rev-parse", "HEAD") or "unknown"
+        changes = _git(root, "status", "--porcelain", "--untracked-files=no", "--", "src", "strategies", "problems")
+        dirty = bool(changes)
+    return {
+        "suite": suite,
+        **facts(),
+        "os": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "commit": commit,
+        "dirty": dirty,
+        "sources": sources(root / "benchmarks"),
+        "command": command,
+    }
+
+
+def sources(*more: Path) -> str:
+    """A digest of every Python file of the package, its problems and strategies as installed, and the folders `more`."""
+    digest, folders = hashlib.sha256(), list(more)
+    for name in ("hessbench", "hessbench.builtin_problems", "hessbench.builtin_strategies"):
+        spec = find_spec(name)
+        folders += map(Path, spec.submodule_search_locations or ()) if spec else ()
+    for folder in folders:
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(f"{path.relative_to(folder)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def versions(backend_name: str, packages: tuple[str, ...]) -> str:
+    """`package version` of everything that a case runs on beside hessbench itself, separated by commas."""
+    found = []
+    for name in dict.fromkeys(["numpy", "scipy", *PACKAGES.get(backend_name, (backend_name,)), *packages]):
+        with suppress(PackageNotFoundError):
+            found.append(f"{name} {version(name)}")
+    return ", ".join(found)
+
+
+def now() -> str:
+    """The present moment in UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _git(root: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.strip()

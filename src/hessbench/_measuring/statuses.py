@@ -1,0 +1,45 @@
+"""What each status of a record means and how it is shown: one row each. Codes are positions in `record.STATUSES`.
+
+A status that has no row here is shown too, plainly and last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Status:
+    """`urgency`: what is to be looked at first has the least; `avoid`: the heading under which the verdict warns of it;
+    `evidence`: whether it says that a contender is right, wrong or refuses."""
+
+    name: str
+    meaning: str
+    mark: str
+    tone: Literal["ok", "near", "bad", "calm"]
+    urgency: int
+    avoid: str = ""
+    evidence: bool = True
+
+
+TABLE = (  # in the order in which rankings show them
+    Status("ok", "right, and timed", "✓", "ok", 7),
+    Status("unjudged", "there is no reference to judge it by", "?", "calm", 4, evidence=False),
+    Status("inaccurate", "close, but outside its declared accuracy", "≈", "near", 1, "Outside the declared accuracy"),
+    Status("wrong", "a wrong Hessian (error above 1 %)", "✗", "bad", 0, "Wrong"),
+    Status("failed", "stopped with an error", "!", "bad", 2, "Stops with an error"),
+    Status("timeout", "stopped at the time limit", "…", "near", 3, "Ran out of time", evidence=False),
+    Status("unsupported", "refuses the problem", "–", "calm", 5),
+    Status("unavailable", "a package is missing", "○", "calm", 6, evidence=False),
+)
+
+
+def status(name: str) -> Status:
+    """The row of a status."""
+    return next((row for row in TABLE if row.name == name), Status(name, name, "–", "calm", len(TABLE)))
+
+
+def rank(name: str) -> int:
+    """The place of a status in a ranking, from 0."""
+    return next((place for place, row in enumerate(TABLE) if row.name == name), len(TABLE))

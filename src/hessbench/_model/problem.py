@@ -1,0 +1,315 @@
+"""The one problem interface: an initial-value problem and a loss of its solution, written once for every framework."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._errors import InvalidInput
+from .derivatives import Array, Derivatives, Params
+from .sizes import LOSS, checked_scale, sizes
+
+if TYPE_CHECKING:
+    from .counters import Counters
+    from .loss import LossBlocks
+
+
+TIMES = ("t0", "t1")
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """`dy/dt = rhs(xp, t, y, p)` on `t_span` from `y0`, and the scalar `loss(xp, y0, y1, p)` with `y1 = y(t_span[1])`.
+
+    With a running loss `g`, the loss is `loss(xp, y0, y1, p) +` the integral of `g` over `t_span` (Bolza form).
+
+    `rhs` and `loss` are written once against a namespace `xp` that is `numpy`, `jax.numpy`, `torch` or
+    `autograd.numpy`. Use names that all four share: arithmetic, `@`, slices (`y[:1]`, not `y[0]`), `sum sqrt sin cos
+    exp log where einsum stack concatenate reshape`. CasADi calls them with `numpy` and object arrays of symbols.
+    `p` is a mapping of names to arrays of the same framework. That of the loss also holds the end times as scalars `"t0"`
+    and `"t1"`, which the loss may use; right-hand side and running loss depend on time through `t` alone.
+
+    Parameters
+    ----------
+    name : lower-case letters, digits and dashes
+    t_span : `(t0, t1)`; `t1 < t0` integrates backward. Where an end time is in `wrt`, every `x` keeps this direction.
+    y0 : (dim,) initial state, which is also the point where the Hessian is taken by default
+    params : named constants and trainable parameters, real arrays of any shape, which are copied, floats of any width to
+        doubles; `y0`, `t0` and `t1` are reserved names
+    wrt : what the Hessian is taken with respect to: any of `"y0"`, names of `params`, `"t0"` and `"t1"`, in this order in
+        the flat vector `x`
+    running_loss : `g(xp, t, y, p)`, a scalar whose integral over `t_span` is added to the loss
+    autonomous, loss_uses_y0, dissipative : facts that strategies may rely on. The defaults promise nothing.
+        `dissipative` says that the flow contracts so strongly that integrating the state backward fails.
+    derivatives : hand-written NumPy derivatives of `rhs`
+    loss_blocks : hand-written `blocks(y0, y1, p) -> LossBlocks`, NumPy derivatives of `loss`
+    exact : `exact(x)` -> (value, grad (n,), hess (n, n)) in closed form, or `None` at an `x` where there is none
+    overrides : per-framework replacement of `rhs`, for example `{"casadi": rhs_mx}` with `xp = casadi`
+    perturbed : a second point `x` where the Hessian is checked too, away from any special one such as a closed orbit
+    scale : sizes of unknowns where `|x|` does not tell them, for error norms and the gate: by names of `wrt`, a number or one
+        for each entry, such as `{"k": 0.1}`; `"loss"` is the size of the loss where it nearly vanishes
+    size : what `size` means for the family (for labels), for example `10` in `random-quadratic`, N = 10
+    counters : set by the harness, which counts the derivatives that are generated for a problem without hand-written ones
+
+    Raises
+    ------
+    InvalidInput : for a name, shape, type or time that cannot be used
+    """
+
+    name: str
+    rhs: Callable[..., Any]
+    loss: Callable[..., Any]
+    t_span: tuple[float, float]
+    y0: Array
+    params: Params = field(default_factory=dict)
+    wrt: tuple[str, ...] = ("y0",)
+    running_loss: Callable[..., Any] | None = None
+    autonomous: bool = False
+    loss_uses_y0: bool = True
+    dissipative: bool = False
+    derivatives: Derivatives | None = None
+    loss_blocks: Callable[[Array, Array, Params], LossBlocks] | None = None
+    exact: Callable[[Array], tuple[float, Array, Array] | None] | None = None
+    overrides: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    perturbed: Array | None = None
+    scale: Mapping[str, Any] = field(default_factory=dict)
+    size: int | None = None
+    counters: Counters | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", self.name):
+            raise InvalidInput(f"`name` is {self.name!r}; use lower-case letters, digits and dashes, such as 'my-ode'.")
+        functions = ("rhs", "loss") if self.running_loss is None else ("rhs", "loss", "running_loss")
+        for what in functions:
+            if not callable(getattr(self, what)):
+                raise InvalidInput(f"problem {self.name!r}: `{what}` must be a function, got {getattr(self, what)!r}.")
+        object.__setattr__(self, "y0", _vector(self.name, "y0", self.y0))
+        params = {key: _parameter(self.name, key, value) for key, value in self.params.items()}
+        object.__setattr__(self, "params", MappingProxyType(params))
+        wrt = (self.wrt,) if isinstance(self.wrt, str) else tuple(self.wrt)
+        object.__setattr__(self, "wrt", wrt)
+        object.__setattr__(self, "t_span", _times(self.name, self.t_span))
+        self._check_wrt()
+        names = {
+            LOSS: (),
+            "y0": self.y0.shape,
+            **{key: value.shape for key, value in self.params.items()},
+            "t0": (),
+            "t1": (),
+        }
+        object.__setattr__(self, "scale", MappingProxyType(checked_scale(self.name, self.scale, names)))
+        if self.perturbed is not None:
+            object.__setattr__(self, "perturbed", self.check_x(self.perturbed))
+
+    def _check_wrt(self) -> None:
+        for key in ("y0", *TIMES):
+            if key in self.params:
+                raise InvalidInput(
+                    f"problem {self.name!r}: `params` holds {key!r}, a reserved name: give it as "
+                    f"{'`y0`' if key == 'y0' else '`t_span`'}, or rename the parameter."
+                )
+        known = ["y0", *self.params]
+        if not self.wrt or len(set(self.wrt)) < len(self.wrt):
+            raise InvalidInput(
+                f"problem {self.name!r}: `wrt` is {self.wrt!r}; name each of {known} and t0, t1 at most once."
+            )
+        for key in self.wrt:
+            if key not in (*known, *TIMES):
+                raise InvalidInput(
+                    f"problem {self.name!r}: `wrt` names {key!r}, but this problem has {known} and t0, t1."
+                )
+            if key in self.params and not np.issubdtype(self.params[key].dtype, np.floating):
+                kind = self.params[key].dtype
+                raise InvalidInput(
+                    f"problem {self.name!r}: parameter {key!r} has type {kind}; a Hessian needs floating point. "
+                    f"Write it as a float."
+                )
+
+    @property
+    def dim(self) -> int:
+        """Number of states N."""
+        return self.y0.size
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """The parameters that the Hessian is taken with respect to, in the order of `wrt`."""
+        return tuple(key for key in self.wrt if key in self.params)
+
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each name of `wrt`; an end time has shape ()."""
+        own = {"y0": self.y0.shape, "t0": (), "t1": ()}
+        return {key: own[key] if key in own else self.params[key].shape for key in self.wrt}
+
+    @cached_property
+    def blocks(self) -> dict[str, slice]:
+        """Where each name of `wrt` stands in the flat decision vector `x`."""
+        out, start = {}, 0
+        for key, shape in self.shapes.items():
+            stop = start + math.prod(shape)
+            out[key], start = slice(start, stop), stop
+        return out
+
+    @cached_property
+    def constants(self) -> Params:
+        """`params` with the end times of `t_span`: the `p` of the loss where `wrt` is the initial state alone."""
+        return MappingProxyType({**self.params, **dict(zip(TIMES, self.t_span, strict=True))})
+
+    @property
+    def x0(self) -> Array:
+        """The default decision vector (n,): `y0`, parameters and times, flattened in the order of `wrt`."""
+        return np.concatenate([self.y0 if key == "y0" else np.ravel(self.constants[key]) for key in self.wrt])
+
+    def unpack(self, x: Any, params: Params | None = None) -> tuple[Any, Params]:
+        """Split a flat decision vector of any framework into `(y0, p)`; `p` holds the end times `"t0"` and `"t1"` too.
+
+        `params` are the problem's parameters in that framework (`Backend.params`); NumPy by default. `y0` comes back as
+        NumPy when it is not in `wrt`, and so do the times.
+        """
+        base = self.constants if params is None else {**self.constants, **params}
+        if self.wrt == ("y0",):
+            return x, base
+        new = {key: x[self.blocks[key]].reshape(shape) for key, shape in self.shapes.items() if key != "y0"}
+        return (x[self.blocks["y0"]] if "y0" in self.blocks else self.y0), {**base, **new}
+
+    def times(self, x: Any) -> tuple[Any, Any]:
+        """`(t0, t1)` at the decision vector `x` of any framework: scalars of that framework where they are in `wrt`."""
+        t0, t1 = (x[self.blocks[k]].reshape(()) if k in self.blocks else self.constants[k] for k in TIMES)
+        return t0, t1
+
+    def check_x(self, x: Any) -> Array:
+        """`x` as a finite (n,) float64 copy, the default point if `None`; raises `InvalidInput` otherwise.
+
+        An end time in `x` has to stay on its side of the other one, as in `t_span`.
+        """
+        if x is None:
+            return self.x0
+        x = _vector(self.name, "x", x, self.x0.size)
+        (t0, t1), (before, after) = self.times(x), self.t_span
+        if (t1 - t0) * (after - before) <= 0:
+            order = "before" if after > before else "after"
+            raise InvalidInput(
+                f"problem {self.name!r}: `x` has t0 = {t0:g} and t1 = {t1:g}, but the start is {order} the end in `t_span` = "
+                f"{self.t_span}. Keep this order, or build the problem with the other one."
+            )
+        return x
+
+    def sizes(self, x: Array, states: Array | None = None) -> Array:
+        """How large each unknown is at `x` (n,): `|x|`, or what `scale` declares if that is more; all positive.
+
+        `states` (dim,), the largest `|y_i|` along the solution, count for the initial state.
+        """
+        return sizes(self, x, states)
+
+    @property
+    def loss_scale(self) -> float:
+        """The declared size of the loss; zero where none is."""
+        return float(self.scale[LOSS]) if LOSS in self.scale and LOSS not in self.params else 0.0
+
+    def at(self, x: Array) -> Problem:
+        """The same problem whose default point is `x`."""
+        y0, p = self.unpack(self.check_x(x))
+        t_span = (float(p["t0"]), float(p["t1"]))
+        return replace(self, y0=y0, params={key: p[key] for key in self.params}, t_span=t_span, perturbed=None)
+
+    def perturbed_by(self, scale: float) -> Problem:
+        """The same problem with a perturbed point off its own one by up to `scale`, in a fixed pattern without zeros."""
+        pattern = (7 * np.arange(self.x0.size) % 11 - 5.5) / 5.5
+        return replace(self, perturbed=self.x0 + scale * pattern)
+
+    def counted(self, counters: Counters) -> Problem:
+        """The same problem, whose derivatives, hand-written or generated, tick `counters`."""
+        hand_written = None if self.derivatives is None else self.derivatives.counted(counters)
+        return replace(self, derivatives=hand_written, counters=counters)
+
+    def validate(self) -> None:
+        """Evaluate `rhs` and `loss` once in NumPy and raise `InvalidInput` for anything that cannot work."""
+        y0, p, (t0, t1) = self.y0, self.params, self.t_span
+        slope = _call(self.name, "rhs(numpy, t, y, p)", lambda: self.rhs(np, t0, y0.copy(), p))
+        if np.shape(slope) != (self.dim,):
+            raise InvalidInput(
+                f"problem {self.name!r}: `rhs` returned shape {np.shape(slope)}, expected ({self.dim},), the shape of `y0`."
+            )
+        self._check_real("rhs", slope)
+        if not np.all(np.isfinite(slope)):
+            raise InvalidInput(f"problem {self.name!r}: `rhs` is not finite at `y0`, t = {t0}: {slope}.")
+        value = _call(self.name, "loss(numpy, y0, y1, p)", lambda: self.loss(np, y0.copy(), y0 + 0.1, self.constants))
+        values, running = {"loss": value}, self.running_loss
+        if running is not None:
+            what = "running_loss(numpy, t, y, p)"
+            values["running_loss"] = _call(self.name, what, lambda: running(np, t0, y0.copy(), p))
+        for what, value in values.items():
+            self._check_real(what, value)
+            if np.shape(value) != ():
+                raise InvalidInput(
+                    f"problem {self.name!r}: `{what}` returned shape {np.shape(value)}, expected a scalar."
+                )
+        if self.autonomous:
+            later = self.rhs(np, t0 + 0.37 * (t1 - t0), y0.copy(), p)
+            if not np.array_equal(slope, later):
+                raise InvalidInput(f"problem {self.name!r} says `autonomous=True`, but `rhs` changes with `t`.")
+
+    def _check_real(self, what: str, value: Any) -> None:
+        kind = np.asarray(value).dtype
+        if kind.kind not in "biuf":
+            raise InvalidInput(
+                f"problem {self.name!r}: `{what}` returned numbers of type {kind}; they have to be real."
+            )
+
+
+def _vector(name: str, what: str, value: Any, size: int | None = None) -> Array:
+    out = _real(name, what, value, "a vector of numbers").astype(np.float64)
+    if out.ndim != 1 or out.size == 0 or (size is not None and out.size != size):
+        expected = "(n,) with n >= 1" if size is None else f"({size},)"
+        raise InvalidInput(f"problem {name!r}: `{what}` has shape {out.shape}, expected {expected}.")
+    if not np.all(np.isfinite(out)):
+        raise InvalidInput(f"problem {name!r}: `{what}` holds a value that is not finite: {out}.")
+    return out
+
+
+def _parameter(name: str, key: str, value: Any) -> Array:
+    """A copy of the parameter `key`: doubles, whole numbers or truth values."""
+    out = _real(name, f"params[{key!r}]", value, "a number or an array of numbers")
+    return out.astype(np.float64) if out.dtype.kind == "f" else out.copy()
+
+
+def _real(name: str, what: str, value: Any, expected: str) -> Array:
+    """`value` as an array of real numbers; raises `InvalidInput` for anything else."""
+    try:
+        out = np.asarray(value)
+    except (TypeError, ValueError):
+        out = np.asarray(None)
+    if out.dtype.kind == "c":
+        raise InvalidInput(
+            f"problem {name!r}: `{what}` is complex ({out.dtype}); give real and imaginary parts by themselves."
+        )
+    if out.dtype.kind not in "biuf":
+        raise InvalidInput(f"problem {name!r}: `{what}` must be {expected}, got {value!r}.")
+    return out
+
+
+def _times(name: str, t_span: Any) -> tuple[float, float]:
+    try:
+        t0, t1 = (float(_real(name, "t_span", t, "two numbers (t0, t1)")) for t in t_span)
+    except (TypeError, ValueError):
+        raise InvalidInput(f"problem {name!r}: `t_span` must be two numbers (t0, t1), got {t_span!r}.") from None
+    if not (np.isfinite(t0) and np.isfinite(t1)) or t0 == t1:
+        raise InvalidInput(f"problem {name!r}: `t_span` is {t_span!r}; start and end must be finite and differ.")
+    return t0, t1
+
+
+def _call(name: str, what: str, function: Callable[[], Any]) -> Any:
+    try:
+        return function()
+    except Exception as error:
+        hint = ""
+        if isinstance(error, KeyError) and error.args[0] in TIMES:
+            hint = ". Only the `p` of the loss holds the end times; elsewhere give the number a name of its own in `params`."
+        raise InvalidInput(f"problem {name!r}: `{what}` raised {type(error).__name__}: {error}{hint}") from error

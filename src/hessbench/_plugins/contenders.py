@@ -1,0 +1,49 @@
+"""Which strategies take part in a comparison, and which of them no other beats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from .._errors import InvalidInput
+from .._measuring.record import Record
+from .registry import find, load_file, strategies
+
+
+def contenders(chosen: Sequence[str] | None = None) -> list[tuple[str, str | None]]:
+    """`(strategy, backend)` pairs for names `NAME`, `NAME@BACKEND`, `FILE.py`; all of them by default.
+
+    A name without a backend stands for all its backends, whether installed or not. Raises `InvalidInput` for an unknown
+    name; a plugin that could not be imported takes part, so that its reason is shown.
+    """
+    known = strategies()
+    out: list[tuple[str, str | None]] = []
+    for text in known if chosen is None else chosen:
+        name, _, backend = text.partition("@")
+        if name.endswith(".py"):
+            plugins = load_file(name)[0]
+            stem = Path(name).stem.replace("_", "-")
+            if not plugins:
+                raise InvalidInput(f"{name} defines no strategy: write a subclass of `Strategy`.")
+            found = [(name + plugin_name.removeprefix(stem), plugin) for plugin_name, plugin in plugins.items()]
+        else:
+            found = [(name, find(known, name, "strategy"))]
+        for full, plugin in found:
+            names = plugin.backends or (None,)  # none: it cannot be used, which its record will say
+            if backend and backend not in names:
+                raise InvalidInput(f"Strategy {full!r} runs on {', '.join(map(str, names))}, not on {backend!r}.")
+            out += [(full, b) for b in ([backend] if backend else names)]
+    return out
+
+
+def pareto(records: Sequence[Record]) -> set[int]:
+    """`id` of the records that are `ok` and that no other `ok` record beats in both error and median time."""
+    right = [r for r in records if r.status == "ok" and r.median_s is not None and r.error is not None]
+
+    def beaten(r: Record) -> bool:
+        return any(
+            (o.median_s, o.error) != (r.median_s, r.error) and o.median_s <= r.median_s and o.error <= r.error  # type: ignore[operator]
+            for o in right
+        )
+
+    return {id(r) for r in right if not beaten(r)}

@@ -1,0 +1,1 @@
+"""What is kept: files, text, caches, fingerprints of functions."""
