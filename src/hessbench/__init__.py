@@ -29,8 +29,9 @@ from ._model.derivatives import Derivatives, JointDerivatives, Sparsity
 from ._model.loss import JointLoss, LossBlocks, joint_loss, loss_blocks, non_closure
 from ._model.problem import Problem
 from ._model.quadratic import Quadratic, quadratic_derivatives
+from ._model.result import Result
 from ._plugins.registry import problem, problems, strategies
-from ._plugins.strategy import Accuracy, Limits, Result, Strategy, Vector
+from ._plugins.strategy import Accuracy, Limits, Strategy, Vector
 from ._products import HessianProducts, PreparedProducts, prepare_products, products
 
 if TYPE_CHECKING:

@@ -12,15 +12,17 @@ from typing import Any
 import numpy as np
 
 from . import backends
-from ._derive.augment import Augmented, augmented
+from ._derive.augment import Augmented
 from ._errors import HessbenchError, InvalidInput, Unavailable, Unsupported
 from ._integrate.ivp import IVP
 from ._model.counters import CountersOfThread
 from ._model.derivatives import Array
 from ._model.problem import Problem
+from ._model.result import Result
 from ._model.warnings import remarkable, sentences, warn
+from ._plugins.fit import fit
 from ._plugins.registry import find, strategies
-from ._plugins.strategy import Result, Strategy
+from ._plugins.strategy import Strategy
 from ._storage.preparations import Preparations
 
 
@@ -150,15 +152,11 @@ def prepare(
     chosen, backend_name = resolve(strategy, backend)
     problem.validate()
     ivp = tolerances(chosen, problem.dim, rtol, atol, method, max_steps)
-    reason, counted, augmentation = chosen.why_not(problem), problem.counted(ivp.counters), None
-    if reason is None and chosen.limits.lacking(problem) is not None:
-        augmentation = augmented(counted)
-        counted = augmentation.problem
-        reason = chosen.why_not(counted)
-    if reason is not None:
-        raise Unsupported(reason)
-    run = chosen.prepare(counted, backends.backend(backend_name), ivp)
-    return Prepared(problem, chosen, backend_name, ivp, run, augmentation, turns(chosen))
+    fitted = fit(problem.counted(ivp.counters), chosen)
+    if fitted.reason is not None:
+        raise Unsupported(fitted.reason)
+    run = chosen.prepare(fitted.problem, backends.backend(backend_name), ivp)
+    return Prepared(problem, chosen, backend_name, ivp, run, fitted.augmentation, turns(chosen))
 
 
 def tolerances(strategy: Strategy, dim: int, rtol: float, atol: float | None, method: str, max_steps: int) -> IVP:

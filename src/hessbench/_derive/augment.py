@@ -19,7 +19,7 @@ import numpy as np
 
 from .._model.derivatives import Array, Derivatives, Params
 from .._model.problem import TIMES, Problem
-from .._plugins.strategy import Result
+from .._model.result import Result
 from .adjoint import bolza_slope
 from .generated import joint_derivatives_of
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from .._measuring.record import Record
 from .._model.derivatives import Array
-from .._plugins.strategy import Result
+from .._model.result import Result
 from .reference import Reference
 from .scaled import Scaled, Yardstick, yardstick
 

@@ -30,10 +30,12 @@ from .._measuring.provenance import versions
 from .._measuring.record import Case
 from .._model.derivatives import Array
 from .._model.problem import Problem
+from .._model.result import Result
 from .._plugins.contenders import contenders
+from .._plugins.fit import fit
 from .._plugins.plugin import in_words
 from .._plugins.registry import problem, strategies
-from .._plugins.strategy import Result, Strategy
+from .._plugins.strategy import Strategy
 from .._storage.files import write
 from .gate import Seen, judge
 from .gate_points import VARIABLE, drawn_points, first_with_reference, run_seed
@@ -174,7 +176,7 @@ def expected(contender: str, kind: Kind, strategy: Strategy) -> str:
     row = table().get(contender)
     if row is not None:
         return row[kind.name]
-    return "ok" if strategy.why_not(kind.build()) is None else "refuses"
+    return "ok" if fit(kind.build(), strategy).reason is None else "refuses"
 
 
 def observe(strategy: Strategy, backend: str | None, target: Problem, seed: int | None = None) -> Observed:
@@ -182,7 +184,7 @@ def observe(strategy: Strategy, backend: str | None, target: Problem, seed: int 
 
     `seed` sets the drawn point and the order of calls; that of this run by default.
     """
-    reason = strategy.why_not(target)
+    reason = fit(target, strategy).reason
     if reason is not None:
         return Observed("refuses", reason)
     seed, allowed = run_seed() if seed is None else seed, strategy.accuracy.threshold(RTOL)
@@ -257,7 +259,7 @@ def outcome_rows(observed: Path | None = None) -> list[Row]:
             contender = f"{name}@{backend}"
             for kind in CLASSES:
                 try:
-                    reason = strategy.why_not(kind.build())
+                    reason = fit(kind.build(), strategy).reason
                 except (Exception, SystemExit) as error:  # of somebody else's plugin: it hides no other
                     reason = f"`why_not` fails: {in_words(error)}"
                 if contender in known:

@@ -26,7 +26,7 @@ from .._model.sizes import state_sizes
 
 if TYPE_CHECKING:
     from .._model.problem import Problem
-    from .._plugins.strategy import Result
+    from .._model.result import Result
     from .reference import Reference
 
 ROUNDS = 100

@@ -14,7 +14,7 @@ from .._errors import NoReference
 from .._measuring.measure import problem_of, strategy_of
 from .._measuring.record import Case, Record
 from .._model.derivatives import Array
-from .._plugins.strategy import Result
+from .._model.result import Result
 from .._storage.files import write
 from .witness import sizes_of
 

@@ -31,7 +31,8 @@ from .._errors import HessbenchError, IntegrationError
 from .._integrate.ivp import IVP
 from .._model.derivatives import Array
 from .._model.problem import Problem
-from .._plugins.strategy import Result, Strategy
+from .._model.result import Result
+from .._plugins.strategy import Strategy
 from .._products import prepare_products
 from .._storage.preparations import Preparations
 

@@ -16,7 +16,7 @@ import numpy as np
 from .._errors import HessbenchError
 from .._model.derivatives import Array
 from .._model.problem import Problem
-from .._plugins.strategy import Result
+from .._model.result import Result
 from .gate import PERTURBED, Seen, errors
 from .reference import Reference, reference
 from .scaled import Yardstick, yardstick_of

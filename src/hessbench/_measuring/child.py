@@ -31,8 +31,8 @@ from .._judging.gate_points import drawn_points, first_kept, first_with_referenc
 from .._judging.reference import points, reference
 from .._judging.unjudged import unjudged
 from .._judging.watch import Watch, targets
+from .._model.result import Result
 from .._plugins.describe import seed
-from .._plugins.strategy import Result
 from .measure import blank, problem_of, refuse_early, strategy_of
 from .provenance import versions
 from .record import Case, Record

@@ -16,6 +16,7 @@ from .._errors import HessbenchError, InvalidInput, Unavailable
 from .._judging.gate_points import run_seed
 from .._model.problem import Problem
 from .._plugins.describe import import_limit, known
+from .._plugins.fit import fit
 from .._plugins.plugin import Plugin
 from .._plugins.registry import build_problem, find, load_file, problems, strategies
 from .._plugins.strategy import Strategy
@@ -111,7 +112,7 @@ def refuse_early(case: Case) -> Record | None:
         strategy, backend = resolve(strategy_of(case), case.backend)
     except Unavailable as error:
         return replace(record, status="unavailable", message=str(error))
-    reason = strategy.why_not(problem)
+    reason = fit(problem, strategy).reason
     if reason is not None:
         return replace(record, backend=backend, status="unsupported", message=reason)
     return None

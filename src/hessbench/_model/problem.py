@@ -143,6 +143,12 @@ class Problem:
         return tuple(key for key in self.wrt if key in self.params)
 
     @cached_property
+    def carried_dim(self) -> int:
+        """The number of states with all that is not the initial state carried as states too (`hessbench.augmented`)."""
+        names = [key for key in self.wrt if key != "y0"]
+        return self.dim + (self.running_loss is not None) + sum(math.prod(self.shapes[key]) for key in names)
+
+    @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each name of `wrt`; an end time has shape ()."""
         own = {"y0": self.y0.shape, "t0": (), "t1": ()}

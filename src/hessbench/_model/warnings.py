@@ -11,7 +11,7 @@ import numpy as np
 
 from .._errors import HessbenchWarning
 from .._integrate.ivp import IVP
-from .._plugins.strategy import Result
+from .._model.result import Result
 from .derivatives import Array
 
 NEAR = 0.8  # of `max_steps`

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .._errors import InvalidInput, Unsupported
-from .._model.counters import Counters
+from .._errors import Unsupported
 from .._model.derivatives import Array
 from .._model.problem import TIMES
+from .._model.result import Result
 
 if TYPE_CHECKING:
     from .._integrate.ivp import IVP
@@ -18,53 +18,6 @@ if TYPE_CHECKING:
     from ..backends import Backend
 
 Vector = Array
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """`value`, `grad` (n,) and `hess` (n, n) at one point `x`; `hess` as computed, not symmetrised.
-
-    `note` says in words what the strategy decided by itself (generated derivatives, number of fixed steps); `warnings` are
-    sentences about this point that a user has to see (stiff, a kink was crossed), to which the harness adds its own.
-    The harness fills in `counters`; `error`, an estimate of the Hessian's relative error (`hessian(..., verify=True)`);
-    `blocks` and `shapes`, where each name of the problem's `wrt` stands and what shape it has; and `zero_blocks`, the names
-    that the loss ignores: gradient and Hessian by them are exactly zero.
-    """
-
-    value: float
-    grad: Array
-    hess: Array
-    counters: Counters = field(default_factory=Counters)
-    note: str = ""
-    blocks: Mapping[str, slice] = field(default_factory=dict)
-    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    zero_blocks: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    error: float | None = None
-
-    @property
-    def said(self) -> str:
-        """The note and all warnings, for a record."""
-        return "; ".join(part for part in (self.note, *self.warnings) if part)
-
-    def block(self, row: str, column: str) -> Array:
-        """The Hessian by two names of `wrt`, for example `block("y0", "theta")`: (size of row, size of column).
-
-        Raises `InvalidInput` for a name that is not in `wrt`.
-        """
-        return self.hess[self._at(row), self._at(column)]
-
-    def gradient(self, name: str) -> Array:
-        """The gradient by one name of `wrt`, in the shape of that parameter. Raises `InvalidInput` as `block` does."""
-        return self.grad[self._at(name)].reshape(self.shapes[name])
-
-    def _at(self, name: str) -> slice:
-        if name not in self.blocks:
-            known = ", ".join(self.blocks) or "no blocks, because it did not come from `hessbench.prepare`"
-            raise InvalidInput(
-                f"There is no block {name!r} in this result; it has {known}. Name it in the problem's `wrt`."
-            )
-        return self.blocks[name]
 
 
 @dataclass(frozen=True)
@@ -100,15 +53,13 @@ class Limits:
 
     def refusal(self, problem: Problem) -> str | None:
         """The first reason against `problem`, one sentence; `None` if there is none."""
-        lacking, carried = self.lacking(problem), ""
-        if lacking is not None:
-            if not self.augmentation:
-                return lacking
-            from .._derive.augment import augmented
-
-            problem, carried = augmented(problem).problem, " with what is carried"
-        if self.max_dim is not None and problem.dim > self.max_dim:
-            return f"It is limited to {self.max_dim} states, and this problem has {problem.dim}{carried}."
+        lacking = self.lacking(problem)
+        if lacking is not None and not self.augmentation:
+            return lacking
+        if self.max_dim is not None:
+            dim, carried = (problem.dim, "") if lacking is None else (problem.carried_dim, " with what is carried")
+            if dim > self.max_dim:
+                return f"It is limited to {self.max_dim} states, and this problem has {dim}{carried}."
         if self.autonomous_only and not problem.autonomous:
             return "It needs a right-hand side that is declared `autonomous=True`, and this one is not."
         if self.y1_loss_only and problem.loss_uses_y0:

@@ -12,7 +12,7 @@ from .._errors import IntegrationError, InvalidInput, Unavailable
 from .._integrate.ivp import IVP
 from .._model.derivatives import Array, Params
 from .._model.problem import Problem
-from .._plugins.strategy import Result
+from .._model.result import Result
 from . import _dense, _sparse
 from ._build import CompilerError, clause, compiler, is_built, vector_width
 from ._compiled import Compiled, flat_params
