@@ -13,9 +13,10 @@ import sys
 import time
 from pathlib import Path
 
-from hessbench import STATUSES, Case, strategies
+from hessbench import Case, strategies
 from hessbench._measuring.grid import Store, measure_grid
 from hessbench._measuring.provenance import provenance
+from hessbench._measuring.statuses import status
 
 ROOT = Path(__file__).resolve().parents[1]
 LARGE = bool(os.environ.get("HESSBENCH_LARGE"))
@@ -91,10 +92,10 @@ def measure_all(suite, grid, **limits):
     stoppable()
     only = re.compile(os.environ.get("HESSBENCH_ONLY", ""))
     asked = {key: case for key, case in grid.items() if only.search(" ".join(map(str, key)))}
-    records = {}
+    records, keys = {}, {id(case): key for key, case in asked.items()}
     progress(0, len(asked))
-    for key, (_, record) in zip(asked, measure_grid(asked.values(), store(suite), **limits), strict=True):
-        records[key] = record
+    for case, record in measure_grid(asked.values(), store(suite), **limits):
+        records[keys[id(case)]] = record
         progress(len(records), len(asked))
     return records
 
@@ -121,7 +122,7 @@ def stored(records, key, field):
     value = getattr(records[key], field) if key in records else None
     if value is None:
         raise SkipNotImplemented(records[key].message if key in records else "not asked for")
-    return STATUSES.index(value) if field == "status" else value
+    return status(value).code if field == "status" else value
 
 
 def ratio(records, key, other):

@@ -23,7 +23,8 @@ from ._integrate.ivp import IVP
 from ._judging.reference import Reference, reference
 from ._judging.witness import sizes_of
 from ._measuring.measure import measure
-from ._measuring.record import STATUSES, Case, Record
+from ._measuring.record import Case, Record
+from ._measuring.statuses import STATUSES
 from ._model.counters import Counters
 from ._model.derivatives import Derivatives, JointDerivatives, Sparsity
 from ._model.loss import JointLoss, LossBlocks, joint_loss, loss_blocks, non_closure

@@ -214,3 +214,36 @@ def test_a_record_made_at_the_given_moment_is_used(measured, folder, seconds, ag
     made = datetime.fromisoformat(lines(folder)[0]["run"]["date"])
     run_grid(folder, [SIR], since=(made + timedelta(seconds=seconds)).isoformat(timespec="seconds"))
     assert len(measured) == 1 + again
+
+
+def test_an_executor_that_ends_cases_in_another_order_loses_none_and_doubles_none(tmp_path, monkeypatch):
+    monkeypatch.setattr("hessbench._measuring.grid.measure", lambda case, **limits: blank(case, "ok"))
+
+    def backward(cases, run):
+        return iter([(case, run(case)) for case in cases][::-1])
+
+    cases = [Case("sir", f"way-{i}") for i in range(5)]
+    store = Store(tmp_path, RUN)
+    store.add(blank(cases[2], "ok"))  # is known already
+    ran = list(measure_grid(cases, store, backward))
+    assert [record.strategy for _, record in ran] == ["way-2", "way-4", "way-3", "way-1", "way-0"]
+    assert all(case.strategy == record.strategy for case, record in ran)
+    assert len(store.path.read_text().splitlines()) == 5
+
+
+def test_what_an_executor_brought_back_decides_what_is_asked_next(tmp_path, monkeypatch):
+    monkeypatch.setattr("hessbench._measuring.grid.measure", lambda case, **limits: blank(case, "timeout"))
+    cases = [Case("random-quadratic", "slow", arguments={"n": n}) for n in (10, 20, 40)]
+    ran = [record for _, record in measure_grid(cases, Store(tmp_path, RUN))]
+    assert [record.status for record in ran] == ["timeout"] * 3
+    assert "smaller size n = 10" in ran[1].message and "smaller size n = 10" in ran[2].message
+
+
+def test_options_of_a_case_reach_its_measurement_alone(tmp_path, monkeypatch):
+    got = []
+    monkeypatch.setattr(
+        "hessbench._measuring.grid.measure", lambda case, **limits: got.append(limits) or blank(case, "ok")
+    )
+    cases = [Case("sir", "a"), Case("sir", "b")]
+    list(measure_grid(cases, Store(tmp_path, RUN), options=lambda case: {"keep": case.strategy}, budget=0.5))
+    assert got == [{"keep": "a", "budget": 0.5}, {"keep": "b", "budget": 0.5}]

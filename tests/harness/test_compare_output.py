@@ -10,6 +10,7 @@ from hessbench import Case, HessbenchError, InvalidInput, Record
 from hessbench._cli import compare as module
 from hessbench._cli.compare import compare, show
 from hessbench._cli.output import fitting
+from hessbench._measuring import grid
 from hessbench._measuring.measure import blank
 from hessbench.report import load
 
@@ -39,7 +40,7 @@ def measured(monkeypatch):
                 raise result
             return result
 
-        monkeypatch.setattr(module, "measure", measure)
+        monkeypatch.setattr(grid, "measure", measure)
         return queue
 
     return make

@@ -133,3 +133,18 @@ def test_the_list_has_a_plugin_with_its_reason_and_ends_well(tmp_path):
         assert [row["name"] for row in broken] == ["ends-it"] and "exit status 0" in broken[0]["error"]
         assert len(rows[kind]) > 18
     assert done.returncode == 0
+
+
+def test_a_users_file_is_read_once_in_each_measuring_process_and_never_in_the_one_that_asks(tmp_path, monkeypatch):
+    monkeypatch.setattr(describe, "_found", {})
+    log = tmp_path / "reads"
+    (tmp_path / "mine.py").write_text(
+        f"import os\nwith open({str(log)!r}, 'a') as file:\n    print(os.getpid(), file=file)\n"
+        "from hessbench import Problem\n"
+        "problem = Problem('mine', lambda xp, t, y, p: -y, lambda xp, y0, y1, p: xp.sum(y1**2), (0.0, 1.0), [1.0])\n"
+    )
+    for strategy in ("hand-adjoint", "finite-difference"):
+        record = measure(Case(str(tmp_path / "mine.py"), strategy, rtol=1e-6), budget=0.0)
+        assert record.status == "ok", record.message
+    read_by = log.read_text().split()
+    assert len(set(read_by)) == len(read_by) >= 3 and str(os.getpid()) not in read_by

@@ -15,8 +15,9 @@ from .._errors import HessbenchError, InvalidInput
 from .._integrate.ivp import IVP
 from .._judging.gate_points import run_seed
 from .._judging.unjudged import with_differences
+from .._measuring.grid import measure_grid
 from .._measuring.machine import Watch
-from .._measuring.measure import measure, outline, problem_plugin, strategy_plugin
+from .._measuring.measure import outline, problem_plugin, strategy_plugin
 from .._measuring.provenance import now, provenance
 from .._measuring.record import Case, Record
 from .._measuring.statuses import rank
@@ -71,21 +72,24 @@ def compare(
         ensure_writable(output)
     if not as_json:
         say(f"{cases[0].problem_label}: {dim} states, Hessian by {', '.join(wrt)}, rtol {rtol:g}", error=True)
+    measured: list[Case] = []
     records: list[Record] = []
     kept = Kept(output, provenance("compare", " ".join(["hessbench", *sys.argv[1:]]), Path.cwd()))
     ended: int | None = None
     seed = run_seed() if gate_seed is None else gate_seed
     with tempfile.TemporaryDirectory() as folder:
-        files = [Path(folder) / f"{i}.npz" for i in range(len(cases))]
+        files = {id(case): Path(folder) / f"{i}.npz" for i, case in enumerate(cases)}
+        limits = {"time_limit": time_limit, "memory_limit_mib": memory_limit, "budget": budget, "gate_seed": seed}
         try:
-            for record in with_progress(cases, time_limit, memory_limit, budget, files, seed):
+            grid = measure_grid(with_progress(cases), kept, options=lambda case: {"keep": files[id(case)]}, **limits)
+            for case, record in grid:
+                measured.append(case)
                 records.append(record)
-                kept.add(record)
         except KeyboardInterrupt:
             ended = 130
         except SystemExit as stop:  # a signal that ends the command
             ended = stop.code if isinstance(stop.code, int) else 1
-        records = with_differences(cases, records, files)
+        records = with_differences(measured, records, [files[id(case)] for case in measured])
     kept.save()
     if as_json:
         print(json.dumps([record.to_json() for record in records], indent=1))
@@ -105,6 +109,9 @@ class Kept:
         self.path, self.origin, self.watch = path, origin, Watch()
         self.waiting: list[str] = []
         self.error: HessbenchError | None = None
+
+    def find(self, case: Case) -> None:
+        """A comparison measures every case anew."""
 
     def add(self, record: Record) -> None:
         """Save a record, and those before it that wait."""
@@ -150,10 +157,8 @@ def family_arguments(problem: str, size: int | None, settings: list[str]) -> dic
     return arguments
 
 
-def with_progress(
-    cases: list[Case], time_limit: float, memory_limit: int, budget: float, files: list[Path], seed: int
-) -> Iterator[Record]:
-    """Measure one case after the other, with a progress bar on standard error when that is a terminal."""
+def with_progress(cases: list[Case]) -> Iterator[Case]:
+    """The cases as they are asked for, with a progress bar on standard error when that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -161,10 +166,9 @@ def with_progress(
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=len(cases))
-        for case, keep in zip(cases, files, strict=True):
+        for case in cases:
             progress.update(task, description=cut(case.label, 40))
-            limits = {"time_limit": time_limit, "memory_limit_mib": memory_limit, "budget": budget}
-            yield measure(case, **limits, gate_seed=seed, keep=keep)
+            yield case
             progress.advance(task)
 
 

@@ -7,12 +7,12 @@ A store is a folder of JSON lines, one file for each machine, commit and suite. 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from .._errors import HessbenchError
 from .._storage.files import append_line, make_folder
@@ -73,24 +73,69 @@ class Store:
         append_line(self.path, json.dumps({"run": {**self.run, "date": now()}, "row": dict(row)}))
 
 
-def measure_grid(cases: Iterable[Case], store: Store, **limits: Any) -> Iterator[tuple[Case, Record]]:
-    """Measure `cases` in their order, the easy ones first; yield each with its record, which is on disk by then.
+class Keeping(Protocol):
+    """Where records go, and where those that are known come from: a `Store`, or what a command keeps of its own."""
 
-    `limits` are those of `measure`.
+    def find(self, case: Case) -> Record | None:
+        """The record of `case`, if there is one already."""
+
+    def add(self, record: Record) -> None:
+        """Keep a record that was made just now."""
+
+
+class Executor(Protocol):
+    """Where cases are measured. It asks for the next case when it has room for it, so that what came back before counts."""
+
+    def __call__(self, cases: Iterable[Case], run: Callable[[Case], Record]) -> Iterator[tuple[Case, Record]]:
+        """Each case with `run(case)`, in the order in which they end."""
+        ...
+
+
+def here(cases: Iterable[Case], run: Callable[[Case], Record]) -> Iterator[tuple[Case, Record]]:
+    """The executor of this machine: one case after the other."""
+    for case in cases:
+        yield case, run(case)
+
+
+def measure_grid(
+    cases: Iterable[Case],
+    store: Keeping,
+    executor: Executor = here,
+    options: Callable[[Case], Mapping[str, Any]] | None = None,
+    **limits: Any,
+) -> Iterator[tuple[Case, Record]]:
+    """Measure `cases`, the easy ones first; yield each with its record, which is kept by then, as they end.
+
+    `limits` are those of `measure`, as `options` are of a single case.
     """
     late: list[Case] = []
-    for case in cases:
-        record = store.find(case)
-        if record is None:
-            reason = next((why for easier in late if (why := easier_than(easier, case))), None)
-            if reason is None:
-                record = measure(case, **limits)
-            else:
+    done: list[tuple[Case, Record]] = []  # what needs no measuring
+
+    def asked() -> Iterator[Case]:
+        for case in cases:
+            record = store.find(case)
+            if record is None:
+                reason = next((why for easier in late if (why := easier_than(easier, case))), None)
+                if reason is None:
+                    yield case
+                    continue
                 record = replace(blank(case, "timeout"), message=f"{reason} already ran out of time")
-            store.add(record)
+                store.add(record)
+            if record.status == "timeout":
+                late.append(case)
+            done.append((case, record))
+
+    def run(case: Case) -> Record:
+        return measure(case, **limits, **(options(case) if options else {}))
+
+    for case, record in executor(asked(), run):
+        store.add(record)
         if record.status == "timeout":
             late.append(case)
+        yield from done
+        done.clear()
         yield case, record
+    yield from done
 
 
 def easier_than(a: Case, b: Case) -> str | None:

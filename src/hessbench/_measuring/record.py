@@ -10,8 +10,8 @@ from typing import Any
 
 from .._errors import InvalidInput
 from .._model.counters import Counters
+from .statuses import STATUSES
 
-STATUSES = ("ok", "inaccurate", "wrong", "failed", "timeout", "unsupported", "unavailable", "unjudged")
 SCHEMA = 2  # of a record; records without a number are of schema 1, which had no scaled errors
 
 
@@ -104,7 +104,6 @@ class Record:
     error_scaled: float | None = None
     error_scaled_where: str = ""
     difference: float | None = None
-    diagnosis: str = ""
     atol_rule: str = ""
     gate_seed: int | None = None
     schema: int = SCHEMA

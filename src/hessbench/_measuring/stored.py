@@ -15,7 +15,7 @@ from typing import Any, get_args, get_type_hints
 
 from .._errors import InvalidInput
 from .._storage.text import encodable, plain
-from .record import STATUSES
+from .statuses import STATUSES
 
 DEEPEST = 8  # nesting of what is kept unread
 LARGEST = 2**63  # counts above fit no table
