@@ -45,7 +45,7 @@ class JaxAdjoint(Strategy):
         import jax
         import jax.numpy as jnp
 
-        from hessbench._integrate.jax_solver import METHODS, solve
+        from hessbench.plugins import METHODS, solve
 
         if ivp.method not in METHODS:
             raise Unsupported(f"It integrates by {' or '.join(METHODS)}, and this run asks for {ivp.method}.")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from hessbench import IntegrationError, Limits, Result, Strategy, Vector
-from hessbench._integrate.torchdiffeq import Counted
+from hessbench.plugins import Counted
 
 
 @dataclass(frozen=True)

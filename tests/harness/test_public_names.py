@@ -56,3 +56,15 @@ def test_benchmarks_keep_their_names(name):
         n.name: n for n in ast.parse((ROOT / "benchmarks" / f"{module}.py").read_text()).body if hasattr(n, "bases")
     }
     assert function in {n.name for n in classes[owner].body if isinstance(n, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize(
+    "path", sorted([*ROOT.glob("strategies/*.py"), *ROOT.glob("problems/*.py")]), ids=lambda p: p.name
+)
+def test_no_plugin_of_this_package_imports_what_another_could_not(path):
+    tree = ast.parse(path.read_text())
+    names = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    names += [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    assert not [
+        name for name in names if name.startswith("hessbench") and any(part.startswith("_") for part in name.split("."))
+    ]

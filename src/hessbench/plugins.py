@@ -1,0 +1,24 @@
+"""What plugins need beside the names of `hessbench` itself; the built-in strategies import nothing that others could not.
+
+`Counted` counts what torchdiffeq does. `solve` is the adaptive solve in JAX by SciPy's RK45 or DOP853 (`METHODS`), to be
+compiled with what surrounds it; asking for either of the two imports JAX.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ._integrate.torchdiffeq import Counted as Counted
+
+if TYPE_CHECKING:
+    from ._integrate.jax_solver import METHODS as METHODS
+    from ._integrate.jax_solver import solve as solve
+
+__all__ = ["METHODS", "Counted", "solve"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("METHODS", "solve"):
+        return getattr(import_module("._integrate.jax_solver", __package__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
