@@ -5,10 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ._api import Prepared, hessian, prepare
+from ._api import hessian
 from ._derive.adjoint import adjoint_gradient, bolza_slope, bolza_start, canonical_order
 from ._derive.augment import Augmented, augmented
 from ._derive.generated import derivatives_of, generated_derivatives, generated_joint_derivatives, joint_derivatives_of
+from ._derive.loss import joint_loss, loss_blocks
+from ._derive.quadratic import quadratic_derivatives
 from ._errors import (
     HessbenchError,
     HessbenchWarning,
@@ -27,10 +29,11 @@ from ._measuring.record import Case, Record
 from ._measuring.statuses import STATUSES
 from ._model.counters import Counters
 from ._model.derivatives import Derivatives, JointDerivatives, Sparsity
-from ._model.loss import JointLoss, LossBlocks, joint_loss, loss_blocks, non_closure
+from ._model.loss import JointLoss, LossBlocks, non_closure
 from ._model.problem import Problem
-from ._model.quadratic import Quadratic, quadratic_derivatives
+from ._model.quadratic import Quadratic
 from ._model.result import Result
+from ._plugins.prepare import Prepared, prepare
 from ._plugins.registry import problem, problems, strategies
 from ._plugins.strategy import Accuracy, Limits, Strategy, Vector
 from ._products import HessianProducts, PreparedProducts, prepare_products, products

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from . import backends
-from ._api import resolve, tolerances, turns
 from ._errors import HessbenchError, InvalidInput, Unsupported
 from ._integrate.ivp import IVP
 from ._model.counters import Counters
 from ._model.derivatives import Array
 from ._model.problem import Problem
 from ._model.warnings import all_finite, warn
+from ._plugins.prepare import resolve, tolerances, turns
 from ._plugins.strategy import Strategy
 from ._storage.preparations import Preparations
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hessbench import InvalidInput, Problem, Result
+from hessbench._integrate.state_sizes import state_sizes
 from hessbench._judging.reference import Reference
 from hessbench._judging.scaled import entry_name, equilibrated, yardstick, yardstick_of
-from hessbench._model.sizes import state_sizes
 
 SEEDS = st.integers(0, 10**6)
 SIZE = st.integers(1, 6)

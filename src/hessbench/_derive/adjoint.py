@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._model.derivatives import Array, Params
-from .._model.loss import joint_loss, loss_blocks
 from .generated import derivatives_of, joint_derivatives_of
+from .loss import joint_loss, loss_blocks
 
 if TYPE_CHECKING:
     from .._integrate.ivp import IVP

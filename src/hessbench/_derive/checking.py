@@ -16,10 +16,11 @@ import numpy as np
 
 from .._errors import Unavailable
 from .._model.derivatives import Array, Derivatives, JointDerivatives
-from .._model.loss import LossBlocks, loss_blocks
+from .._model.loss import LossBlocks
 from .._model.problem import Problem
 from ..backends import available, backend
 from .generated import generated_joint_derivatives
+from .loss import loss_blocks
 
 DIFFERENTIATING = ("jax", "torch", "autograd")
 POINTS = 3

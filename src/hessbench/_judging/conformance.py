@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from .. import backends
-from .._api import prepare
 from .._errors import Unavailable
 from .._model.problem import Problem
+from .._plugins.prepare import prepare
 from .._plugins.registry import build_problem, load_file, problem, problems
 from .._plugins.strategy import Strategy
 from .outcomes import CLASSES, RTOL, Kind, Observed, expected, observe, usable, words

@@ -15,9 +15,9 @@ from functools import cache
 import numpy as np
 
 from .._errors import InvalidInput
+from .._integrate.state_sizes import state_sizes
 from .._model.derivatives import Array
 from .._model.problem import TIMES, Problem
-from .._model.sizes import state_sizes
 from .reference import is_cached, kept, points, reference
 
 VARIABLE = "HESSBENCH_GATE_SEED"

@@ -23,7 +23,6 @@ from typing import Any
 
 import numpy as np
 
-from .._api import Prepared, prepare, resolve
 from .._errors import HessbenchError, InvalidInput, Unavailable, Unsupported
 from .._measuring.measure import blank, strategy_of
 from .._measuring.provenance import versions
@@ -34,6 +33,7 @@ from .._model.result import Result
 from .._plugins.contenders import contenders
 from .._plugins.fit import fit
 from .._plugins.plugin import in_words
+from .._plugins.prepare import Prepared, prepare, resolve
 from .._plugins.registry import problem, strategies
 from .._plugins.strategy import Strategy
 from .._storage.files import write

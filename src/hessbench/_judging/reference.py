@@ -29,9 +29,9 @@ import numpy as np
 from platformdirs import user_cache_path
 
 from .._errors import IntegrationError, NoReference
+from .._integrate.state_sizes import state_sizes
 from .._model.derivatives import Array
 from .._model.problem import Problem
-from .._model.sizes import state_sizes
 from .._storage.fingerprint import digest
 from . import diagnosis as diagnosis
 from .reference_methods import Check, at_least_eight

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from .._derive.augment import augmented
+from .._derive.loss import loss_blocks
 from .._integrate.fixed_step import integrate_fixed, tableau
 from .._model.derivatives import Array, Derivatives
-from .._model.loss import loss_blocks
 from .._model.problem import TIMES, Problem
 
 PROBED = 40

@@ -98,7 +98,7 @@ def derivatives_by(problem: Problem, source: str) -> Derivatives:
 
 def recorded(problem: Problem, x: Array) -> Check:
     """By the default strategy, which records the right-hand side and differentiates the record; needs no framework."""
-    from .._api import prepare
+    from .._plugins.prepare import prepare
 
     result = prepare(problem, "discrete-adjoint", rtol=1e-12, atol=1e-14)(x)
     return Check(result.value, result.grad, result.hess)

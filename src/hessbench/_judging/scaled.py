@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._integrate.state_sizes import state_sizes
 from .._model.derivatives import Array
-from .._model.sizes import state_sizes
 
 if TYPE_CHECKING:
     from .._model.problem import Problem

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from .._api import prepare
 from .._errors import NoReference
 from .._measuring.measure import problem_of, strategy_of
 from .._measuring.record import Case, Record
 from .._model.derivatives import Array
 from .._model.result import Result
+from .._plugins.prepare import prepare
 from .._storage.files import write
 from .witness import sizes_of
 

@@ -25,13 +25,13 @@ from typing import Any
 
 import numpy as np
 
-from .._api import Prepared, prepare
 from .._derive.adjoint import bolza_slope, bolza_start
 from .._errors import HessbenchError, IntegrationError
 from .._integrate.ivp import IVP
 from .._model.derivatives import Array
 from .._model.problem import Problem
 from .._model.result import Result
+from .._plugins.prepare import Prepared, prepare
 from .._plugins.strategy import Strategy
 from .._products import prepare_products
 from .._storage.preparations import Preparations

@@ -11,8 +11,6 @@ import ctypes
 import gc
 import json
 import os
-import resource
-import select
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +22,6 @@ from typing import Any
 
 import numpy as np
 
-from .._api import Prepared, prepare, resolve
 from .._errors import HessbenchError, InvalidInput, NoReference, Unavailable, Unsupported
 from .._judging.gate import judge
 from .._judging.gate_points import drawn_points, first_kept, first_with_reference, settled
@@ -33,6 +30,8 @@ from .._judging.unjudged import unjudged
 from .._judging.watch import Watch, targets
 from .._model.result import Result
 from .._plugins.describe import seed
+from .._plugins.prepare import Prepared, prepare, resolve
+from .._processes.within import limit_memory, report_line, status_kib
 from .measure import blank, problem_of, refuse_early, strategy_of
 from .provenance import versions
 from .record import Case, Record
@@ -98,19 +97,6 @@ def main() -> None:
         text = f"more than the limit of {memory_mib} MiB" if out_of_memory else first_line(error)
         record = replace(record, status="failed", message=f"{type(error).__name__}: {text}")
     report("done", record if record.status == "ok" else record.without_times())
-
-
-def report_line(descriptor: int, data: dict[str, Any]) -> None:
-    """Report `data`, whose first key is `stage`, on a line of its own, whatever else has been written there.
-
-    Also where a plugin has made the descriptor non-blocking; raises `OSError` where it has closed it.
-    """
-    line = f"\n{json.dumps(data)}\n".encode()
-    while line:
-        try:
-            line = line[os.write(descriptor, line) :]
-        except BlockingIOError:
-            select.select([], [descriptor], [])
 
 
 def stages(
@@ -227,19 +213,9 @@ def peak_mib(run: Prepared, x: Any) -> tuple[float | None, Result]:
             ctypes.CDLL("libc.so.6").malloc_trim(0)
         with open("/proc/self/clear_refs", "w") as file:
             file.write("5")
-        before = _status_kib("VmRSS")
+        before = status_kib("VmRSS")
     result = run(x)
-    return (None if before is None else max(0, _status_kib("VmHWM") - before) / 1024), result
-
-
-def limit_memory(memory_mib: int | None) -> None:
-    """Make allocations beyond what is held now plus `memory_mib` fail (data segment and private mappings)."""
-    if memory_mib is None:
-        return
-    with contextlib.suppress(OSError, ValueError):
-        held = _status_kib("VmData") * 1024
-        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-        resource.setrlimit(resource.RLIMIT_DATA, (held + memory_mib * 2**20, hard))
+    return (None if before is None else max(0, status_kib("VmHWM") - before) / 1024), result
 
 
 def counting_calls(backend_name: str) -> Callable[[], int | None]:
@@ -277,14 +253,6 @@ def first_line(error: BaseException) -> str:
     """The first line of an error's text, at most 300 characters."""
     lines = str(error).strip().splitlines()
     return lines[0][:300] if lines else "no message"
-
-
-def _status_kib(key: str) -> int:
-    with open("/proc/self/status") as file:
-        for line in file:
-            if line.startswith(key + ":"):
-                return int(line.split()[1])
-    raise InvalidInput(f"/proc/self/status has no {key}.")
 
 
 if __name__ == "__main__":

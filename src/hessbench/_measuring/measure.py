@@ -11,13 +11,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from .._api import resolve
 from .._errors import HessbenchError, InvalidInput, Unavailable
 from .._judging.gate_points import run_seed
 from .._model.problem import Problem
 from .._plugins.describe import import_limit, known
 from .._plugins.fit import fit
 from .._plugins.plugin import Plugin
+from .._plugins.prepare import resolve
 from .._plugins.registry import build_problem, find, load_file, problems, strategies
 from .._plugins.strategy import Strategy
 from .._processes.contain import Ended, contained

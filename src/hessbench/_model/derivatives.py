@@ -5,19 +5,20 @@ A comma in a subscript differentiates: `F_k,i = dF_k/dy_i`. Indices in the docst
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .arrays import Array as Array
+from .arrays import Params as Params
+from .quadratic import Quadratic
+
 if TYPE_CHECKING:
     from .counters import Counters
-    from .quadratic import Quadratic
 
-Array = np.ndarray
-Params = Mapping[str, Any]
 DENSE_BELOW = 100  # states: below, a dense product is faster than making a sparse matrix
 
 

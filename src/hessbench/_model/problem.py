@@ -14,7 +14,7 @@ import numpy as np
 
 from .._errors import InvalidInput
 from .derivatives import Array, Derivatives, Params
-from .sizes import LOSS, checked_scale, sizes
+from .sizes import LOSS, checked_scale
 
 if TYPE_CHECKING:
     from .counters import Counters
@@ -208,11 +208,20 @@ class Problem:
         return x
 
     def sizes(self, x: Array, states: Array | None = None) -> Array:
-        """How large each unknown is at `x` (n,): `|x|`, or what `scale` declares if that is more; all positive.
+        """`d` (n,) at `x` (n,): the largest of `|x_i|`, the declared scale and, for an initial state, `states` (dim,).
 
-        `states` (dim,), the largest `|y_i|` along the solution, count for the initial state.
+        An unknown of which none of these says anything gets the largest size in its own array, an end time the length of the
+        time span, and 1 where that is zero too: declare its scale.
         """
-        return sizes(self, x, states)
+        out, (t0, t1) = np.abs(x), map(float, self.times(x))
+        for key, at in self.blocks.items():
+            if key in self.scale:
+                out[at] = np.maximum(out[at], np.broadcast_to(self.scale[key], self.shapes[key]).ravel())
+            if key == "y0" and states is not None:
+                out[at] = np.maximum(out[at], states)
+            unknown = abs(t1 - t0) if key in ("t0", "t1") else float(np.max(out[at], initial=0.0)) or 1.0
+            out[at] = np.where(out[at] > 0, out[at], unknown)
+        return out
 
     @property
     def loss_scale(self) -> float:

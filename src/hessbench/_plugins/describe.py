@@ -156,7 +156,7 @@ def _plugin(source: Source, data: dict[str, Any]) -> Plugin:
 
 def main() -> None:
     """Describe the sources of the request, one line each."""
-    from .._measuring.child import limit_memory, report_line
+    from .._processes.within import limit_memory, report_line
 
     out, request = int(sys.argv[1]), json.loads(Path(os.environ["TMPDIR"], "request").read_bytes())
     seed(request["known"])

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .._api import prepare
 from .._errors import HessbenchError
 from .._model.problem import Problem
+from .._plugins.prepare import prepare
 from .._plugins.registry import problem, strategies
 from ..backends import available
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from .._api import prepare
 from .._derive.generated import derivatives_of
 from .._errors import HessbenchError
 from .._model.problem import Problem
+from .._plugins.prepare import prepare
 from .._plugins.registry import problem as registered
 from ._quadratic import polynomials
 from ._systems import Cost

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from .._derive.loss import joint_layout, joint_loss, loss_blocks
 from .._errors import HessbenchError, InvalidInput, Unavailable
 from .._model.derivatives import Array, Params
-from .._model.loss import JointLoss, LossBlocks, joint_layout, joint_loss, loss_blocks
+from .._model.loss import JointLoss, LossBlocks
 from .._model.problem import Problem
 from ._build import CompilerError, clause, load
 from ._compiled import flat_params

@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .._derive.loss import joint_layout
 from .._model.derivatives import Array, Params
-from .._model.loss import JointLoss, LossBlocks, joint_layout
+from .._model.loss import JointLoss, LossBlocks
 from .._model.problem import Problem
 from ._trust import FLOOR, STEPS, VALUE, Finding, compared, doubles
 

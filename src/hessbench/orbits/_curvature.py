@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from .._api import prepare
 from .._errors import HessbenchError
 from .._model.derivatives import Array
+from .._plugins.prepare import prepare
 from ._flow import Flow
 
 STRATEGIES = ("discrete-adjoint", "hand-adjoint")

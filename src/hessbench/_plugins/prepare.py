@@ -1,0 +1,169 @@
+"""From a problem and the name of a strategy to a call that costs only the Hessian."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from threading import RLock
+from typing import Any
+
+import numpy as np
+
+from .. import backends
+from .._derive.augment import Augmented
+from .._errors import HessbenchError, InvalidInput, Unavailable, Unsupported
+from .._integrate.ivp import IVP
+from .._model.counters import CountersOfThread
+from .._model.derivatives import Array
+from .._model.problem import Problem
+from .._model.result import Result
+from .._model.warnings import remarkable, sentences, warn
+from .fit import fit
+from .registry import find, strategies
+from .strategy import Strategy
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A strategy ready to run on one problem. Call it with `x` (n,), or nothing for the problem's own point.
+
+    Any number of threads may call it at once: in parallel where the strategy is `thread_safe`, else one after the other
+    (`alone`). A call warns (`HessbenchWarning`) of what the result's `warnings` say, of each thing once; `quiet` never does.
+    """
+
+    problem: Problem
+    strategy: Strategy
+    backend: str
+    ivp: IVP
+    run: Callable[[Array], Result]
+    augmentation: Augmented | None = None
+    alone: Any = field(default_factory=nullcontext, compare=False, repr=False)
+    warned: set[str] | None = field(default_factory=set, compare=False, repr=False)
+
+    def __call__(self, x: Any = None) -> Result:
+        """Value, gradient and Hessian at `x`, with counters.
+
+        Raises `InvalidInput` for a bad `x`, `IntegrationError` for a failed solve, `HessbenchError` for a result of the
+        wrong shape.
+        """
+        result = self.direct(self.problem.check_x(x))
+        if result.warnings and self.warned is not None:
+            warn(result, 2, self.warned)
+        return result
+
+    def quiet(self) -> Prepared:
+        """The same, for callers that read `Result.warnings` themselves."""
+        return replace(self, warned=None)
+
+    def direct(self, x: Array) -> Result:
+        """The same for an `x` (n,) of float64 that is handed to the strategy as it is; it does not warn."""
+        counters = self.ivp.counters
+        with self.alone:
+            counters.reset()
+            if self.augmentation is None:
+                result = self.run(x)
+            else:
+                result = self.augmentation.pulled_back(self.run(self.augmentation.start(x)))
+            counted = counters.snapshot()
+        grad, hess = _real(result.grad), _real(result.hess)
+        if not isinstance(result.value, float):
+            _real(result.value)
+        n = x.size
+        if grad.shape != (n,) or hess.shape != (n, n):
+            got = f"gradient {grad.shape} and Hessian {hess.shape}"
+            raise HessbenchError(f"The strategy returned {got}, expected ({n},) and ({n}, {n}).")
+        blocks = self.problem.blocks
+        ignored = tuple(name for name, at in blocks.items() if not (grad[at].any() or hess[at].any()))
+        note = result.note
+        if ignored:
+            said = f"the loss does not depend on {' and '.join(ignored)}: gradient and Hessian there are zero"
+            note = f"{note}; {said}" if note else said
+        out = Result(
+            float(result.value),
+            grad,
+            hess,
+            counted,
+            note,
+            blocks,
+            self.problem.shapes,
+            ignored,
+            result.warnings,
+            result.error,
+        )
+        return replace(out, warnings=sentences(out, self.ivp)) if remarkable(out, self.ivp) else out
+
+
+def _real(part: Any) -> Array:
+    """`part` in double precision. Raises `HessbenchError` for complex numbers, whose imaginary part would be lost."""
+    array = np.asarray(part)
+    if array.dtype.kind == "c":
+        raise HessbenchError(
+            "The strategy returned complex numbers, expected real ones: take `.real` where the rest is rounding."
+        )
+    return np.asarray(array, dtype=np.float64)
+
+
+def resolve(strategy: str | Strategy, backend: str | None = None) -> tuple[Strategy, str]:
+    """A strategy by name (`name`, `name/variant`, `name@backend`) or instance, and the backend it is to run on.
+
+    Without a backend the first one that is installed is taken. Raises `InvalidInput` or `Unavailable`.
+    """
+    if isinstance(strategy, str):
+        name, _, suffix = strategy.partition("@")
+        backend = backend or suffix or None
+        strategy = find(strategies(), name, "strategy").load()
+        assert isinstance(strategy, Strategy)
+    if backend is not None and backend not in strategy.backends:
+        raise InvalidInput(f"{type(strategy).__name__} runs on {', '.join(strategy.backends)}, not on {backend!r}.")
+    missing = [package for package in strategy.packages if find_spec(package) is None]
+    if missing:
+        raise Unavailable(f"{type(strategy).__name__} needs {', '.join(missing)}: pip install {' '.join(missing)}")
+    for choice in [backend] if backend else strategy.backends:
+        if backends.available(choice):
+            return strategy, choice
+    wanted = backend or strategy.backends[0]
+    raise Unavailable(f"{type(strategy).__name__} needs `{wanted}`: pip install 'hessbench[{wanted}]'")
+
+
+def prepare(
+    problem: Problem,
+    strategy: str | Strategy = "discrete-adjoint",
+    *,
+    backend: str | None = None,
+    rtol: float = 1e-10,
+    atol: float | None = None,
+    method: str = "DOP853",
+    max_steps: int = 100_000,
+) -> Prepared:
+    """Trace and compile `strategy` for `problem`, so that calls cost only the Hessian.
+
+    `atol` left out is `rtol`, or, for strategies that scale by component (`discrete-adjoint`), `rtol` times the size of each
+    component along the solution. Parameters, times and a running loss that the strategy does not handle by itself are
+    carried as states (`augmented`), which the result's note says.
+    Raises `Unsupported` with the strategy's reason when it refuses the problem.
+    """
+    if not isinstance(problem, Problem):
+        raise InvalidInput(
+            f"`problem` is {type(problem).__name__}; expected a `Problem` (see `hessbench.problem(name)`)."
+        )
+    chosen, backend_name = resolve(strategy, backend)
+    problem.validate()
+    ivp = tolerances(chosen, problem.dim, rtol, atol, method, max_steps)
+    fitted = fit(problem.counted(ivp.counters), chosen)
+    if fitted.reason is not None:
+        raise Unsupported(fitted.reason)
+    run = chosen.prepare(fitted.problem, backends.backend(backend_name), ivp)
+    return Prepared(problem, chosen, backend_name, ivp, run, fitted.augmentation, turns(chosen))
+
+
+def tolerances(strategy: Strategy, dim: int, rtol: float, atol: float | None, method: str, max_steps: int) -> IVP:
+    """How `strategy` is to integrate `dim` states: with `atol` left out as the strategy declares. Counts for each thread."""
+    by_component = atol is None and strategy.scales_by_component
+    return IVP(method, rtol, rtol if atol is None else atol, max_steps, dim, by_component, CountersOfThread())
+
+
+def turns(strategy: Strategy) -> AbstractContextManager[Any]:
+    """What a call of `strategy` waits for: nothing, or other threads."""
+    return nullcontext() if strategy.thread_safe else RLock()
