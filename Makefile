@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # In CI the tests are traced, which takes time; `make test CI=1` does the same here.
 COVERAGE := $(if $(CI),--cov --cov-report=)
 
-.PHONY: compare test lint clean
+.PHONY: compare test lint mutation clean
 
 compare: $(READY)
 	$(BIN)/hessbench run smoke
@@ -19,6 +19,11 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+# Hours for all files; `make mutation FILES=src/hessbench/_gate.py` takes some minutes. docs/testing.md has the results.
+mutation: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[mutation]' -c constraints.txt
+	$(BIN)/python .ci/mutation.py $(FILES)
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -104,6 +104,7 @@ def _below(folder: Path, warnings: list[str]) -> Iterator[Path]:
 def _kept(path: Path, root: Path, warnings: list[str]) -> list[Row]:
     """The rows of one file that can be read. Everything else is named in `warnings`."""
     out: list[Row] = []
+    before = len(warnings)
 
     def skip(where: str, error: Exception) -> None:
         warnings.append(f"{plain(path)}{where and ', '}{where}: skipped, {_reason(error)}.")
@@ -116,6 +117,8 @@ def _kept(path: Path, root: Path, warnings: list[str]) -> list[Row]:
                 skip(where, error)
     except Exception as error:  # whatever a damaged file makes its parser raise
         skip("", error)
+    if not out and len(warnings) == before:
+        skip("", Foreign("it holds no result"))
     return out
 
 

@@ -113,6 +113,13 @@ REFUSED = {
     "none": (lambda xp, t, y, p: None, "shape"),
     "minus truth": (lambda xp, t, y, p: y * -(y > 0), "truth values"),
     "bits": (lambda xp, t, y, p: y * (y & 1), "bits"),
+    "reciprocal of a count": (
+        lambda xp, t, y, p: xp.reciprocal(p["k"] * xp.sum(y > 0)) * y,
+        "`reciprocal` of whole numbers",
+    ),
+    "count over count": (lambda xp, t, y, p: xp.sum(y > 0) // xp.sum(y > 1) * y, "`floor_divide` of whole numbers"),
+    "rest of counts": (lambda xp, t, y, p: xp.cumsum(y > 0) % (y > 1).sum() * y, "`remainder` of whole numbers"),
+    "power of a count": (lambda xp, t, y, p: y * 2 ** (xp.sum(y > 0) - 2), "may be negative"),
     "NumPy of plain arrays": (lambda xp, t, y, p: y * (np.asarray(y) == 0), "branches"),
     "piecewise": (lambda xp, t, y, p: xp.piecewise(y, [y > 0], [1.0, 2.0]), "`piecewise`"),
     "another error": (lambda xp, t, y, p: y @ p["missing"], "raised KeyError"),
@@ -137,6 +144,13 @@ def test_what_cannot_be_recorded_is_refused_in_one_short_clause(name):
         ("xp.floor(y / 49.0)", 49.0, 1.0),
         ("y % 0.1 // 0.1", 0.3, 0.0),
         ("xp.where(0.1 + y == 0.3, 1.0, 2.0)", 0.2, 2.0),
+        ("y ** -0.5", -0.0, math.inf),  # though the root of -0 is -0
+        ("y ** -2.5", -0.0, math.inf),
+        ("xp.copysign(y, -1 * (y > 5))", 3.0, 3.0),  # there is no -0 of whole numbers
+        ("xp.copysign(y, -xp.sum(y > 5))", 3.0, 3.0),
+        ("xp.copysign(y, -1.0 * (y > 5))", 3.0, -3.0),
+        ("2 ** xp.sum(y > 0) * y // 3 + xp.sum(y > 0) // 2 % 2", 3.0, 9.0),
+        ("(1.0 * xp.sum(y > 0)) ** -1 * y + xp.reciprocal(1.0 * xp.sum(y > 0))", 3.0, 4 / 3),
     ],
 )
 def test_conditions_see_the_numbers_that_numpy_sees(text, state, value):
@@ -154,6 +168,9 @@ def test_conditions_see_the_numbers_that_numpy_sees(text, state, value):
         ("xp.maximum(y, 1.0 + 0 * y)", 1.0, 1.0, 0.0),
         ("xp.maximum(1.0 + 0 * y, y)", 1.0, 0.0, 0.0),
         ("xp.where(y > 0, xp.sqrt(y), 3 * y)", 0.0, 3.0, 0.0),  # the branch that is not taken has slope infinity
+        ("xp.maximum(0.0, y) ** 0.5", -1.0, 0.0, 0.0),  # infinity times a branch that is constant
+        ("xp.minimum(0 * xp.floor(y), y) ** 0.3", 1.5, 0.0, 0.0),
+        ("xp.where(p['a'] > 0, 0.0, y) ** 0.5", 1.5, 0.0, 0.0),
         ("xp.interp(y, [0.0, 1.0, 2.0], [0.0, 1.0, 5.0])", 1.0, 4.0, 0.0),
         ("xp.interp(y, [0.0, 1.0, 2.0], [0.0, 1.0, 5.0])", 2.5, 0.0, 0.0),
         ("y ** p['n']", 0.0, 0.0, 0.0),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +21,7 @@ from .._measuring.provenance import now, provenance
 from .._measuring.record import Case, Record
 from .._measuring.statuses import rank
 from .._plugins.contenders import contenders, pareto
-from .._storage.files import append_line, ensure_writable
+from .._storage.files import append_line, ensure_writable, scratch
 from .._storage.text import cut
 from . import app
 from .output import console, say, say_within, show_cases
@@ -77,8 +76,8 @@ def compare(
     kept = Kept(output, provenance("compare", " ".join(["hessbench", *sys.argv[1:]]), Path.cwd()))
     ended: int | None = None
     seed = run_seed() if gate_seed is None else gate_seed
-    with tempfile.TemporaryDirectory() as folder:
-        files = {id(case): Path(folder) / f"{i}.npz" for i, case in enumerate(cases)}
+    with scratch() as folder:
+        files = {id(case): folder / f"{i}.npz" for i, case in enumerate(cases)}
         limits = {"time_limit": time_limit, "memory_limit_mib": memory_limit, "budget": budget, "gate_seed": seed}
         try:
             grid = measure_grid(with_progress(cases), kept, options=lambda case: {"keep": files[id(case)]}, **limits)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .._measuring.faults import Row, strategy_faults
 from .._measuring.faults_around import cache_faults, plugin_faults, run_faults, signal_faults
+from .._measuring.faults_files import asv_faults, file_faults
 
 
 def check_faults(as_json: bool) -> int:
@@ -32,7 +33,7 @@ def check_faults(as_json: bool) -> int:
 
 
 def all_faults() -> Iterator[Row]:
-    """Faults of strategies, of plugin files, of signals to `compare` and `run`, and of files in the cache."""
-    for part in (strategy_faults, plugin_faults, signal_faults, run_faults, cache_faults):
+    """Faults of strategies, of plugin files, of signals and limits, of files in the cache, of disks and of names."""
+    for part in (strategy_faults, plugin_faults, signal_faults, run_faults, asv_faults, cache_faults, file_faults):
         with tempfile.TemporaryDirectory(prefix="hessbench-faults-") as folder:
             yield from part(Path(folder))

@@ -111,21 +111,26 @@ def run_faults(folder: Path) -> Iterator[Row]:
     began, path, root = folder / "began", folder / "hangs.py", folder / "repository"
     body = f"    subprocess.Popen(SLEEP, start_new_session=True); open({str(began)!r}, 'w'); hang()"
     path.write_text(SOURCE.format(mark=mark, body=body), encoding="utf-8")
-    (root / "benchmarks").mkdir(parents=True)
-    (root / "benchmarks" / "__init__.py").touch()
-    (root / "benchmarks" / "hangs.py").write_text(SUITE.format(path=str(path)), encoding="utf-8")
-    config = {"version": 1, "project": "faults", "repo": ".", "branches": ["HEAD"], "environment_type": "virtualenv"}
-    config |= {"launch_method": "forkserver", "results_dir": "results"}
-    (root / "asv.conf.json").write_text(json.dumps(config), encoding="utf-8")
-    who = ["-c", "user.name=faults", "-c", "user.email=faults@example.org"]
-    for arguments in (["init", "-q"], ["add", "-A"], [*who, "commit", "-qm", "first"]):
-        subprocess.run(["git", *arguments], cwd=root, check=True)
+    repository(root, SUITE.format(path=str(path)))
     command = [sys.executable, "-m", "hessbench", "run"]
     environment = {**os.environ, "HOME": str(folder)}  # asv keeps the machine's description there
     for name in SIGNALS:
         yield _signalled(
             f"signal: {name} to run", command, name, folder, [mark, str(root), str(folder / "tmp")], environment, root
         )
+
+
+def repository(root: Path, suite: str) -> None:
+    """Make a git repository with one suite of benchmarks."""
+    (root / "benchmarks").mkdir(parents=True)
+    (root / "benchmarks" / "__init__.py").touch()
+    (root / "benchmarks" / "hangs.py").write_text(suite, encoding="utf-8")
+    config = {"version": 1, "project": "faults", "repo": ".", "branches": ["HEAD"], "environment_type": "virtualenv"}
+    config |= {"launch_method": "forkserver", "results_dir": "results"}
+    (root / "asv.conf.json").write_text(json.dumps(config), encoding="utf-8")
+    who = ["-c", "user.name=faults", "-c", "user.email=faults@example.org"]
+    for arguments in (["init", "-q"], ["add", "-A"], [*who, "commit", "-qm", "first"]):
+        subprocess.run(["git", *arguments], cwd=root, check=True)
 
 
 SUITE = """

@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .._errors import HessbenchError
+
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 MARK = "HESSBENCH_CONTAINED"
 GRACE = 3.0  # seconds beyond the limit that a supervisor is waited for
@@ -68,10 +70,9 @@ def supervised(
     of the supervisor is a pipe: with `records` the lines that are reported, else all output of `command`. `request` stands
     in the file `request` of the folder.
     """
-    folder = Path(tempfile.mkdtemp(prefix="hessbench-"))
+    folder = _folder_with(request)
     read, write = os.pipe()
     try:
-        (folder / "request").write_bytes(request)
         settings = [folder, limit, gentle, read, os.getpid(), int(records)]
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(SUPERVISOR), *map(str, settings), *command],
@@ -99,6 +100,22 @@ def supervised(
             if process.returncode < 0 or sys.platform != "linux":
                 sweep(folder.name)
             remove(folder)
+
+
+def _folder_with(request: bytes) -> Path:
+    """A new folder for temporary files with the file `request`; raises `HessbenchError` where there is no room for one."""
+    folder = None
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="hessbench-"))
+        (folder / "request").write_bytes(request)
+    except OSError as error:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        why = (error.strerror or type(error).__name__).lower()
+        raise HessbenchError(
+            f"No process can be started: nothing can be written to the temporary folder: {why}."
+        ) from error
+    return folder
 
 
 def _finish(process: subprocess.Popen[bytes], seconds: float) -> None:

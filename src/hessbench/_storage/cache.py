@@ -61,7 +61,10 @@ def temporary(folder: str, reason: str) -> Path:
     if not _made:
         text = f"The cache {folder} is not used: {reason}. Until this process ends a temporary folder takes its place; "
         warnings.warn(f"{text}`HESSBENCH_CACHE` names another one.", HessbenchWarning, stacklevel=2)
-    made = tempfile.mkdtemp(prefix="hessbench-cache-")
+    try:
+        made = tempfile.mkdtemp(prefix="hessbench-cache-")
+    except OSError:  # every disk is full: whoever wants to keep something is told that it is no folder
+        return Path(os.devnull)
     _made.append(made)
     atexit.register(_forget, made, os.getpid())
     return Path(made)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -80,6 +81,19 @@ def make_folder(folder: str | Path) -> Path:
     except (OSError, ValueError) as error:
         raise InvalidInput(f"Nothing can be written to the folder {plain(folder)}: {_why(error)}.") from error
     return folder
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A temporary folder for the length of a block; raises `HessbenchError` where there is no room for one."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="hessbench-"))
+    except OSError as error:
+        raise HessbenchError(f"There is no room for temporary files: {_why(error)}.") from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def ensure_writable(path: str | Path) -> Path:

@@ -106,10 +106,10 @@ def forward(outputs: list[Node], seeds: dict[Node, dict[int, Node]]) -> Rows:
                 total = sums.setdefault(direction, Sum(g))
                 if d.fixed:
                     total.add(tangent, d, single=True)
-                elif tangent.fixed:
+                elif tangent.fixed and tangent.op != "select":
                     total.add(d, tangent)
                 else:
-                    total.add(g.mul(d, tangent), g.const(1.0))
+                    total.add(g.mul(d, tangent) if d.finite else _masked(g, tangent, d), g.const(1.0))
         rows[node] = {k: v for k, total in sums.items() if (v := total.node()).value != 0.0}
     return [rows.get(n, {}) if not n.fixed else {} for n in outputs]
 
@@ -141,7 +141,8 @@ def gradient(outputs: list[Node], weights: list[Node], inputs: list[Node]) -> li
 
 
 def _masked(g: Graph, bar: Node, d: Node) -> Node:
-    """`bar d`, which is 0 where `bar` is that of a branch not taken, whatever `d` is there: infinite, for example."""
+    """`bar d`, which is 0 where `bar` is that of a branch not taken, or the tangent of one that is constant, whatever `d` is
+    there: infinite, for example."""
     if bar.op == "lin" and bar.args[0].value == 0.0 and any(n.op == "select" for n, _ in bar.args[1]):
         total = Sum(g)
         for n, c in bar.args[1]:

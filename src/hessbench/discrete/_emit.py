@@ -155,8 +155,10 @@ class Writer:
             out = self.define(f"{self.prefix}pow({self.spread(b)}, {self.spread(literal(e))})")
         elif e == 0.5:
             out = self.define(f"{self.prefix}sqrt({self.spread(b)})")
-        elif e == -0.5:
+        elif e == -0.5 and base.nonnegative:
             out = self.define(f"1.0 / {self.power(base, 0.5)}")
+        elif e == -0.5:  # of -0 it is infinity, though the root of -0 is -0
+            out = self.define(f"1.0 / {self.prefix}sqrt({self.spread(f'({b} + 0.0)')})")
         elif e == -1.0:
             out = self.define(f"1.0 / {b}")
         elif half:

@@ -214,8 +214,28 @@ OF_TRUTHS = {  # what an operation on numbers is where all operands are truth va
     "fmax": "logical_or",
     "fmin": "logical_and",
 }
+WHOLE = frozenset({  # operations that give integers for integers
+    *("add", "subtract", "multiply", "negative", "positive", "conjugate", "absolute", "square", "sign", "clip", "where"),
+    *("maximum", "minimum", "fmax", "fmin", "power", "floor_divide", "remainder", "fmod", "divmod", "reciprocal"),
+})  # fmt: skip
 NO_TRUTHS = ("subtract", "negative", "positive", "sign")  # NumPy refuses them too
 KNOWN = frozenset({*NUMBERS, *TRUTHS, *BITS} - {"nan_to_num"})
+
+
+def of_whole(name: str, *args: Node) -> Any:
+    """`operation` for integers: divided by 0 they are 0, which is refused, and none of them is -0."""
+    reason = ""
+    if name == "reciprocal" or (name in ("floor_divide", "remainder", "fmod", "divmod") and not args[1].value):
+        reason = f"it takes `{name}` of whole numbers"
+    elif name == "power" and not number(args[1]).nonnegative:
+        reason = "it raises whole numbers to a power that may be negative"
+    if reason:
+        args[0].graph.refused = CannotTrace(reason)
+        raise args[0].graph.refused
+    out = operation(name, *args)
+    if name in ("multiply", "negative") and not out.condition:
+        return plain("plus", out, out.graph.const(0.0))
+    return out
 
 
 def operation(name: str, *args: Node) -> Any:

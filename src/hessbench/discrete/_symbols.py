@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ._graph import CannotTrace, Graph, Node
-from ._operations import KNOWN, lift, operation
+from ._operations import KNOWN, WHOLE, lift, of_whole, operation
 
 PRODUCTS = (np.matmul, np.vecdot, *(getattr(np, name) for name in ("matvec", "vecmat") if hasattr(np, name)))
 REDUCED = {
@@ -31,13 +31,16 @@ IN_AN_ARRAY = (
 
 
 class Symbol:
-    """A number that records. `==`, `<` and the like give truth values that record."""
+    """A number that records. `==`, `<` and the like give truth values that record.
 
-    __slots__ = ("node",)
+    `whole`: NumPy has an integer here, such as a count of truth values, with integer arithmetic (see `_operations.WHOLE`).
+    """
+
+    __slots__ = ("node", "whole")
     ndim, shape, size, __hash__ = 0, (), 1, object.__hash__
 
-    def __init__(self, node: Node) -> None:
-        self.node = node
+    def __init__(self, node: Node, whole: bool = False) -> None:
+        self.node, self.whole = node, whole
 
     @property
     def real(self) -> Symbol:
@@ -82,13 +85,23 @@ def _scalars(name: str, *values: Any) -> Any:
     """One operation on symbols and numbers."""
     values = tuple(map(_entry, values))
     graph = next((v.node.graph for v in values if isinstance(v, Symbol)), None) or Graph()
-    out = operation(name, *(v.node if isinstance(v, Symbol) else lift(graph, v) for v in values))
-    return tuple(map(_symbol, out)) if isinstance(out, tuple) else _symbol(out)
+    nodes = [v.node if isinstance(v, Symbol) else lift(graph, v) for v in values]
+    whole = all(map(_whole, values[1:] if name == "where" else values))
+    out = of_whole(name, *nodes) if whole and name in WHOLE else operation(name, *nodes)
+    return tuple(_symbol(o, False) for o in out) if isinstance(out, tuple) else _symbol(out, whole and name in WHOLE)
 
 
-def _symbol(node: Node) -> Any:
+def _whole(value: Any) -> bool:
+    if isinstance(value, Symbol):
+        return value.whole or value.node.condition
+    return isinstance(value, bool | np.bool_ | int | np.integer)
+
+
+def _symbol(node: Node, whole: bool) -> Any:
     """A node as a symbol, or as the number that it is."""
-    return Symbol(node) if node.value is None else node.args[0]
+    if node.value is not None:
+        return int(node.args[0]) if whole and not node.condition else node.args[0]
+    return Symbol(node, whole and not node.condition)
 
 
 def _binary(name: str, reflected: bool = False) -> Callable[[Symbol, Any], Any]:
@@ -230,7 +243,7 @@ def apply(ufunc: Any, method: str, inputs: Any, options: dict[str, Any]) -> Any:
     elif method == "reduce" and name in REDUCED:
         out = reduced(name, *inputs, **options)
     elif method == "accumulate" and name in REDUCED:
-        values = each("multiply", inputs[0], 1.0) if name in ("add", "multiply") else inputs[0]
+        values = each("multiply", inputs[0], 1) if name in ("add", "multiply") else inputs[0]
         loop = np.frompyfunc(lambda a, b: _scalars(name, a, b), 2, 1)
         out = tidy(loop.accumulate(_objects(values), *inputs[1:], **options))
     elif method == "outer" and name in KNOWN:
@@ -262,7 +275,7 @@ def reduced(name: str, a: Any, axis: Any = 0, keepdims: bool = False, initial: A
     """`ufunc.reduce`, from the first entry on; a sum or product of truth values is one of numbers."""
     a, start = np.asarray(a, dtype=object), REDUCED[name]
     if name in ("add", "multiply"):
-        a = _objects(each("multiply", a, 1.0)) if a.size else a
+        a = _objects(each("multiply", a, 1)) if a.size else a
     if initial is None and a.size == 0 and start is not None:
         initial = start
     more = {} if initial is None else {"initial": initial}
