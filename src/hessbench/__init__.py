@@ -21,7 +21,6 @@ from ._errors import (
 from ._integrate.fixed_step import choose_steps, count_fixed, integrate_fixed, steps_for, tableau, write_step
 from ._integrate.ivp import IVP
 from ._judging.reference import Reference, reference
-from ._judging.witness import sizes_of
 from ._measuring.measure import measure
 from ._measuring.record import STATUSES, Case, Record
 from ._model.counters import Counters
@@ -92,7 +91,6 @@ __all__ = [
     "products",
     "quadratic_derivatives",
     "reference",
-    "sizes_of",
     "steps_for",
     "strategies",
     "tableau",
