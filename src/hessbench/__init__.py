@@ -23,7 +23,6 @@ from ._errors import (
 from ._integrate.fixed_step import choose_steps, count_fixed, integrate_fixed, steps_for, tableau, write_step
 from ._integrate.ivp import IVP
 from ._judging.reference import Reference, reference
-from ._judging.witness import sizes_of
 from ._measuring.measure import measure
 from ._measuring.record import Case, Record
 from ._measuring.statuses import STATUSES
@@ -97,7 +96,6 @@ __all__ = [
     "products",
     "quadratic_derivatives",
     "reference",
-    "sizes_of",
     "steps_for",
     "strategies",
     "tableau",

@@ -10,17 +10,9 @@ import pytest
 
 from hessbench import Case, InvalidInput, NoReference, Result, Unavailable, Unsupported
 from hessbench._measuring import child as _child
-from hessbench._measuring.child import (
-    first_line,
-    limit_memory,
-    median_interval,
-    noted,
-    peak_mib,
-    report_line,
-    stages,
-    steady_state,
-)
+from hessbench._measuring.child import first_line, median_interval, noted, peak_mib, stages, steady_state
 from hessbench._measuring.measure import blank
+from hessbench._processes.within import limit_memory, report_line
 
 CASE = Case("random-quadratic", "hand-adjoint", "numpy", {"n": 3}, 1e-6)
 EARLIER = Case("brusselator", "hand-adjoint/backward", "numpy", {"n": 32})

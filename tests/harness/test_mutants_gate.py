@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from hessbench import Problem, Result
+from hessbench._integrate.state_sizes import state_sizes
 from hessbench._judging import gate_points
 from hessbench._judging.gate import Errors, Seen, errors
 from hessbench._judging.gate_points import VARIABLE, _drawn_seed, _rounded, drawn_points, run_seed, settled
@@ -16,7 +17,6 @@ from hessbench._judging.reference_ways import Way
 from hessbench._judging.scaled import Scaled, equilibrated, yardstick, yardstick_of
 from hessbench._judging.tight import Path, Tight
 from hessbench._judging.witness import Verdict, Witness
-from hessbench._model.sizes import state_sizes
 
 HESS = np.array([[4.0, 1.0, 0.0], [1.0, 0.0, 2.0], [0.0, 2.0, -3.0]])
 AGAINST = Reference(2.0, np.array([1.0, 0.0, -5.0]), HESS, 0.0, "by hand")

@@ -83,13 +83,13 @@ def test_an_error_that_all_differentiation_shares_is_seen_by_the_witness(only_au
 def test_a_witness_that_solves_another_problem_lets_nothing_stand(only_autograd, monkeypatch):
     from hessbench._judging import witness
 
-    adams = witness.adams
+    multistep = witness.multistep
 
     def wrong(*args):
-        path = adams(*args)
+        path = multistep(*args)
         return replace(path, states=path.states * 1.0001)
 
-    monkeypatch.setattr(witness, "adams", wrong)
+    monkeypatch.setattr(witness, "multistep", wrong)
     target = logistic()[0]
     with pytest.raises(NoReference):
         compute_reference(target, target.x0)

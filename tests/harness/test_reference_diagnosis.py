@@ -26,10 +26,6 @@ def bounce(xp, t, y, p):
     return xp.concatenate([v, -9.81 - xp.where(h < 0, 400.0 * h, 0.0 * h)])
 
 
-def van_der_pol(xp, t, y, p):
-    return xp.concatenate([y[1:], p["mu"] * (1 - y[:1] * y[:1]) * y[1:] - y[:1]])
-
-
 def lorenz(xp, t, y, p):
     x, w, z = y[:1], y[1:2], y[2:]
     return xp.concatenate([10.0 * (w - x), x * (28.0 - z) - w, x * w - 8 / 3 * z])
@@ -47,9 +43,6 @@ CASES = {
         [0.0],
         {"dose": 10.0, "dur": 2.3},
         wrt=("dur",),
-    ),
-    "stiff": Problem(
-        "vdp", van_der_pol, lambda xp, y0, y1, p: xp.sum(y1[:1] ** 2), (0.0, 300.0), [2.0, 0.0], {"mu": 1000.0}
     ),
     "chaotic": Problem("lorenz-long", lorenz, lambda xp, y0, y1, p: xp.sum(y1[2:]), (0.0, 40.0), [1.0, 1.0, 20.0]),
     "non-finite": Problem("blow-up", lambda xp, t, y, p: y * y, total, (0.0, 2.0), [1.0]),
@@ -94,3 +87,88 @@ def test_a_closed_form_that_is_wrong_does_not_stand():
 def test_a_switch_that_matters_to_nobody_leaves_the_reference():
     smooth = Problem("smooth", lambda xp, t, y, p: 1.0 + xp.where(y < 1.0, 0.5 * y, y / 2), total, (0.0, 2.0), [0.0])
     assert compute_reference(smooth, smooth.x0).grad == pytest.approx([np.e], rel=1e-10)
+
+
+def touching(top):
+    """y = 1 + sin t, beyond `top` of which a second state grows by the excess."""
+
+    def rhs(xp, t, y, p):
+        return xp.concatenate([xp.cos(t) + 0.0 * y[:1], xp.where(y[:1] > top, 1.0 + 0.0 * y[:1], 0.0 * y[:1])])
+
+    return Problem("touching", rhs, lambda xp, y0, y1, p: xp.sum(y1[1:] ** 2), (0.0, 3.0), [1.0, 0.5])
+
+
+@pytest.mark.parametrize("top, code", [(2 - 1e-4, "grazed"), (1.5, "kink")])
+def test_a_switch_that_is_only_just_touched_is_told_from_one_that_is_crossed(top, code):
+    """At 2 - 1e-4 the state is beyond it for 0.03 of the time; a start that is lower by 2^-12 never gets there."""
+    with pytest.raises(NoReference) as caught:
+        compute_reference(touching(top), touching(top).x0)
+    assert caught.value.diagnosis == code, caught.value
+
+
+@pytest.mark.parametrize("width, code", [(5e-6, "narrow feature"), (1e-2, "disagreement")])
+def test_a_pulse_that_nothing_meets_is_named_where_methods_do_not_agree(width, code, monkeypatch):
+    """Between two of the times that are looked at; the disagreement is planted, and has another reason for the wide pulse."""
+    from hessbench._judging import reference_ways as the_ways
+
+    for name in ("automatic", "discrete_adjoint"):
+
+        def wrong(*args, right=getattr(the_ways, name)):  # noqa: B008
+            out = right(*args)
+            if isinstance(out, tuple):
+                return out[0], out[1], 1.01 * out[2]
+            return the_ways.Check(out.value, out.grad, 1.01 * out.hess)
+
+        monkeypatch.setattr(the_ways, name, wrong)
+    middle = 0.37 + 0.5 / 20_000
+    pulse = Problem(
+        "pulse", lambda xp, t, y, p: 1e3 * xp.exp(-(((t - middle) / width) ** 2)) - y, lambda xp, y0, y1, p: xp.sum(y1**3),
+        (0.0, 1.0), [1.0],
+    )  # fmt: skip
+    with pytest.raises(NoReference) as caught:
+        compute_reference(pulse, pulse.x0)
+    assert caught.value.diagnosis == code, caught.value
+
+
+def test_no_framework_is_the_reason_where_nothing_can_differentiate_and_none_where_it_can(monkeypatch):
+    import math
+
+    def by_floats(xp, t, y, p):
+        return np.array([-math.sin(float(y[0]))])
+
+    unknown = Problem("floats", by_floats, lambda xp, y0, y1, p: xp.sum(y1**2), (0.0, 1.0), [1.0])
+    monkeypatch.setattr("hessbench.backends.available", lambda name: name == "numpy")
+    with pytest.raises(NoReference, match="pip install") as caught:
+        compute_reference(unknown, unknown.x0)
+    assert caught.value.diagnosis == "no framework", caught.value
+    recorded = Problem("array", lambda xp, t, y, p: -xp.sin(y), lambda xp, y0, y1, p: xp.sum(y1**2), (0.0, 1.0), [1.0])
+    assert "value differences" in compute_reference(recorded, recorded.x0).how
+
+
+@pytest.mark.parametrize("wrt", [("t1",), ("t0", "y0", "t1"), ("y0", "t1", "k")])
+def test_a_jump_in_time_inside_the_span_leaves_derivatives_by_the_end_times(wrt):
+    """y' = -k y until t = 0.4, then -3 k y: y(t1) = y0 exp(-k (0.4 - t0) - 3 k (t1 - 0.4))."""
+    problem = Problem(
+        "stages", lambda xp, t, y, p: -xp.where(t < 0.4, 1.0, 3.0) * p["k"] * y, lambda xp, y0, y1, p: xp.sum(y1),
+        (0.1, 1.0), [1.3], {"k": 0.7}, wrt=wrt,
+    )  # fmt: skip
+    found, k = compute_reference(problem, problem.x0), 0.7
+    length = 0.3 + 3 * 0.6
+    y = 1.3 * np.exp(-k * length)
+    first = {"y0": 1 / 1.3, "t0": k, "t1": -3 * k, "k": -length}  # of log y, whose second ones are these:
+    second = {("y0", "y0"): -1 / 1.3**2, ("t0", "k"): 1.0, ("k", "t0"): 1.0, ("t1", "k"): -3.0, ("k", "t1"): -3.0}
+    hess = [[y * (first[a] * first[b] + second.get((a, b), 0.0)) for b in wrt] for a in wrt]
+    assert found.value == pytest.approx(y, rel=1e-11)
+    assert found.grad == pytest.approx([y * first[a] for a in wrt], rel=1e-10)
+    assert found.hess == pytest.approx(np.array(hess), rel=1e-9, abs=1e-10)
+    assert "value differences agree" in found.how
+
+
+def test_a_jump_at_an_unknown_time_is_still_a_kink_where_an_end_time_is_free():
+    problem = Problem(
+        "dose", lambda xp, t, y, p: xp.where(t < p["tau"], 1.0, 0.0) - y, total, (0.0, 2.0), [0.3], {"tau": 0.9},
+        wrt=("tau", "t1"),
+    )  # fmt: skip
+    with pytest.raises(NoReference) as caught:
+        compute_reference(problem, problem.x0)
+    assert caught.value.diagnosis == "kink"

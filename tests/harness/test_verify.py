@@ -167,3 +167,27 @@ def test_no_more_than_two_hessians_and_one_gradient_on_a_smooth_problem():
     result = made(problem.perturbed)
     assert calls == ["first", "second", "witness"] and "fine" not in vars(made) and isinstance(made, Verifier)
     assert result.error < 1e-6
+
+
+def test_a_strongly_bent_orbit_takes_one_gradient_more_and_an_error_is_still_seen_there():
+    """Arenstorf's orbit at its own point: differences of the gradient are off by their own size down to steps of 1e-6."""
+    problem, calls = hessbench.problem("restricted-three-body"), []
+    made = verifier(problem, "discrete-adjoint", rtol=1e-9)
+    coarse = made.coarse
+    object.__setattr__(made, "coarse", lambda x: calls.append("witness") or coarse(x))
+    result = made(problem.x0)
+    assert len(calls) == 2 and "fine" not in vars(made) and result.error < 1e-5
+    faulty = verifier(problem, Faulty(), rtol=1e-9)
+    assert faulty(problem.x0).error > 1e-3
+
+
+@pytest.mark.parametrize("name", ["kepler", "sir", "generic-bolza", "neural-ode", "lotka-volterra", "driven-pendulum"])
+def test_the_estimate_is_near_the_error_against_a_hundred_times_tighter_run(name):
+    problem = hessbench.problem(name)
+    x = problem.x0 if problem.perturbed is None else problem.perturbed
+    estimate = hessbench.hessian(problem, x, rtol=1e-7, verify=True).error
+    truth, found = (hessbench.hessian(problem, x, rtol=rtol).hess for rtol in (1e-12, 1e-7))
+    d = problem.sizes(x)
+    weights = d[:, None] * d
+    error = np.max(weights * np.abs(found - truth)) / np.max(weights * np.abs(truth))
+    assert error / 3 <= estimate <= max(30 * error, 1e-12)

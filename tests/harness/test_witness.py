@@ -5,7 +5,7 @@ import pytest
 
 from hessbench import Problem
 from hessbench._judging.tight import tight
-from hessbench._judging.witness import Witness, sizes_of
+from hessbench._judging.witness import Witness
 
 
 def decay(unit=1.0, wrt=("y0", "k")):
@@ -111,5 +111,5 @@ def test_sizes_of_unknowns_that_are_zero_come_from_the_solution():
         "filling", lambda xp, t, y, p: 1e-9 - p["k"] * y, lambda xp, y0, y1, p: xp.sum(y1), (0.0, 1.0), [0.0], {"k": 1e3},
         wrt=("y0", "k", "t1"),
     )  # fmt: skip
-    sizes = sizes_of(problem, problem.x0, tight(problem, problem.x0))
+    sizes = witness(problem).sizes
     assert sizes == pytest.approx([1e-12, 1e3, 1.0], rel=1e-3)

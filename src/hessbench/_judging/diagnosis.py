@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from .._derive.switches import Crossings, crossings, reads_time
 from .._errors import IntegrationError, NoReference
 from .._model.derivatives import Array
-from .._model.problem import Problem
+from .._model.problem import TIMES, Problem
 from .tight import Path, Tight
 from .witness import Witness
 
@@ -15,7 +17,7 @@ SEEN_STATES = 2000
 CHAOTIC = 1e-5  # change of the end state between tolerances of 1e-12 and 1e-13
 
 WORDS = {
-    "stiff": "it is stiff, too much so for the explicit steps of references ({})",
+    "stiff": "it is stiff, too much so for the steps of references ({})",
     "chaotic": "it is chaotic over its time span: the value itself changes with the tolerance ({}). Shorten the time span",
     "kink": (
         "its solution crosses a kink or jump of the right-hand side at a time that depends on the unknowns ({}), where "
@@ -38,13 +40,25 @@ def no_reference(problem: Problem, code: str, detail: str) -> NoReference:
     return NoReference(f"problem {problem.name!r} has no reference: {WORDS[code].format(detail)}.", code)
 
 
-def cannot_be_integrated(plan: Tight, x: Array, error: IntegrationError) -> NoReference:
-    """Why explicit steps did not come to the end: stiffness if an implicit method does in a tenth of the steps."""
+def cannot_be_integrated(plan: Tight, x: Array, error: Exception, implicit: Exception | None = None) -> NoReference:
+    """Why explicit steps did not come to the end: stiffness if LSODA does. `implicit`: why implicit ones could not be used."""
     try:
         steps = len(plan.solve(x, "LSODA", 1e-10).times)
     except IntegrationError:
         return no_reference(plan.problem, "non-finite", str(error))
-    return no_reference(plan.problem, "stiff", f"{steps} steps of an implicit method; {error}")
+    why = "" if implicit is None else f"; implicit ones: {implicit}"
+    return no_reference(plan.problem, "stiff", f"{steps} steps of LSODA; explicit ones: {error}{why}")
+
+
+def without_witness(plan: Tight, x: Array, error: IntegrationError) -> NoReference:
+    """Why the solvers of the witness did not come to the end: a jump stops them, whose orders are high."""
+    try:
+        between = crossed(plan, x).between
+    except IntegrationError:
+        between = []
+    if not between:
+        return no_reference(plan.problem, "non-finite", str(error))
+    return no_reference(plan.problem, "kink", f"first between t = {between[0][0]:.6g} and {between[0][1]:.6g}; {error}")
 
 
 def chaos(plan: Tight, x: Array, witness: Witness) -> NoReference | None:
@@ -78,7 +92,10 @@ def explained(plan: Tight, x: Array, witness: Witness, said: str) -> NoReference
 
 
 def crossed(plan: Tight, x: Array, path: Path | None = None) -> Crossings:
-    """What the solution at `x` crosses, along `path` if it is known."""
+    """What the solution at `x` crosses, along `path` if it is known.
+
+    A condition on the time alone is no crossing: steps end there, also where the end times are unknowns (`clocked`).
+    """
     if path is None:
         try:
             path = plan.solve(x, "DOP853", 1e-10)
@@ -86,7 +103,11 @@ def crossed(plan: Tight, x: Array, path: Path | None = None) -> Crossings:
             path = plan.solve(x, "LSODA", 1e-10)
     every = max(1, len(path.times) // SEEN_STATES)
     kept = np.unique(np.append(np.arange(0, len(path.times), every), len(path.times) - 1))
-    return crossings(plan.problem, x, path.times[kept], path.states[kept][:, : plan.problem.dim])
+    problem, n = plan.problem, plan.problem.dim
+    here = problem.at(x)
+    others = tuple(key for key in problem.wrt if key not in TIMES) or ("y0",)
+    here = replace(here, wrt=others, scale={})
+    return crossings(here, here.x0, path.times[kept], path.states[kept][:, :n])
 
 
 def _narrow(plan: Tight, x: Array, witness: Witness) -> str:
@@ -97,6 +118,9 @@ def _narrow(plan: Tight, x: Array, witness: Witness) -> str:
     functions = [problem.rhs] if problem.running_loss is None else [problem.rhs, problem.running_loss]
     if not any(reads_time(f, t0, y0, p) for f in functions):
         return ""
-    bounded = plan.value(x, plan.solve(x, "RK23", 1e-6, abs(t1 - t0) / 20_000))
+    try:
+        bounded = plan.value(x, plan.solve(x, "RK23", 1e-6, abs(t1 - t0) / 20_000))
+    except IntegrationError:  # stiff: explicit steps do not come to the end
+        return ""
     change = abs(bounded - witness.value) / max(abs(bounded), abs(witness.value), 1e-300)
     return f"the value changes by {change:.1e} with short steps" if change > 1e-5 else ""

@@ -17,7 +17,7 @@ import numpy as np
 from .._errors import InvalidInput
 from .._integrate.state_sizes import state_sizes
 from .._model.derivatives import Array
-from .._model.problem import TIMES, Problem
+from .._model.problem import Problem
 from .reference import is_cached, kept, points, reference
 
 VARIABLE = "HESSBENCH_GATE_SEED"
@@ -54,9 +54,6 @@ def drawn_points(problem: Problem, seed: int) -> list[Array]:
     """
     x = problem.x0
     reach = _rounded(problem.sizes(x, state_sizes(problem, x)))
-    for key in TIMES:
-        if key in problem.blocks:
-            reach[problem.blocks[key]] = abs(problem.t_span[1] - problem.t_span[0])
     signs = np.where(x < 0, -1.0, 1.0)
     out = []
     for draw in range(DRAWS):

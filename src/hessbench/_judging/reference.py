@@ -4,6 +4,8 @@
 - the second-order discrete adjoint of a Dormand-Prince 8 integration, steps frozen, with the problem's NumPy derivatives;
   parameters, running loss and end times are states of the augmented problem
 - automatic differentiation by JAX, autograd or torch through other steps of the same formula, by the decision vector itself
+- where explicit steps would be too many (stiff problems), two implicit formulas instead (`reference_implicit`): one with its
+  discrete adjoint, the other with derivatives carried forward
 - differences of the value by a solver of another kind (`witness`), which would see a term that all differentiation misses
 
 The first two that can be had and are finite are compared; the first of them is the reference, if value differences agree.
@@ -20,6 +22,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -34,13 +37,16 @@ from .._model.derivatives import Array
 from .._model.problem import Problem
 from .._storage.fingerprint import digest
 from . import diagnosis as diagnosis
+from .reference_clock import clocked
 from .reference_methods import Check, at_least_eight
+from .reference_stiff import mesh, stiff_ways
 from .reference_store import load, load_refusal, save, save_refusal
 from .reference_ways import Way, away_from_zero, evaluated, ways
-from .tight import Tight, tight
+from .tight import STIFF, Tight, tight
+from .tight import Path as Solution
 from .witness import Verdict, Witness
 
-FORMAT = 5  # part of the cache key: raise it when what is computed changes
+FORMAT = 6  # part of the cache key: raise it when what is computed changes
 AGREE = 1e-7
 MOST_STEPS = 15_000
 MANY_STEPS = 2_000  # from here on steps are halved only for `AGREE` itself
@@ -137,6 +143,9 @@ def content_key(problem: Problem, x: Array) -> str | None:
     return key.hexdigest()[:20]
 
 
+Make = Callable[[Problem, Array], list[Way]]
+
+
 @dataclass(frozen=True, eq=False)
 class Found:
     """What one method gave."""
@@ -154,26 +163,26 @@ def compute_reference(problem: Problem, x: Array) -> Reference:
     except IntegrationError as error:
         raise diagnosis.no_reference(problem, "non-finite", str(error)) from None
     witness = Witness(plan, x)
-    _raise(diagnosis.chaos(plan, x, witness))
     try:
-        path = plan.solve(x, most=MOST_STEPS)
+        _raise(diagnosis.chaos(plan, x, witness))
     except IntegrationError as error:
-        raise diagnosis.cannot_be_integrated(plan, x, error) from None
-    times = at_least_eight(path.times)
+        raise diagnosis.without_witness(plan, x, error) from None
+    fixed = clocked(plan, x)
+    make, path, steps = methods(fixed, x)
     crosses = bool(diagnosis.crossed(plan, x, path).between)
     if crosses and problem.exact is None:  # one method is enough to see whether differentiating misses a term
-        first, skipped = finite_ones(problem, x, times, enough=1)
+        first, skipped = finite_ones(make, fixed.problem, x, enough=1)
         if first and not confirmed(witness, first[0].check).confirms:
             said = f"{first[0].way.name} and value differences do not agree"
             raise diagnosis.explained(plan, x, witness, said)
-    found, skipped = finite_ones(problem, x, times)
+    found, skipped = finite_ones(make, fixed.problem, x)
     if len(found) < 2:
         return _alone(plan, x, found, skipped)
     finer = () if crosses else (2, 4)
-    found, gap = refined(found, witness.sizes, finer, AGREE if len(times) > MANY_STEPS else 1e-10)
+    found, gap = refined(found, witness.sizes, finer, AGREE if steps > MANY_STEPS else 1e-10)
     chosen, outvoted = found[:2], []
     if not gap <= AGREE:
-        more, skipped = finite_ones(problem, x, times, enough=3)
+        more, skipped = finite_ones(make, fixed.problem, x, enough=3)
         found = [*found, *more[2:]]
         chosen, gap, outvoted = majority(found, witness.sizes)
     notes = [*skipped, *(f"{f.way.name} differs from the others" for f in outvoted)]
@@ -199,7 +208,29 @@ def compute_reference(problem: Problem, x: Array) -> Reference:
     raise diagnosis.explained(plan, x, witness, "; ".join(said))
 
 
-def finite_ones(problem: Problem, x: Array, times: Array, enough: int = 2) -> tuple[list[Found], list[str]]:
+def methods(plan: Tight, x: Array) -> tuple[Make, Solution, int]:
+    """What references can come from, the solution, and the number of its steps: explicit ones, or implicit where it is stiff.
+
+    Raises `NoReference` where neither comes to the end.
+    """
+    few = min(MOST_STEPS, max(MANY_STEPS, STIFF * plan.rough))
+    try:
+        path = plan.solve(x, most=few)
+    except IntegrationError:
+        try:
+            net = mesh(plan, x)
+            return stiff_ways(net), net.path, len(net.times)
+        except Exception as why:  # a framework may raise anything for a function that it cannot trace
+            failed = why
+        try:
+            path = plan.solve(x, most=MOST_STEPS)
+        except IntegrationError as error:
+            raise diagnosis.cannot_be_integrated(plan, x, error, failed) from None
+    times = at_least_eight(path.times)
+    return (lambda problem, x: ways(problem, x, times)), path, len(times)
+
+
+def finite_ones(make: Make, problem: Problem, x: Array, enough: int = 2) -> tuple[list[Found], list[str]]:
     """The first methods that give finite numbers, and why those before them could not be used.
 
     Where there are not enough, zeros are moved a little, for derivatives that are finite in the limit only.
@@ -210,10 +241,11 @@ def finite_ones(problem: Problem, x: Array, times: Array, enough: int = 2) -> tu
         if moved and (len(found) >= enough or not any("not finite" in reason for reason in skipped)):
             break
         at = away_from_zero(problem, x) if moved else (problem, x)
-        for tried, way in enumerate(ways(*at, times)):
+        for tried, way in enumerate(make(*at)):
             if tried == 3 and not found:
                 break  # nothing is finite: no other framework will help
-            if any(f.way.name == way.name for f in found):
+            known = any(f.way.formula == way.formula != "" for f in found) and enough <= 2
+            if known or any(f.way.name == way.name for f in found):
                 continue
             check, reason = evaluated(way, 1)
             if check is None:

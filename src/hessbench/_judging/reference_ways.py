@@ -20,10 +20,14 @@ ZERO = 1e-100  # takes the place of zeros at which derivatives are not finite th
 
 @dataclass(frozen=True, eq=False)
 class Way:
-    """One method: `run(parts)` gives its result with each step cut into so many parts."""
+    """One method: `run(parts)` gives its result with each step cut into so many parts.
+
+    Of two methods of the same `formula`, if that is said, one is enough where there are others.
+    """
 
     name: str
     run: Callable[[int], Check]
+    formula: str = ""
 
 
 def ways(problem: Problem, x: Array, times: Array) -> list[Way]:
@@ -39,9 +43,7 @@ def ways(problem: Problem, x: Array, times: Array) -> list[Way]:
     if exact is not None:
         out.append(Way("closed form", lambda parts: Check(*exact)))
     whole = problem if of_state_alone(problem) else augmented(problem).problem
-    sources = [name for name in ("casadi", "torch", "autograd", "jax") if available(name)] if frameworks else []
-    if whole.derivatives is not None and (frameworks or (problem.loss_blocks is not None and whole is problem)):
-        sources = [whole.derivatives.source, *(name for name in sources if name not in whole.derivatives.source)]
+    sources = sources_of(whole)
     frameworks.sort(key=lambda name: name in sources[:1])  # prefer one that did not make these derivatives
 
     def adjoint(k: int, source: str) -> Way:
@@ -70,6 +72,18 @@ def ways(problem: Problem, x: Array, times: Array) -> list[Way]:
     out += [*adjoints[:1], *throughs[:1], *adjoints[1:], *throughs[1:]]
     if not sources:
         out.append(Way("discrete adjoint, derivatives recorded", lambda parts: recorded(problem, x)))
+    return out
+
+
+def sources_of(problem: Problem) -> list[str]:
+    """Where derivatives of right-hand side and loss can come from, for a problem by its initial state alone."""
+    from ..backends import available
+
+    frameworks = any(available(name) for name in ("jax", "autograd", "torch"))
+    out = [name for name in ("casadi", "torch", "autograd", "jax") if available(name)] if frameworks else []
+    own = problem.derivatives
+    if own is not None and (frameworks or problem.loss_blocks is not None):
+        return [own.source, *(name for name in out if name not in own.source)]
     return out
 
 

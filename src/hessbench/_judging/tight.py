@@ -17,6 +17,7 @@ from .._model.problem import Problem
 WINDOWS = 64
 SMALLEST = 1e-12  # of a component's largest size: what is smaller need not be known in relative terms
 MOST_STEPS = 200_000
+STIFF = 10  # times the steps of the first solve, by LSODA at 1e-8, from which on explicit steps are given up
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,7 @@ class Tight:
     sizes: Array
     ends: Array
     largest: Array = field(default_factory=lambda: np.empty(0))  # (K,), along the first solution
+    rough: int = 0  # steps of the first solve
 
     def solve(
         self, x: Array, method: str = "DOP853", rtol: float = 1e-13, max_step: float = np.inf, most: int = MOST_STEPS
@@ -120,7 +122,7 @@ def tight(problem: Problem, x: Array) -> Tight:
         step = span / len(path.times)
         for i in np.linspace(0, len(path.times) - 1, 9).astype(int):
             sizes = np.maximum(sizes, round_off(slope, float(path.times[i]), path.states[i], step))
-        return replace(plan, sizes=sizes, largest=np.max(np.abs(path.states), axis=0))
+        return replace(plan, sizes=sizes, largest=np.max(np.abs(path.states), axis=0), rough=len(path.times))
 
     path = _first(plan, x)
     plan = sized(plan, path)

@@ -16,7 +16,6 @@ from .._model.derivatives import Array
 from .._model.result import Result
 from .._plugins.prepare import prepare
 from .._storage.files import write
-from .witness import sizes_of
 
 Numbers = tuple[float, Array, Array]
 
@@ -60,7 +59,7 @@ def with_differences(cases: Sequence[Case], records: Sequence[Record], files: Se
     if len(found) < 2:
         return list(records)
     problem = problem_of(cases[places[0]])
-    gaps = differences(found, sizes_of(problem, problem.x0))
+    gaps = differences(found, problem.sizes(problem.x0))
     out = list(records)
     for i, gap in gaps.items():
         other = "the median of all" if len(found) > 2 else "the other one"

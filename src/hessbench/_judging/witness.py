@@ -5,8 +5,8 @@
 with `u_j = +- d_j`, random signs and the sizes `d` of the unknowns, for `h = 2^-4, 2^-6, ...`, extrapolated once and twice
 (Richardson). A Hessian is confirmed where two neighbouring extrapolations agree with `g . u` and `u^T H u`. On a tie the
 differences are one-sided, on the side where the choices of NumPy stay what they are.
-The solver is VODE's Adams method (orders 1 to 12), or LSODA where that one meets stiffness: multistep methods, while references
-come from Runge-Kutta steps. About half the digits of a value reach a second derivative.
+The solver is VODE's Adams method (orders 1 to 12), or LSODA's BDF where that one meets stiffness: multistep methods, while
+references come from Runge-Kutta steps. About half the digits of a value reach a second derivative.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from .._derive.switches import Seen, watched
 from .._errors import IntegrationError
 from .._model.derivatives import Array
 from .._model.problem import TIMES, Problem
-from .tight import Path, Tight
+from .tight import MOST_STEPS, STIFF, Path, Tight
 
 CONFIRMED = 1e-5  # of the scaled Hessian, gradient and value
 ENOUGH = 1e-6  # where the search for the best increment ends
 LEVELS = tuple(range(4, 34, 2))  # the restricted three-body problem needs 2^-26
 SETTLED = 1e-3
 TOLERANCE = 1e-13
-ADAMS_STEPS = 5_000  # at the point itself; beyond, LSODA with its implicit method takes fewer
+ADAMS_STEPS = 5_000  # at the point itself; beyond, LSODA takes fewer
 
 
 @dataclass(frozen=True)
@@ -73,19 +73,26 @@ class Witness:
 
     @cached_property
     def sizes(self) -> Array:
-        """(n,): what the increments are relative to."""
-        return sizes_of(self.problem, self.x, self.plan)
+        """(n,): what the increments are relative to; of a state that starts from zero, its largest size along the solution."""
+        start = np.asarray(self.problem.unpack(self.x)[0])
+        return self.problem.sizes(self.x, np.where(start == 0, self.plan.largest[: self.problem.dim], 0.0))
 
     @cached_property
     def solver(self) -> Callable[[Array], Path]:
         """Adams where it comes to its end, else LSODA, at the first tolerance that can be reached."""
+        few = min(ADAMS_STEPS, max(1000, STIFF * self.plan.rough))
         for tolerance in (self.tolerance, 100 * self.tolerance):
-            ways: list[Callable[[Array], Path]] = [
-                lambda x, tolerance=tolerance: adams(
-                    self.plan, x, tolerance, ADAMS_STEPS if x is self.x else 4 * ADAMS_STEPS
-                ),
-                lambda x, tolerance=tolerance: self.plan.solve(x, "LSODA", tolerance),
-            ]
+
+            def adams(x: Array, tolerance: float = tolerance) -> Path:
+                return multistep(self.plan, x, "vode", tolerance, few if x is self.x else 4 * few)
+
+            def lsoda(x: Array, tolerance: float = tolerance) -> Path:
+                return multistep(self.plan, x, "lsoda", tolerance, MOST_STEPS)
+
+            def by_steps(x: Array, tolerance: float = tolerance) -> Path:  # gets over a jump where the other one stops
+                return self.plan.solve(x, "LSODA", tolerance)
+
+            ways: tuple[Callable[[Array], Path], ...] = (adams, lsoda, by_steps)
             for solve in ways:
                 try:
                     solve(self.x)
@@ -235,29 +242,8 @@ class Witness:
         return bool(self.directions)
 
 
-def sizes_of(problem: Problem, x: Array, plan: Tight | None = None) -> Array:
-    """The sizes (n,) of the unknowns at `x`: `|x_j|` or a declared scale, whichever is larger.
-
-    Where both are zero: of a state its largest size along the solution, of a time the span, of a parameter 1. Increments
-    relative to these mean the same in all units.
-    """
-    out = np.abs(x)
-    declared = getattr(problem, "scale", None) or {}
-    span = abs(problem.t_span[1] - problem.t_span[0])
-    for key, block in problem.blocks.items():
-        own = out[block]
-        if key in declared:
-            own = np.maximum(own, np.ravel(np.abs(np.broadcast_to(declared[key], problem.shapes[key]))))
-        if key in TIMES:
-            own = np.full(1, span)
-        elif key == "y0" and plan is not None and not np.all(own):
-            own = np.where(own > 0, own, plan.largest[: problem.dim])
-        out[block] = np.where(own > 0, own, np.max(own, initial=0.0) or 1.0)
-    return out
-
-
-def adams(plan: Tight, x: Array, rtol: float, most: int) -> Path:
-    """The solution at `x` by VODE's Adams method, at the ends of its pieces only.
+def multistep(plan: Tight, x: Array, solver: str, rtol: float, most: int) -> Path:
+    """The solution at `x` by `"vode"`, its Adams method, or `"lsoda"`, at the ends of its pieces only.
 
     Raises `IntegrationError` when a piece takes more than `most` steps.
     """
@@ -274,16 +260,11 @@ def adams(plan: Tight, x: Array, rtol: float, most: int) -> Path:
             if abs(stop - start) < 1e-12 * abs(t1 - t0):
                 z = z + (stop - start) * slope(start, z)
             else:
-                solver = ode(slope).set_integrator(
-                    "vode",
-                    method="adams",
-                    rtol=rtol,
-                    atol=rtol * plan.sizes,
-                    nsteps=most,
-                    max_step=abs(t1 - t0) / 20,
-                )
-                z = solver.set_initial_value(z, start).integrate(stop)
-                if not solver.successful() or not np.all(np.isfinite(z)):
-                    raise IntegrationError(f"Adams stopped at t = {solver.t:.6g} of {t1:.6g}.")
+                limits = {"nsteps": most, "max_step": abs(t1 - t0) / 20}
+                kind = {"method": "adams"} if solver == "vode" else {}
+                stepper = ode(slope).set_integrator(solver, rtol=rtol, atol=rtol * plan.sizes, **kind, **limits)
+                z = stepper.set_initial_value(z, start).integrate(stop)
+                if not stepper.successful() or not np.all(np.isfinite(z)):
+                    raise IntegrationError(f"{solver} stopped at t = {stepper.t:.6g} of {t1:.6g}.")
             states.append(np.array(z))
     return Path(np.array(times), np.array(states), 0)

@@ -210,17 +210,19 @@ class Problem:
     def sizes(self, x: Array, states: Array | None = None) -> Array:
         """`d` (n,) at `x` (n,): the largest of `|x_i|`, the declared scale and, for an initial state, `states` (dim,).
 
-        An unknown of which none of these says anything gets the largest size in its own array, an end time the length of the
-        time span, and 1 where that is zero too: declare its scale.
+        An end time has its declared scale or the length of the time span: `|x_i|` depends on where time starts. An unknown of
+        which none of these says anything gets the largest size in its own array, and 1 where that is zero too: declare its
+        scale.
         """
         out, (t0, t1) = np.abs(x), map(float, self.times(x))
         for key, at in self.blocks.items():
+            if key in TIMES:
+                out[at] = 0.0 if key in self.scale else abs(t1 - t0)
             if key in self.scale:
                 out[at] = np.maximum(out[at], np.broadcast_to(self.scale[key], self.shapes[key]).ravel())
             if key == "y0" and states is not None:
                 out[at] = np.maximum(out[at], states)
-            unknown = abs(t1 - t0) if key in ("t0", "t1") else float(np.max(out[at], initial=0.0)) or 1.0
-            out[at] = np.where(out[at] > 0, out[at], unknown)
+            out[at] = np.where(out[at] > 0, out[at], float(np.max(out[at], initial=0.0)) or 1.0)
         return out
 
     @property

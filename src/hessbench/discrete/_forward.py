@@ -55,7 +55,7 @@ class Path:
 
     def __init__(self, work: Workspace, probes: int) -> None:
         self.work, self.probes, self.steps, self.stored, self.limited = work, probes, 0, False, 0
-        self.sized: Any = None  # `_model.sizes.Sized`, where the tolerances are from
+        self.sized: Any = None  # `_sizes.Sized`, where the tolerances are from
 
     def ended(self, steps: int, limited: int = 0) -> Path:
         """With what the workspace holds after `steps` steps."""

@@ -68,7 +68,7 @@ class Trajectory:
     jacobians: list[list[Any]] = field(default_factory=list)
     largest: Array = field(default_factory=lambda: np.zeros((0, 0)))  # magnitudes (1 + probes, N) of state and tangents
     limited: int = 0  # steps whose size stability limited, not accuracy
-    sized: Any = None  # `_model.sizes.Sized`, where the tolerances are from
+    sized: Any = None  # `_sizes.Sized`, where the tolerances are from
 
     def sampled(self, most: int) -> tuple[Array, Array, Array]:
         """Starts (k,), sizes (k,) and states (k, N) of at most `most` steps, spread over all."""
