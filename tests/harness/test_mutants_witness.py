@@ -8,7 +8,7 @@ import pytest
 from hessbench import IntegrationError, Problem
 from hessbench._judging import witness as _witness
 from hessbench._judging.tight import Path, Tight, tight
-from hessbench._judging.witness import CONFIRMED, ENOUGH, LEVELS, SETTLED, Verdict, Witness, adams, sizes_of
+from hessbench._judging.witness import CONFIRMED, ENOUGH, LEVELS, SETTLED, Verdict, Witness, multistep
 
 
 def flow(rhs=lambda xp, t, y, p: 0.0 * y, y0=(1.0, 2.0), t_span=(0.0, 1.0), **more):
@@ -200,6 +200,10 @@ def decay(**more):
     return flow(lambda xp, t, y, p: -y, **more)
 
 
+def adams(plan, x, rtol, most):
+    return multistep(plan, x, "vode", rtol, most)
+
+
 def test_adams_gives_the_solution():
     problem = decay()
     path = adams(tight(problem, problem.x0), problem.x0, 1e-12, 5000)
@@ -210,13 +214,13 @@ def test_adams_gives_the_solution():
 def test_adams_refuses_to_stop_before_the_end():
     blow_up = flow(lambda xp, t, y, p: y * y, y0=(1.0,), t_span=(0.0, 2.0))
     plan = Tight(blow_up, np.ones(1), np.empty(0))
-    with pytest.raises(IntegrationError, match="Adams stopped at t = "):
+    with pytest.raises(IntegrationError, match="vode stopped at t = "):
         adams(plan, blow_up.x0, 1e-10, 500)
     problem = decay()
-    with pytest.raises(IntegrationError, match="Adams stopped"):
+    with pytest.raises(IntegrationError, match="vode stopped"):
         adams(tight(problem, problem.x0), problem.x0, 1e-12, 3)
     nothing = flow(lambda xp, t, y, p: xp.where(t > 0.5, np.nan, 1.0) + 0.0 * y)
-    with pytest.raises(IntegrationError, match="Adams stopped"):
+    with pytest.raises(IntegrationError, match="vode stopped"):
         adams(Tight(nothing, np.ones(2), np.empty(0)), nothing.x0, 1e-10, 5000)
 
 
@@ -242,15 +246,15 @@ def test_adams_steps_over_a_jump_by_its_two_sides(span):
 def test_where_adams_fails_another_solver_is_taken(monkeypatch):
     tried = []
 
-    def failing(plan, x, rtol, most):
-        tried.append((rtol, most))
+    def failing(plan, x, solver, rtol, most):
+        tried.append((solver, rtol))
         raise IntegrationError("no")
 
-    monkeypatch.setattr(_witness, "adams", failing)
+    monkeypatch.setattr(_witness, "multistep", failing)
     problem = decay()
     witness = Witness(tight(problem, problem.x0), problem.x0)
     assert witness.value == pytest.approx(3.0 * np.exp(-1.0), rel=1e-10)
-    assert tried[0] == (1e-13, 5000)
+    assert tried == [("vode", 1e-13), ("lsoda", 1e-13)]
 
 
 def test_where_nothing_comes_to_the_end_it_is_said_and_the_loss_is_nan(monkeypatch):
@@ -260,27 +264,28 @@ def test_where_nothing_comes_to_the_end_it_is_said_and_the_loss_is_nan(monkeypat
         tried.append(rest)
         raise IntegrationError("no")
 
-    monkeypatch.setattr(_witness, "adams", failing)
+    monkeypatch.setattr(_witness, "multistep", failing)
     monkeypatch.setattr(Tight, "solve", failing)
     problem = decay()
     witness = Witness(Tight(problem, np.ones(2), np.empty(0)), problem.x0)
     with pytest.raises(IntegrationError, match="Neither Adams nor LSODA"):
         _ = witness.solver
-    assert tried == [(1e-13, 5000), ("LSODA", 1e-13), (100 * 1e-13, 5000), ("LSODA", 100 * 1e-13)]
+    each = [("vode", 1e-13), ("lsoda", 1e-13), ("LSODA", 1e-13)]
+    assert [rest[:2] for rest in tried] == [*each, *((solver, 100 * rtol) for solver, rtol in each)]
     assert np.isnan(witness.value)
 
 
 def test_points_beside_get_four_times_the_steps(monkeypatch):
     given = []
 
-    def solved(plan, x, rtol, most):
+    def solved(plan, x, solver, rtol, most):
         given.append(most)
         return Path(np.array([0.0, 1.0]), np.array([x, x]), 0)
 
-    monkeypatch.setattr(_witness, "adams", solved)
+    monkeypatch.setattr(_witness, "multistep", solved)
     problem = decay()
     witness = Witness(Tight(problem, np.ones(2), np.empty(0)), problem.x0)
-    assert witness.loss(problem.x0 + 1.0) == 5.0 and given == [5000, 20000]
+    assert witness.loss(problem.x0 + 1.0) == 5.0 and given == [1000, 4000]
 
 
 def test_sizes_are_declared_or_of_the_point_or_of_the_solution():
@@ -288,9 +293,10 @@ def test_sizes_are_declared_or_of_the_point_or_of_the_solution():
         "sized", lambda xp, t, y, p: p["k"] + 0.0 * y, lambda xp, y0, y1, p: xp.sum(y1), (1.0, 3.0), [0.0, -2.0],
         {"k": 0.0, "m": np.array([0.0, -4.0]), "n": 0.25}, wrt=("y0", "k", "m", "n", "t1"), scale={"n": 0.5},
     )  # fmt: skip
-    assert sizes_of(problem, problem.x0).tolist() == [2.0, 2.0, 1.0, 4.0, 4.0, 0.5, 2.0]
     plan = Tight(problem, np.ones(2), np.empty(0), largest=np.array([7.0, 9.0]))
-    assert sizes_of(problem, problem.x0, plan).tolist() == [7.0, 2.0, 1.0, 4.0, 4.0, 0.5, 2.0]
+    assert Witness(plan, problem.x0).sizes.tolist() == [7.0, 2.0, 1.0, 4.0, 4.0, 0.5, 2.0]
     declared = replace(problem, scale={"k": 3.0, "m": [1.0, 8.0], "y0": 0.5})
-    assert sizes_of(declared, declared.x0, plan).tolist() == [0.5, 2.0, 3.0, 1.0, 8.0, 0.25, 2.0]
+    assert Witness(Tight(declared, np.ones(2), np.empty(0), largest=plan.largest), declared.x0).sizes.tolist() == [
+        *(7.0, 2.0, 3.0, 1.0, 8.0, 0.25, 2.0)
+    ]
     assert problem.x0[0] == 0.0  # what was asked about is not changed
