@@ -12,6 +12,7 @@ from hessbench import Case, InvalidInput, NoReference, Result, Unavailable, Unsu
 from hessbench._measuring import child as _child
 from hessbench._measuring.child import first_line, median_interval, noted, peak_mib, stages, steady_state
 from hessbench._measuring.measure import blank
+from hessbench._processes import within
 from hessbench._processes.within import limit_memory, report_line
 
 CASE = Case("random-quadratic", "hand-adjoint", "numpy", {"n": 3}, 1e-6)
@@ -116,20 +117,20 @@ def test_a_closed_descriptor_is_an_error():
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA of Linux")
 def test_memory_is_limited_to_what_is_held_and_so_much_more(monkeypatch):
     given = []
-    monkeypatch.setattr(_child, "_status_kib", lambda key: {"VmData": 1000}[key])
-    monkeypatch.setattr(_child.resource, "getrlimit", lambda which: (5, 7))
-    monkeypatch.setattr(_child.resource, "setrlimit", lambda which, limits: given.append((which, limits)))
+    monkeypatch.setattr(within, "status_kib", lambda key: {"VmData": 1000}[key])
+    monkeypatch.setattr(within.resource, "getrlimit", lambda which: (5, 7))
+    monkeypatch.setattr(within.resource, "setrlimit", lambda which, limits: given.append((which, limits)))
     limit_memory(None)
     assert not given
     limit_memory(3)
-    assert given == [(_child.resource.RLIMIT_DATA, (1000 * 1024 + 3 * 2**20, 7))]
-    monkeypatch.setattr(_child.resource, "setrlimit", lambda *_: (_ for _ in ()).throw(ValueError))
+    assert given == [(within.resource.RLIMIT_DATA, (1000 * 1024 + 3 * 2**20, 7))]
+    monkeypatch.setattr(within.resource, "setrlimit", lambda *_: (_ for _ in ()).throw(ValueError))
     limit_memory(3)
 
 
 @pytest.mark.parametrize(("before", "after", "mib"), [(1024, 4096, 3.0), (4096, 1024, 0.0), (0, 512, 0.5)])
 def test_memory_of_a_call_is_what_it_adds(monkeypatch, before, after, mib):
-    monkeypatch.setattr(_child, "_status_kib", lambda key: {"VmRSS": before, "VmHWM": after}[key])
+    monkeypatch.setattr(_child, "status_kib", lambda key: {"VmRSS": before, "VmHWM": after}[key])
     assert peak_mib(lambda x: x + 1, 1) == (mib, 2)
 
 

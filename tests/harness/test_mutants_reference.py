@@ -40,7 +40,7 @@ def decide(monkeypatch):
     kept = SimpleNamespace(made=[], crossings=())
 
     class Plan:
-        problem = PROBLEM
+        problem, rough = PROBLEM, 0
 
         def solve(self, x, **_):
             return SimpleNamespace(times=np.linspace(0.0, 1.0, kept.steps + 1))
@@ -56,6 +56,7 @@ def decide(monkeypatch):
 
     monkeypatch.setattr(reference, "tight", lambda problem, x: Plan())
     monkeypatch.setattr(reference, "Witness", Told)
+    monkeypatch.setattr(reference, "clocked", lambda plan, x: plan)
     monkeypatch.setattr(reference.diagnosis, "chaos", lambda *_: None)
     monkeypatch.setattr(reference.diagnosis, "crossed", lambda *_: SimpleNamespace(between=kept.crossings))
     monkeypatch.setattr(
@@ -163,17 +164,16 @@ def test_no_method_at_all_is_said_with_the_reason(decide):
 def test_zeros_are_moved_only_where_something_was_not_finite_and_methods_are_not_asked_twice(monkeypatch):
     nan, asked = Check(np.nan, np.ones(2), np.eye(2)), []
 
-    def some(problem, x, times):
+    def some(problem, x):
         asked.append(x.tolist())
         return [way("one", check()), way("two", check() if len(asked) > 1 else nan)]
 
-    monkeypatch.setattr(reference, "ways", some)
-    found, skipped = finite_ones(PROBLEM, np.array([0.0, 2.0]), np.zeros(9))
+    found, skipped = finite_ones(some, PROBLEM, np.array([0.0, 2.0]))
     assert [f.way.name for f in found] == ["one", "two, zeros moved by 1e-100"]
     assert skipped == ["two is not finite"] and asked == [[0.0, 2.0], [1e-100, 2.0]]
     asked.clear()
-    monkeypatch.setattr(reference, "ways", lambda *_: (asked.append(1), [way("one", RuntimeError("no"))])[1])
-    assert finite_ones(PROBLEM, PROBLEM.x0, np.zeros(9)) == ([], ["one failed: RuntimeError: no"]) and len(asked) == 1
+    failing = lambda *_: (asked.append(1), [way("one", RuntimeError("no"))])[1]  # noqa: E731
+    assert finite_ones(failing, PROBLEM, PROBLEM.x0) == ([], ["one failed: RuntimeError: no"]) and len(asked) == 1
 
 
 def test_where_three_methods_are_not_finite_no_other_is_tried(monkeypatch):
@@ -182,8 +182,10 @@ def test_where_three_methods_are_not_finite_no_other_is_tried(monkeypatch):
     def counting(name):
         return Way(name, lambda parts: (tried.append(name), nan)[1])
 
-    monkeypatch.setattr(reference, "ways", lambda *_: [counting(name) for name in "abcd"])
-    assert finite_ones(PROBLEM, PROBLEM.x0, np.zeros(9))[0] == [] and tried == ["a", "b", "c"] * 2
+    assert (
+        finite_ones(lambda *_: [counting(name) for name in "abcd"], PROBLEM, PROBLEM.x0)[0] == []
+        and tried == ["a", "b", "c"] * 2
+    )
 
 
 def test_refining_ends_where_a_method_fails():
