@@ -14,6 +14,8 @@ import numpy as np
 from . import backends
 from ._derive.augment import Augmented, augmented
 from ._errors import HessbenchError, InvalidInput, Unavailable, Unsupported
+from ._hybrid.asis import AsIs
+from ._hybrid.prepare import lift
 from ._integrate.ivp import IVP
 from ._model.counters import CountersOfThread
 from ._model.derivatives import Array
@@ -90,6 +92,7 @@ class Prepared:
             ignored,
             result.warnings,
             result.error,
+            result.gauss_newton,
         )
         return replace(out, warnings=sentences(out, self.ivp)) if remarkable(out, self.ivp) else out
 
@@ -150,15 +153,37 @@ def prepare(
     chosen, backend_name = resolve(strategy, backend)
     problem.validate()
     ivp = tolerances(chosen, problem.dim, rtol, atol, method, max_steps)
-    reason, counted, augmentation = chosen.why_not(problem), problem.counted(ivp.counters), None
-    if reason is None and chosen.limits.lacking(problem) is not None:
-        augmentation = augmented(counted)
-        counted = augmentation.problem
-        reason = chosen.why_not(counted)
+    reason = chosen.why_not(problem)
     if reason is not None:
         raise Unsupported(reason)
-    run = chosen.prepare(counted, backends.backend(backend_name), ivp)
+    counted = problem.counted(ivp.counters)
+    lifted = lift(counted, ivp, lambda piece: smooth_run(piece, chosen, backend_name, ivp), isinstance(chosen, AsIs))
+    if lifted is not None:
+        return Prepared(problem, chosen, backend_name, ivp, lifted, None, turns(chosen))
+    run, augmentation = fitted(counted, chosen, backend_name, ivp)
     return Prepared(problem, chosen, backend_name, ivp, run, augmentation, turns(chosen))
+
+
+def fitted(
+    counted: Problem, chosen: Strategy, backend: str, ivp: IVP
+) -> tuple[Callable[[Array], Result], Augmented | None]:
+    """The strategy for a smooth problem, which is augmented where that is needed. Raises `Unsupported`."""
+    augmentation = None
+    if chosen.limits.lacking(counted) is not None:
+        augmentation = augmented(counted)
+        counted = augmentation.problem
+    reason = chosen.why_not(counted)
+    if reason is not None:
+        raise Unsupported(reason)
+    return chosen.prepare(counted, backends.backend(backend), ivp), augmentation
+
+
+def smooth_run(problem: Problem, chosen: Strategy, backend: str, ivp: IVP) -> Callable[[Array], Result]:
+    """The strategy for a smooth problem as a function of its decision vector."""
+    run, augmentation = fitted(problem, chosen, backend, ivp)
+    if augmentation is None:
+        return run
+    return lambda x: augmentation.pulled_back(run(augmentation.start(x)))
 
 
 def tolerances(strategy: Strategy, dim: int, rtol: float, atol: float | None, method: str, max_steps: int) -> IVP:

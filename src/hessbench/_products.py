@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from . import backends
-from ._api import resolve, tolerances, turns
+from ._api import resolve, smooth_run, tolerances, turns
 from ._errors import HessbenchError, InvalidInput, Unsupported
+from ._hybrid.prepare import lift, multiplied
 from ._integrate.ivp import IVP
 from ._model.counters import Counters
 from ._model.derivatives import Array
@@ -100,10 +101,16 @@ def prepare_products(
         )
     chosen, backend = resolve(strategy)
     problem.validate()
-    reason = chosen.why_not(problem) or chosen.limits.lacking(problem)
+    reason = chosen.why_not(problem)
+    ivp = tolerances(chosen, problem.dim, rtol, atol, method, max_steps)
+    lifted = None
+    if reason is None:
+        lifted = lift(problem.counted(ivp.counters), ivp, lambda piece: smooth_run(piece, chosen, backend, ivp))
+    if lifted is not None:
+        return PreparedProducts(problem, chosen, ivp, multiplied(lifted), turns(chosen))
+    reason = reason or chosen.limits.lacking(problem)
     if reason is not None:
         raise Unsupported(reason)
-    ivp = tolerances(chosen, problem.dim, rtol, atol, method, max_steps)
     run = chosen.prepare_products(problem.counted(ivp.counters), backends.backend(backend), ivp)
     return PreparedProducts(problem, chosen, ivp, run, turns(chosen))
 
