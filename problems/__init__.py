@@ -5,9 +5,11 @@ here, are loaded in a process of their own first.
 """
 
 FILES = (
+    "bouncing_ball",
     "brusselator",
     "damped_oscillator",
     "driven_pendulum",
+    "epidemic_in_stages",
     "generic_bolza",
     "generic_cubic",
     "harmonic_oscillator",
@@ -15,12 +17,16 @@ FILES = (
     "kink",
     "lorenz",
     "lotka_volterra",
+    "lynx_hare",
     "magnetic_field",
     "neural_ode",
     "optimal_control",
+    "oscillator_data",
+    "pharmacokinetics",
     "polynomial_control",
     "random_quadratic",
     "restricted_three_body",
     "sir",
+    "thermostat",
     "three_body",
 )

@@ -20,6 +20,8 @@ from ._errors import (
     Unavailable,
     Unsupported,
 )
+from ._hybrid.data import Data
+from ._hybrid.events import Event
 from ._integrate.fixed_step import choose_steps, count_fixed, integrate_fixed, steps_for, tableau, write_step
 from ._integrate.ivp import IVP
 from ._judging.reference import Reference, reference
@@ -49,7 +51,9 @@ __all__ = [
     "Augmented",
     "Case",
     "Counters",
+    "Data",
     "Derivatives",
+    "Event",
     "HessbenchError",
     "HessbenchWarning",
     "HessianProducts",

@@ -11,12 +11,14 @@ import numpy as np
 
 from . import backends
 from ._errors import HessbenchError, InvalidInput, Unsupported
+from ._hybrid.prepare import lift, multiplied
 from ._integrate.ivp import IVP
 from ._model.counters import Counters
 from ._model.derivatives import Array
 from ._model.problem import Problem
 from ._model.warnings import all_finite, warn
-from ._plugins.prepare import resolve, tolerances, turns
+from ._plugins.fit import fit
+from ._plugins.prepare import resolve, smooth_run, tolerances, turns
 from ._plugins.strategy import Strategy
 from ._storage.preparations import Preparations
 
@@ -100,10 +102,16 @@ def prepare_products(
         )
     chosen, backend = resolve(strategy)
     problem.validate()
-    reason = chosen.why_not(problem) or chosen.limits.lacking(problem)
+    reason = fit(problem, chosen).reason
     if reason is not None:
         raise Unsupported(reason)
     ivp = tolerances(chosen, problem.dim, rtol, atol, method, max_steps)
+    lifted = lift(problem.counted(ivp.counters), ivp, lambda piece: smooth_run(piece, chosen, backend, ivp))
+    if lifted is not None:
+        return PreparedProducts(problem, chosen, ivp, multiplied(lifted), turns(chosen))
+    reason = chosen.limits.lacking(problem)
+    if reason is not None:
+        raise Unsupported(reason)
     run = chosen.prepare_products(problem.counted(ivp.counters), backends.backend(backend), ivp)
     return PreparedProducts(problem, chosen, ivp, run, turns(chosen))
 

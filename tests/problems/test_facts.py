@@ -37,7 +37,7 @@ def backward_error(problem, x):
         back = ivp.solve(f, problem.t_span[::-1], ivp.solve(f, problem.t_span, x).y1).y1
     except IntegrationError:
         return np.inf
-    return np.linalg.norm(back - x) / np.linalg.norm(x)
+    return np.linalg.norm(back - x) / (np.linalg.norm(x) or 1.0)
 
 
 def test_dissipative_exactly_when_the_state_cannot_be_integrated_backward(problem):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -17,6 +17,8 @@ from .derivatives import Array, Derivatives, Params
 from .sizes import LOSS, checked_scale
 
 if TYPE_CHECKING:
+    from .._hybrid.data import Data
+    from .._hybrid.events import Event
     from .counters import Counters
     from .loss import LossBlocks
 
@@ -55,6 +57,9 @@ class Problem:
     perturbed : a second point `x` where the Hessian is checked too, away from any special one such as a closed orbit
     scale : sizes of unknowns where `|x|` does not tell them, for error norms and the gate: by names of `wrt`, a number or one
         for each entry, such as `{"k": 0.1}`; `"loss"` is the size of the loss where it nearly vanishes
+    data : observations at many times, whose terms are added to the loss (`Data`); `loss` may then be `None`
+    events : what happens at known times, at times that are parameters, or at roots of a function of the state (`Event`):
+        the state jumps, a step has to end, or the problem does
     size : what `size` means for the family (for labels), for example `10` in `random-quadratic`, N = 10
     counters : set by the harness, which counts the derivatives that are generated for a problem without hand-written ones
 
@@ -65,7 +70,7 @@ class Problem:
 
     name: str
     rhs: Callable[..., Any]
-    loss: Callable[..., Any]
+    loss: Any  # Callable[..., Any], or None where the data are all of it
     t_span: tuple[float, float]
     y0: Array
     params: Params = field(default_factory=dict)
@@ -80,12 +85,16 @@ class Problem:
     overrides: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     perturbed: Array | None = None
     scale: Mapping[str, Any] = field(default_factory=dict)
+    data: Data | None = None
+    events: Sequence[Event] = ()
     size: int | None = None
     counters: Counters | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", self.name):
             raise InvalidInput(f"`name` is {self.name!r}; use lower-case letters, digits and dashes, such as 'my-ode'.")
+        if self.loss is None and self.data is not None:
+            object.__setattr__(self, "loss", no_end_loss)
         functions = ("rhs", "loss") if self.running_loss is None else ("rhs", "loss", "running_loss")
         for what in functions:
             if not callable(getattr(self, what)):
@@ -97,6 +106,7 @@ class Problem:
         object.__setattr__(self, "wrt", wrt)
         object.__setattr__(self, "t_span", _times(self.name, self.t_span))
         self._check_wrt()
+        self._check_events()
         names = {
             LOSS: (),
             "y0": self.y0.shape,
@@ -131,6 +141,17 @@ class Problem:
                     f"problem {self.name!r}: parameter {key!r} has type {kind}; a Hessian needs floating point. "
                     f"Write it as a float."
                 )
+
+    def _check_events(self) -> None:
+        from .._hybrid.data import Data
+        from .._hybrid.events import Event
+
+        events = (self.events,) if isinstance(self.events, Event) else tuple(self.events)
+        if not all(isinstance(event, Event) for event in events) or not isinstance(self.data, Data | None):
+            raise InvalidInput(
+                f"problem {self.name!r}: `data` must be a `Data` and `events` a list of `Event`; got {self.data!r}, {events!r}."
+            )
+        object.__setattr__(self, "events", events)
 
     @property
     def dim(self) -> int:
@@ -268,6 +289,11 @@ class Problem:
                 raise InvalidInput(
                     f"problem {self.name!r}: `{what}` returned shape {np.shape(value)}, expected a scalar."
                 )
+        free = tuple(key for key in TIMES if key in self.wrt)
+        if self.data is not None:
+            self.data.check(self.name, self.t_span, free)
+        for event in self.events:
+            event.check(self, free)
         if self.autonomous:
             later = self.rhs(np, t0 + 0.37 * (t1 - t0), y0.copy(), p)
             if not np.array_equal(slope, later):
@@ -279,6 +305,11 @@ class Problem:
             raise InvalidInput(
                 f"problem {self.name!r}: `{what}` returned numbers of type {kind}; they have to be real."
             )
+
+
+def no_end_loss(xp: Any, y0: Any, y1: Any, p: Any) -> Any:
+    """The loss of end points of a problem whose loss is that of its data alone: zero."""
+    return 0.0 * xp.sum(y1)
 
 
 def _vector(name: str, what: str, value: Any, size: int | None = None) -> Array:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from .._errors import InvalidInput
 from .counters import Counters
 from .derivatives import Array
@@ -19,6 +21,9 @@ class Result:
     The harness fills in `counters`; `error`, an estimate of the Hessian's relative error (`hessian(..., verify=True)`);
     `blocks` and `shapes`, where each name of the problem's `wrt` stands and what shape it has; and `zero_blocks`, the names
     that the loss ignores: gradient and Hessian by them are exactly zero.
+
+    `gauss_newton` (n, n), with data only: the Hessian without the second derivatives of the solution, of event times and
+    jumps, and of residuals. It is never indefinite where the loss is convex in the solution.
     """
 
     value: float
@@ -31,6 +36,7 @@ class Result:
     zero_blocks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     error: float | None = None
+    gauss_newton: Array | None = None
 
     @property
     def said(self) -> str:
@@ -47,6 +53,25 @@ class Result:
     def gradient(self, name: str) -> Array:
         """The gradient by one name of `wrt`, in the shape of that parameter. Raises `InvalidInput` as `block` does."""
         return self.grad[self._at(name)].reshape(self.shapes[name])
+
+    def covariance(self, expected: bool = False) -> Array:
+        """The inverse Hessian (n, n): the unknowns' covariance at the minimum of a loss that is a negative log-likelihood.
+
+        Its diagonal's square roots are standard deviations (Laplace). `expected` takes the Gauss-Newton matrix instead. Raises
+        `InvalidInput` where the matrix is not positive definite, or there is none.
+        """
+        matrix = self.gauss_newton if expected else self.hess
+        if matrix is None:
+            raise InvalidInput("There is no Gauss-Newton matrix in this result: it comes with `Problem(data=...)`.")
+        matrix = (matrix + matrix.T) / 2
+        size = np.sqrt(np.abs(np.diag(matrix)))
+        scaled = matrix / np.outer(size, size) if np.all(size > 0) else matrix
+        if not np.all(np.isfinite(scaled)) or np.linalg.eigvalsh(scaled)[0] <= 1e-14:
+            which = "Gauss-Newton matrix" if expected else "Hessian"
+            raise InvalidInput(
+                f"The {which} is not positive definite: this is no minimum, or a combination of the unknowns is not determined."
+            )
+        return np.linalg.inv(scaled) / np.outer(size, size)
 
     def _at(self, name: str) -> slice:
         if name not in self.blocks:

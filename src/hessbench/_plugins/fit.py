@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .._derive.augment import Augmented, augmented
+from .._hybrid.lifting import segment_problem
 from .._model.problem import Problem
 from .strategy import Strategy
 
@@ -25,7 +26,12 @@ class Fit:
 
 
 def fit(problem: Problem, strategy: Strategy) -> Fit:
-    """What `strategy` is to be prepared for so that it answers for `problem`. Nothing is traced, solved or loaded."""
+    """What `strategy` is to be prepared for so that it answers for `problem`. Nothing is traced, solved or loaded.
+
+    Of a problem with data or events, one of its smooth pieces: the harness goes over all of them (`_hybrid`).
+    """
+    if problem.data is not None or problem.events:
+        problem = segment_problem(problem)
     reason = strategy.why_not(problem)
     if reason is not None:
         return Fit(problem, reason=reason)

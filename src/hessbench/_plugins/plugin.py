@@ -16,6 +16,8 @@ from types import ModuleType
 from typing import Any
 
 from .._errors import HessbenchError, Unavailable
+from .._hybrid.asis import NAME as AS_IS
+from .._hybrid.asis import AsIs, has_variant
 from .._model.problem import Problem
 from ..backends import PACKAGES
 from .strategy import Accuracy, Limits, Strategy
@@ -212,6 +214,8 @@ def _variants(cls: Any, name: str, origin: str) -> Iterator[Plugin]:
             yield Plugin(full, origin, cls(**options), about=about, kind=STRATEGIES)
         except (Exception, SystemExit) as error:
             yield Plugin(full, origin, error=in_words(error), kind=STRATEGIES)
+    if cls.__module__.startswith("hessbench_builtin_") and "" in cls.variants and has_variant(about.backends):
+        yield Plugin(f"{name}/{AS_IS}", origin, AsIs(cls(**cls.variants[""])), about=about, kind=STRATEGIES)
 
 
 def wrong_with(cls: Any) -> str | None:

@@ -14,6 +14,8 @@ import numpy as np
 from .. import backends
 from .._derive.augment import Augmented
 from .._errors import HessbenchError, InvalidInput, Unavailable, Unsupported
+from .._hybrid.asis import AsIs
+from .._hybrid.prepare import lift
 from .._integrate.ivp import IVP
 from .._model.counters import CountersOfThread
 from .._model.derivatives import Array
@@ -91,6 +93,7 @@ class Prepared:
             ignored,
             result.warnings,
             result.error,
+            result.gauss_newton,
         )
         return replace(out, warnings=sentences(out, self.ivp)) if remarkable(out, self.ivp) else out
 
@@ -151,11 +154,33 @@ def prepare(
     chosen, backend_name = resolve(strategy, backend)
     problem.validate()
     ivp = tolerances(chosen, problem.dim, rtol, atol, method, max_steps)
-    fitted = fit(problem.counted(ivp.counters), chosen)
-    if fitted.reason is not None:
-        raise Unsupported(fitted.reason)
-    run = chosen.prepare(fitted.problem, backends.backend(backend_name), ivp)
-    return Prepared(problem, chosen, backend_name, ivp, run, fitted.augmentation, turns(chosen))
+    reason = fit(problem, chosen).reason
+    if reason is not None:
+        raise Unsupported(reason)
+    counted = problem.counted(ivp.counters)
+    lifted = lift(counted, ivp, lambda piece: smooth_run(piece, chosen, backend_name, ivp), isinstance(chosen, AsIs))
+    if lifted is not None:
+        return Prepared(problem, chosen, backend_name, ivp, lifted, None, turns(chosen))
+    run, augmentation = fitted(counted, chosen, backend_name, ivp)
+    return Prepared(problem, chosen, backend_name, ivp, run, augmentation, turns(chosen))
+
+
+def fitted(
+    counted: Problem, chosen: Strategy, backend: str, ivp: IVP
+) -> tuple[Callable[[Array], Result], Augmented | None]:
+    """The strategy for a smooth problem, which is augmented where that is needed. Raises `Unsupported`."""
+    found = fit(counted, chosen)
+    if found.reason is not None:
+        raise Unsupported(found.reason)
+    return chosen.prepare(found.problem, backends.backend(backend), ivp), found.augmentation
+
+
+def smooth_run(problem: Problem, chosen: Strategy, backend: str, ivp: IVP) -> Callable[[Array], Result]:
+    """The strategy for a smooth problem as a function of its decision vector."""
+    run, augmentation = fitted(problem, chosen, backend, ivp)
+    if augmentation is None:
+        return run
+    return lambda x: augmentation.pulled_back(run(augmentation.start(x)))
 
 
 def tolerances(strategy: Strategy, dim: int, rtol: float, atol: float | None, method: str, max_steps: int) -> IVP:

@@ -1,0 +1,49 @@
+"""A strategy that treats switches of the right-hand side as its framework does: the variant `/as-is`, kept to show its error.
+
+A framework differentiates the branch that was taken and freezes the time at which it changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .._plugins.strategy import Strategy
+from .lifting import MULTIPLIER
+from .model import model
+
+FRAMEWORKS = frozenset({"jax", "torch", "autograd", "casadi"})
+NAME = "as-is"
+
+
+@dataclass(frozen=True)
+class AsIs(Strategy):
+    """`inner`, which the harness does not lift over switches; declared data and events are lifted as for every strategy."""
+
+    inner: Strategy
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("backends", "packages", "limits", "accuracy", "scales_by_component", "thread_safe"):
+            return getattr(object.__getattribute__(self, "inner"), name)
+        return object.__getattribute__(self, name)
+
+    def prepare(self, problem: Any, backend: Any, ivp: Any) -> Callable[[Any], Any]:
+        """As `inner`."""
+        return self.inner.prepare(problem, backend, ivp)
+
+    def prepare_products(self, problem: Any, backend: Any, ivp: Any) -> Callable[..., Any]:
+        """As `inner`."""
+        return self.inner.prepare_products(problem, backend, ivp)
+
+    def why_not(self, problem: Any) -> str | None:
+        """As `inner`; and where there is no switch, it would be that strategy once more."""
+        found = model(problem)
+        if MULTIPLIER not in problem.params and (found is None or found.switches is None):
+            return "It differs from the plain strategy only where the unknowns move a switch of the right-hand side."
+        return self.inner.why_not(problem)
+
+
+def has_variant(backends: tuple[str, ...]) -> bool:
+    """Whether strategies on these backends differentiate switches by a framework."""
+    return bool(FRAMEWORKS & set(backends))
