@@ -30,11 +30,11 @@ class Data:
     Raises `InvalidInput` for shapes that do not match, times that are not finite, and data without a loss.
     """
 
-    times: Array
-    values: Array
+    times: Any
+    values: Any
     loss: Callable[..., Any] | None = None
     residual: Callable[..., Any] | None = None
-    mask: Array | None = None
+    mask: Any = None
 
     def __post_init__(self) -> None:
         times, values = (np.array(a, dtype=np.float64) for a in (self.times, self.values))

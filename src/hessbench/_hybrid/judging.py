@@ -17,7 +17,7 @@ from .._judging.reference_methods import Check
 from .._judging.witness import Witness, sizes_of
 from .._model.derivatives import Array
 from .._model.problem import Problem
-from .lifting import Lifted, Sweep
+from .lifting import Lifted, Run, Sweep
 from .march import March
 from .model import Model, model
 from .prepare import FINEST, first_sizes
@@ -71,7 +71,7 @@ def value(lifted: Lifted, x: Array) -> float:
     return Sweep(lifted, x, lifted.pieces(x)).value()
 
 
-def _none(problem: Problem) -> None:
+def _none(problem: Problem) -> Run:
     raise AssertionError(problem.name)
 
 
@@ -146,6 +146,7 @@ def judged(problem: Problem, found: Model, x: Array) -> tuple[Check, Check, floa
         pairs = [(apart(a[1], b[1], witness.sizes), a, b) for i, a in enumerate(checks) for b in checks[i + 1 :]]
         gap, one, other = min(pairs, key=lambda pair: pair[0])
         if gap <= AGREE:
+            assert one[1].hess is not None
             verdict = witness.verdict(one[1].value, one[1].grad, one[1].hess)
             if verdict.confirms:
                 skipped += [

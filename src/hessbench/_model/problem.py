@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -70,7 +70,7 @@ class Problem:
 
     name: str
     rhs: Callable[..., Any]
-    loss: Callable[..., Any]
+    loss: Any  # a function, or `None` with `data`
     t_span: tuple[float, float]
     y0: Array
     params: Params = field(default_factory=dict)
@@ -86,7 +86,7 @@ class Problem:
     perturbed: Array | None = None
     scale: Mapping[str, Any] = field(default_factory=dict)
     data: Data | None = None
-    events: tuple[Event, ...] = ()
+    events: Sequence[Event] = ()
     size: int | None = None
     counters: Counters | None = field(default=None, repr=False)
 
