@@ -34,7 +34,7 @@ class Data:
     values: Any
     loss: Callable[..., Any] | None = None
     residual: Callable[..., Any] | None = None
-    mask: Array | None = None
+    mask: Any = None
 
     def __post_init__(self) -> None:
         times, values = (np.array(a, dtype=np.float64) for a in (self.times, self.values))

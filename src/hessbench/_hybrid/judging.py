@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from .._judging.reference_methods import Check
 from .._judging.witness import Witness
 from .._model.derivatives import Array
 from .._model.problem import Problem
-from .lifting import Lifted, Sweep
+from .lifting import Lifted, Run, Sweep
 from .march import March
 from .model import Model, model
 from .prepare import FINEST, first_sizes
@@ -69,7 +68,7 @@ def value(lifted: Lifted, x: Array) -> float:
     return Sweep(lifted, x, lifted.pieces(x)).value()
 
 
-def _none(problem: Problem) -> Any:
+def _none(problem: Problem) -> Run:
     raise AssertionError(problem.name)
 
 
@@ -143,7 +142,8 @@ def judged(problem: Problem, found: Model, x: Array) -> tuple[Check, Check, floa
             continue
         pairs = [(apart(a[1], b[1], witness.sizes), a, b) for i, a in enumerate(checks) for b in checks[i + 1 :]]
         gap, one, other = min(pairs, key=lambda pair: pair[0])
-        if gap <= AGREE and one[1].hess is not None:
+        if gap <= AGREE:
+            assert one[1].hess is not None
             verdict = witness.verdict(one[1].value, one[1].grad, one[1].hess)
             if verdict.confirms:
                 skipped += [

@@ -70,7 +70,7 @@ class Problem:
 
     name: str
     rhs: Callable[..., Any]
-    loss: Any  # Callable[..., Any], or None where the data are all of it
+    loss: Any  # a function, or `None` with `data`
     t_span: tuple[float, float]
     y0: Array
     params: Params = field(default_factory=dict)
