@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import backends
-from ._api import resolve, tolerances, turns
+from ._api import automatic, resolve, tolerances, turns
 from ._errors import HessbenchError, InvalidInput, Unsupported
 from ._integrate.ivp import IVP
 from ._model.counters import Counters
@@ -83,14 +83,14 @@ class PreparedProducts:
 
 def prepare_products(
     problem: Problem,
-    strategy: str | Strategy = "discrete-adjoint",
+    strategy: str | Strategy = "auto",
     *,
     rtol: float = 1e-10,
     atol: float | None = None,
-    method: str = "DOP853",
+    method: str | None = None,
     max_steps: int = 100_000,
 ) -> PreparedProducts:
-    """Trace and compile `strategy` for products of the Hessian of `problem` with directions; `atol` left out as in `prepare`.
+    """Trace and compile `strategy` for products of the Hessian of `problem` with directions; defaults are those of `prepare`.
 
     Raises `Unsupported` where the strategy offers none, or with its reason when it refuses the problem.
     """
@@ -98,8 +98,8 @@ def prepare_products(
         raise InvalidInput(
             f"`problem` is {type(problem).__name__}; expected a `Problem` (see `hessbench.problem(name)`)."
         )
-    chosen, backend = resolve(strategy)
     problem.validate()
+    chosen, backend = resolve(automatic(problem, strategy, method)[0])
     reason = chosen.why_not(problem) or chosen.limits.lacking(problem)
     if reason is not None:
         raise Unsupported(reason)
@@ -109,7 +109,7 @@ def prepare_products(
 
 
 def products(
-    problem: Problem, x: Any, directions: Any, strategy: str | Strategy = "discrete-adjoint", **options: Any
+    problem: Problem, x: Any, directions: Any, strategy: str | Strategy = "auto", **options: Any
 ) -> HessianProducts:
     """Value, gradient and the Hessian's products with `directions` (n, k) at `x` (default, if `None`: the problem's own point).
 
