@@ -15,6 +15,7 @@ FILES = (
     "hand_adjoint",
     "hand_adjoint_rows",
     "heyoka_taylor",
+    "implicit_adjoint",
     "jax_adjoint",
     "jax_odeint",
     "reverse_over_reverse",

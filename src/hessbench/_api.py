@@ -15,7 +15,7 @@ from ._storage.preparations import Preparations
 def hessian(
     problem: Problem,
     x: Any = None,
-    strategy: str | Strategy = "discrete-adjoint",
+    strategy: str | Strategy = "auto",
     *,
     verify: bool = False,
     **options: Any,

@@ -18,7 +18,7 @@ from ._model.derivatives import Array
 from ._model.problem import Problem
 from ._model.warnings import all_finite, warn
 from ._plugins.fit import fit
-from ._plugins.prepare import resolve, smooth_run, tolerances, turns
+from ._plugins.prepare import automatic, resolve, smooth_run, tolerances, turns
 from ._plugins.strategy import Strategy
 from ._storage.preparations import Preparations
 
@@ -85,14 +85,14 @@ class PreparedProducts:
 
 def prepare_products(
     problem: Problem,
-    strategy: str | Strategy = "discrete-adjoint",
+    strategy: str | Strategy = "auto",
     *,
     rtol: float = 1e-10,
     atol: float | None = None,
-    method: str = "DOP853",
+    method: str | None = None,
     max_steps: int = 100_000,
 ) -> PreparedProducts:
-    """Trace and compile `strategy` for products of the Hessian of `problem` with directions; `atol` left out as in `prepare`.
+    """Trace and compile `strategy` for products of the Hessian of `problem` with directions; defaults are those of `prepare`.
 
     Raises `Unsupported` where the strategy offers none, or with its reason when it refuses the problem.
     """
@@ -100,8 +100,8 @@ def prepare_products(
         raise InvalidInput(
             f"`problem` is {type(problem).__name__}; expected a `Problem` (see `hessbench.problem(name)`)."
         )
-    chosen, backend = resolve(strategy)
     problem.validate()
+    chosen, backend = resolve(automatic(problem, strategy, method)[0])
     reason = fit(problem, chosen).reason
     if reason is not None:
         raise Unsupported(reason)
@@ -117,7 +117,7 @@ def prepare_products(
 
 
 def products(
-    problem: Problem, x: Any, directions: Any, strategy: str | Strategy = "discrete-adjoint", **options: Any
+    problem: Problem, x: Any, directions: Any, strategy: str | Strategy = "auto", **options: Any
 ) -> HessianProducts:
     """Value, gradient and the Hessian's products with `directions` (n, k) at `x` (default, if `None`: the problem's own point).
 

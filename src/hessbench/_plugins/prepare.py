@@ -43,6 +43,7 @@ class Prepared:
     augmentation: Augmented | None = None
     alone: Any = field(default_factory=nullcontext, compare=False, repr=False)
     warned: set[str] | None = field(default_factory=set, compare=False, repr=False)
+    why: str = ""  # of a choice by "auto", for the note
 
     def __call__(self, x: Any = None) -> Result:
         """Value, gradient and Hessian at `x`, with counters.
@@ -78,7 +79,7 @@ class Prepared:
             raise HessbenchError(f"The strategy returned {got}, expected ({n},) and ({n}, {n}).")
         blocks = self.problem.blocks
         ignored = tuple(name for name, at in blocks.items() if not (grad[at].any() or hess[at].any()))
-        note = result.note
+        note = "; ".join(part for part in (result.note, self.why) if part)
         if ignored:
             said = f"the loss does not depend on {' and '.join(ignored)}: gradient and Hessian there are zero"
             note = f"{note}; {said}" if note else said
@@ -132,15 +133,19 @@ def resolve(strategy: str | Strategy, backend: str | None = None) -> tuple[Strat
 
 def prepare(
     problem: Problem,
-    strategy: str | Strategy = "discrete-adjoint",
+    strategy: str | Strategy = "auto",
     *,
     backend: str | None = None,
     rtol: float = 1e-10,
     atol: float | None = None,
-    method: str = "DOP853",
+    method: str | None = None,
     max_steps: int = 100_000,
 ) -> Prepared:
     """Trace and compile `strategy` for `problem`, so that calls cost only the Hessian.
+
+    "auto" is `implicit-adjoint` where a trial solve is stiff, else `discrete-adjoint`; the note says why. A `method` that is
+    named is obeyed, or refused by strategies that do not have it; left out, it is the strategy's own (DOP853, or Radau for
+    `implicit-adjoint`).
 
     `atol` left out is `rtol`, or, for strategies that scale by component (`discrete-adjoint`), `rtol` times the size of each
     component along the solution. Parameters, times and a running loss that the strategy does not handle by itself are
@@ -151,8 +156,9 @@ def prepare(
         raise InvalidInput(
             f"`problem` is {type(problem).__name__}; expected a `Problem` (see `hessbench.problem(name)`)."
         )
-    chosen, backend_name = resolve(strategy, backend)
     problem.validate()
+    strategy, why = automatic(problem, strategy, method)
+    chosen, backend_name = resolve(strategy, backend)
     ivp = tolerances(chosen, problem.dim, rtol, atol, method, max_steps)
     reason = fit(problem, chosen).reason
     if reason is not None:
@@ -160,9 +166,9 @@ def prepare(
     counted = problem.counted(ivp.counters)
     lifted = lift(counted, ivp, lambda piece: smooth_run(piece, chosen, backend_name, ivp), isinstance(chosen, AsIs))
     if lifted is not None:
-        return Prepared(problem, chosen, backend_name, ivp, lifted, None, turns(chosen))
+        return Prepared(problem, chosen, backend_name, ivp, lifted, None, turns(chosen), why=why)
     run, augmentation = fitted(counted, chosen, backend_name, ivp)
-    return Prepared(problem, chosen, backend_name, ivp, run, augmentation, turns(chosen))
+    return Prepared(problem, chosen, backend_name, ivp, run, augmentation, turns(chosen), why=why)
 
 
 def fitted(
@@ -183,9 +189,22 @@ def smooth_run(problem: Problem, chosen: Strategy, backend: str, ivp: IVP) -> Ca
     return lambda x: augmentation.pulled_back(run(augmentation.start(x)))
 
 
-def tolerances(strategy: Strategy, dim: int, rtol: float, atol: float | None, method: str, max_steps: int) -> IVP:
-    """How `strategy` is to integrate `dim` states: with `atol` left out as the strategy declares. Counts for each thread."""
+def automatic(problem: Problem, strategy: str | Strategy, method: str | None) -> tuple[str | Strategy, str]:
+    """What `strategy` stands for on `problem` if it is "auto", and why, for a note; else `strategy` and nothing."""
+    if strategy != "auto":
+        return strategy, ""
+    from .._implicit.choice import chosen
+
+    choice = chosen(problem, method)
+    return choice.strategy, choice.why
+
+
+def tolerances(
+    strategy: Strategy, dim: int, rtol: float, atol: float | None, method: str | None, max_steps: int
+) -> IVP:
+    """How `strategy` is to integrate `dim` states: what is left out is as it declares. Counts for each thread."""
     by_component = atol is None and strategy.scales_by_component
+    method = method or strategy.method
     return IVP(method, rtol, rtol if atol is None else atol, max_steps, dim, by_component, CountersOfThread())
 
 

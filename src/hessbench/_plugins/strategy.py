@@ -110,6 +110,7 @@ class Strategy(ABC):
     scales_by_component: ClassVar[bool] = (
         False  # with `atol` left out, whether errors are measured component by component
     )
+    method: ClassVar[str] = "DOP853"  # of adaptive solves, where none is named
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"": {}}
     thread_safe: ClassVar[bool] = False
 

@@ -33,7 +33,7 @@ KICK, KICK_EVERY, KICK_ROWS = (
 )  # size in units of the tolerance, steps between kicks, number of different ones
 SAFETY, SHRINK, GROW = 0.9, 0.2, 10.0
 TOO_SMALL_STEP = "the step became too small"
-REMEDY = 'take strategy="hand-adjoint" with method="Radau"'
+REMEDY = 'take strategy="implicit-adjoint" (Radau), which "auto" does'
 
 
 class StepTooSmall(IntegrationError):
