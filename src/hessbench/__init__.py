@@ -9,6 +9,7 @@ from ._api import Prepared, hessian, prepare
 from ._derive.adjoint import adjoint_gradient, bolza_slope, bolza_start, canonical_order
 from ._derive.augment import Augmented, augmented
 from ._derive.generated import derivatives_of, generated_derivatives, generated_joint_derivatives, joint_derivatives_of
+from ._derive.mass_action import MassAction
 from ._errors import (
     HessbenchError,
     HessbenchWarning,
@@ -26,7 +27,7 @@ from ._measuring.measure import measure
 from ._measuring.record import STATUSES, Case, Record
 from ._model.counters import Counters
 from ._model.derivatives import Derivatives, JointDerivatives, Sparsity
-from ._model.loss import JointLoss, LossBlocks, joint_loss, loss_blocks, non_closure
+from ._model.loss import JointLoss, LossBlocks, joint_loss, loss_blocks, misfit, misfit_blocks, non_closure
 from ._model.problem import Problem
 from ._model.quadratic import Quadratic, quadratic_derivatives
 from ._plugins.registry import problem, problems, strategies
@@ -55,6 +56,7 @@ __all__ = [
     "JointLoss",
     "Limits",
     "LossBlocks",
+    "MassAction",
     "NoReference",
     "Prepared",
     "PreparedProducts",
@@ -84,6 +86,8 @@ __all__ = [
     "joint_loss",
     "loss_blocks",
     "measure",
+    "misfit",
+    "misfit_blocks",
     "non_closure",
     "prepare",
     "prepare_products",

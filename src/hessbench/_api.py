@@ -119,6 +119,8 @@ def resolve(strategy: str | Strategy, backend: str | None = None) -> tuple[Strat
     missing = [package for package in strategy.packages if find_spec(package) is None]
     if missing:
         raise Unavailable(f"{type(strategy).__name__} needs {', '.join(missing)}: pip install {' '.join(missing)}")
+    if (lacking := strategy.missing()) is not None:
+        raise Unavailable(f"{type(strategy).__name__} needs {lacking}")
     for choice in [backend] if backend else strategy.backends:
         if backends.available(choice):
             return strategy, choice

@@ -20,7 +20,13 @@ def test_derivatives_agree_with_automatic_differentiation_to_second_order(proble
     assert check_derivatives(problem, frameworks, tolerance=1e-11) == []
 
 
-WITHOUT = ("generic-bolza", "optimal-control")  # they stand for problems whose derivatives are generated
+WITHOUT = (
+    "generic-bolza",
+    "hodgkin-huxley",
+    "optimal-control",
+    "oregonator",
+    "ring-modulator",
+)  # they stand for problems whose derivatives are generated
 
 
 def test_every_other_built_in_problem_has_hand_written_derivatives(problem):

@@ -181,6 +181,10 @@ class Strategy(ABC):
             f"{type(self).__name__} gives no products of the Hessian without the Hessian; `discrete-adjoint` does."
         )
 
+    def missing(self) -> str | None:
+        """Optional: what the strategy needs beside `packages` and is not here, such as a C library; `None` if it can run."""
+        return None
+
     def why_not(self, problem: Problem) -> str | None:
         """One sentence that says why this strategy refuses `problem`, or `None`.
 
