@@ -23,6 +23,13 @@ LARGE = bool(os.environ.get("HESSBENCH_LARGE"))
 HALF_HOUR = 1800
 LIMITS = {"time_limit": 15.0, "budget": 0.2}  # seconds, of a process and of repeated calls
 LARGE_LIMITS = {"time_limit": 300.0, "budget": 0.2}
+STIFF = (
+    "implicit-adjoint",
+    "cvodes-adjoint",
+    "casadi-integrator/bdf",
+    "diffrax-adjoint/kvaerno5",
+    "discrete-adjoint",
+)
 UNITS = {
     **{"status": "code", "peak_mib": "MiB", "rhs": "evaluations", "steps": "steps"},
     **{
@@ -52,6 +59,11 @@ def plain():
 def variants():
     """The contenders that are a variant of another."""
     return [name for name in contenders() if "/" in name]
+
+
+def stiff():
+    """The contenders that are meant for stiff problems, and the default strategy, which is not."""
+    return [name for name in contenders() if name.partition("@")[0] in STIFF]
 
 
 def _backends(plugin):

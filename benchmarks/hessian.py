@@ -17,6 +17,7 @@ from .common import (
     labels,
     measure_all,
     plain,
+    stiff,
     stored,
     variants,
 )
@@ -38,6 +39,25 @@ VARIANT_PROBLEMS = (
 )
 DAMPED = VARIANT_PROBLEMS[2:3]  # without the strategies themselves, the fastest of it would be a variant
 VARIANT_TOLERANCES = (1e-8,)  # at which integrating a Brusselator backward is wrong and does not fail
+STIFF_PROBLEMS = (
+    ("robertson", {}),
+    ("robertson", {"t1": 1e4}),
+    ("hires", {}),
+    ("van-der-pol", {}),
+    ("oregonator", {}),
+    ("pollution", {}),
+    ("e5", {}),
+    ("reaction-network", {}),
+    ("gray-scott", {"n": 32}),
+)
+STIFF_TOLERANCES = (1e-4, 1e-6, 1e-8)  # three, for work against precision
+LARGE_STIFF_PROBLEMS = (
+    ("robertson", {"t1": 1e11}),
+    ("ring-modulator", {"t1": 1e-4}),
+    ("hodgkin-huxley", {}),
+    ("gray-scott", {"n": 200}),
+    ("gray-scott", {"n": 1000}),
+)
 LARGE_PROBLEMS = (
     ("random-quadratic", {"n": 100}),
     ("random-quadratic", {"n": 150}),
@@ -86,6 +106,19 @@ class DampedGrid:
     setup_cache.timeout = HALF_HOUR
 
 
+class StiffGrid:
+    """Stiff problems, by the strategies that are meant for them."""
+
+    params = (labels(STIFF_PROBLEMS), stiff(), STIFF_TOLERANCES)
+    param_names = ("problem", "contender", "rtol")
+    timeout = 60.0
+
+    def setup_cache(self):
+        return measure_all("hessian", cases(STIFF_PROBLEMS, STIFF_TOLERANCES, stiff()), **LIMITS)
+
+    setup_cache.timeout = 2 * HALF_HOUR
+
+
 @declared
 class _Time:
     def track_median_s(self, records, *key):
@@ -104,7 +137,26 @@ class Damped(_Time, DampedGrid):
     """The same of the strategies themselves, on a damped problem."""
 
 
+class Stiff(_Time, StiffGrid):
+    """The same of stiff problems."""
+
+
 if LARGE:
+
+    class LargeStiffGrid:
+        """Stiff problems that take minutes."""
+
+        params = (labels(LARGE_STIFF_PROBLEMS), stiff(), STIFF_TOLERANCES)
+        param_names = ("problem", "contender", "rtol")
+        timeout = 60.0
+
+        def setup_cache(self):
+            return measure_all("hessian", cases(LARGE_STIFF_PROBLEMS, STIFF_TOLERANCES, stiff()), **LARGE_LIMITS)
+
+        setup_cache.timeout = 16 * HALF_HOUR
+
+    class LargeStiff(_Time, LargeStiffGrid):
+        """The same of these."""
 
     class LargeGrid:
         """Everything, at sizes that take minutes."""

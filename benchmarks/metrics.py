@@ -5,7 +5,7 @@ suite is run first.
 """
 
 from .common import LARGE, declared, stored
-from .hessian import DampedGrid, Grid, VariantGrid
+from .hessian import DampedGrid, Grid, StiffGrid, VariantGrid
 
 
 @declared
@@ -62,8 +62,15 @@ class Damped(_Metrics, DampedGrid):
     """Of the strategies themselves, on a damped problem."""
 
 
+class Stiff(_Metrics, StiffGrid):
+    """Of stiff problems."""
+
+
 if LARGE:
-    from .hessian import LargeGrid
+    from .hessian import LargeGrid, LargeStiffGrid
+
+    class LargeStiff(_Metrics, LargeStiffGrid):
+        """Of stiff problems that take minutes."""
 
     class Large(_Metrics, LargeGrid):
         """At larger sizes."""

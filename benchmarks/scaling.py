@@ -17,6 +17,7 @@ from .common import (
     labels,
     measure_all,
     plain,
+    stiff,
     stored,
 )
 
@@ -26,6 +27,9 @@ SIZES_RTOL = (1e-6,)
 STEPS = tuple(("brusselator", {"n": 16, "t1": t}) for t in (2.0, 8.0, 32.0))
 LARGE_STEPS = tuple(("brusselator", {"n": 16, "t1": t}) for t in (64.0, 128.0))
 STEPS_RTOL = (1e-8,)
+POINTS = tuple(("gray-scott", {"n": n}) for n in (16, 32, 64, 128))
+LARGE_POINTS = tuple(("gray-scott", {"n": n}) for n in (200, 400, 1000))
+POINTS_RTOL = (1e-6,)
 STORING = (
     "unrolled",
     "discrete-adjoint",
@@ -81,6 +85,17 @@ class Steps(_Growth):
     setup_cache.timeout = HALF_HOUR
 
 
+class Stiff(_Growth):
+    """With the number of points of a reaction with diffusion, whose stiffness grows with their square."""
+
+    params = (labels(POINTS), stiff(), POINTS_RTOL)
+
+    def setup_cache(self):
+        return measure_all("scaling", cases(POINTS, POINTS_RTOL, stiff()), **LIMITS)
+
+    setup_cache.timeout = HALF_HOUR
+
+
 class Tolerance(_Growth):
     """With the tolerance."""
 
@@ -101,6 +116,16 @@ if LARGE:
 
         def setup_cache(self):
             return measure_all("scaling", cases(LARGE_SIZES, SIZES_RTOL, plain()), **LARGE_LIMITS)
+
+        setup_cache.timeout = 8 * HALF_HOUR
+
+    class LargeStiff(_Growth):
+        """With the number of points, further on."""
+
+        params = (labels(LARGE_POINTS), stiff(), POINTS_RTOL)
+
+        def setup_cache(self):
+            return measure_all("scaling", cases(LARGE_POINTS, POINTS_RTOL, stiff()), **LARGE_LIMITS)
 
         setup_cache.timeout = 8 * HALF_HOUR
 

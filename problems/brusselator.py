@@ -18,6 +18,7 @@ With `d = s_u - s_v`, per grid point (everything else is the constant stencil `c
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -105,8 +106,8 @@ def derivatives(m):
     )
 
 
-def problem(n: int = 32, alpha: float = 0.02, t1: float = 2.0) -> Problem:
-    """`n` states (even, at least 4), diffusion `alpha > 0`, integrated until `t1 > 0`."""
+def problem(n: int = 32, alpha: float = 0.02, t1: float = 2.0, wrt=("y0",)) -> Problem:
+    """`n` states (even, at least 4), diffusion `alpha > 0`, until `t1 > 0`; by any of `"y0"`, `"A"`, `"B"`, `"alpha"`."""
     if not isinstance(n, int | np.integer) or n < 4 or n % 2:
         raise InvalidInput(f"brusselator: `n` is {n!r}, expected an even number of at least 4 (n/2 points).")
     for what, value in (("alpha", alpha), ("t1", t1)):
@@ -116,18 +117,19 @@ def problem(n: int = 32, alpha: float = 0.02, t1: float = 2.0) -> Problem:
     wave = np.array([round(math.sin(2 * math.pi * i / (m + 1)), 12) for i in range(1, m + 1)])
     kick = (7 * np.arange(n) % 11 - 5) / 50
     y0 = np.concatenate([EDGE_U + wave, np.full(m, EDGE_V)])
-    return Problem(
+    made = Problem(
         name="brusselator",
         rhs=rhs,
         loss=loss,
         t_span=(0.0, t1),
         y0=y0,
         params={"A": 1.0, "B": 3.0, "alpha": float(alpha)},
+        wrt=wrt,
         autonomous=True,
         loss_uses_y0=False,
         dissipative=4 * alpha * (m + 1) ** 2 * t1 > 20,
         derivatives=derivatives(m),
         loss_blocks=loss_blocks,
-        perturbed=y0 + kick,
         size=int(n),
     )
+    return replace(made, perturbed=y0 + kick) if made.wrt == ("y0",) else made.perturbed_by_share(0.05)

@@ -13,9 +13,13 @@ CLASSES = {
     "time-driven": "Driven by time",
     "dissipative": "Dissipative",
     "long": "Long or chaotic",
+    "stiff": "Stiff",
     "other": "Problems of your own",
 }
 LONG = ("three-body", "restricted-three-body", "kepler")  # whole orbits: errors of the state grow along them
+STIFF = (
+    "e5", "gray-scott", "hires", "oregonator", "pollution", "reaction-network", "ring-modulator", "robertson", "van-der-pol",
+)  # fmt: skip
 SIZES = {"small": (1, 15), "medium": (16, 63), "large": (64, None)}  # numbers of states
 
 
@@ -23,8 +27,10 @@ SIZES = {"small": (1, 15), "medium": (16, 63), "large": (64, None)}  # numbers o
 def problem_class(family: str, arguments: str) -> str:
     """A key of `CLASSES`, from the facts that the problem declares; `other` for one that is not installed here.
 
-    Of several that hold the first counts: parameters, dissipative, driven by time, long or chaotic.
+    Of several that hold the first counts: stiff, parameters, dissipative, driven by time, long or chaotic.
     """
+    if family in STIFF:
+        return "stiff"
     given = {
         key: value for key, value in json.loads(arguments or "{}").items() if key != "n"
     }  # facts hold for any size

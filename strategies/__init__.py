@@ -8,6 +8,7 @@ FILES = (
     "autograd_odeint",
     "casadi_integrator",
     "casadi_symbolic",
+    "cvodes_adjoint",
     "diffrax_adjoint",
     "discrete_adjoint",
     "finite_difference",

@@ -28,7 +28,7 @@ class ImplicitAdjoint(Strategy):
     form: str = "auto"
     probes: int = 1
     memory: float = 2**30
-    method: ClassVar[str] = "Radau"
+    default_method: ClassVar[str] = "Radau"
     scales_by_component: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits(parameters=True, running_loss=True, times=True)
     variants: ClassVar = {"": {}, "numpy": {"form": "numpy"}}

@@ -10,6 +10,7 @@ from ._derive.adjoint import adjoint_gradient, bolza_slope, bolza_start, canonic
 from ._derive.augment import Augmented, augmented
 from ._derive.generated import derivatives_of, generated_derivatives, generated_joint_derivatives, joint_derivatives_of
 from ._derive.loss import joint_loss, loss_blocks
+from ._derive.mass_action import MassAction
 from ._derive.quadratic import quadratic_derivatives
 from ._errors import (
     HessbenchError,
@@ -30,7 +31,7 @@ from ._measuring.record import Case, Record
 from ._measuring.statuses import STATUSES
 from ._model.counters import Counters
 from ._model.derivatives import Derivatives, JointDerivatives, Sparsity
-from ._model.loss import JointLoss, LossBlocks, non_closure
+from ._model.loss import JointLoss, LossBlocks, misfit, misfit_blocks, non_closure
 from ._model.problem import Problem
 from ._model.quadratic import Quadratic
 from ._model.result import Result
@@ -63,6 +64,7 @@ __all__ = [
     "JointLoss",
     "Limits",
     "LossBlocks",
+    "MassAction",
     "NoReference",
     "Prepared",
     "PreparedProducts",
@@ -92,6 +94,8 @@ __all__ = [
     "joint_loss",
     "loss_blocks",
     "measure",
+    "misfit",
+    "misfit_blocks",
     "non_closure",
     "prepare",
     "prepare_products",

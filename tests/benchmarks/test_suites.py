@@ -17,10 +17,10 @@ from hessbench._plugins.registry import Plugin
 SUITES = ("hessian", "metrics", "overhead", "paper", "scaling", "smoke")
 TABLES = {
     "smoke": ("PROBLEMS",),
-    "hessian": ("PROBLEMS", "VARIANT_PROBLEMS", "LARGE_PROBLEMS"),
+    "hessian": ("PROBLEMS", "VARIANT_PROBLEMS", "STIFF_PROBLEMS", "LARGE_STIFF_PROBLEMS", "LARGE_PROBLEMS"),
     "paper": ("PROBLEMS", "LARGE_PROBLEMS"),
     "overhead": ("WHOLE",),
-    "scaling": ("SIZES", "LARGE_SIZES", "STEPS", "LARGE_STEPS", "ORBIT"),
+    "scaling": ("SIZES", "LARGE_SIZES", "STEPS", "LARGE_STEPS", "POINTS", "LARGE_POINTS", "ORBIT"),
 }
 KINDS = ("time_", "track_", "peakmem_", "mem_")
 

@@ -24,6 +24,7 @@ def cell(store):
         ("driven-pendulum", "{}", "time-driven"),
         ("brusselator", '{"n": 64}', "dissipative"),
         ("three-body", '{"start": "figure-8"}', "long"),
+        ("robertson", '{"t1": 1e4}', "stiff"),
         ("lotka", "{}", "other"),
     ],
 )

@@ -180,6 +180,13 @@ def test_diffrax_gives_the_closed_form_by_parameter_and_state(variant):
     assert result.note.startswith("Tsit5")
 
 
+def test_diffrax_by_an_implicit_solver_gives_the_closed_form():
+    pytest.importorskip("diffrax")
+    result = hessbench.hessian(decay(), strategy="diffrax-adjoint/kvaerno5", rtol=1e-8)
+    np.testing.assert_allclose(result.hess, DECAY, rtol=1e-6)
+    assert result.note.startswith("Kvaerno5")
+
+
 @pytest.mark.parametrize("variant", ["reverse-over-reverse", "backsolve"])
 def test_diffrax_gives_the_closed_form_in_reverse(variant):
     pytest.importorskip("diffrax")

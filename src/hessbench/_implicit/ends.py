@@ -1,4 +1,4 @@
-"""Where steps have to end, so that no pulse, jump or kink at given times is stepped over: `_derive.features` along a stiff solve.
+"""Where steps have to end, so that no pulse, jump or kink at given times is stepped over: the features along a stiff solve.
 
 As `discrete._ends`, whose trial solves are explicit and would not come to an end on stiff problems.
 """

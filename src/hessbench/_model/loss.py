@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -50,3 +51,18 @@ def non_closure(y0: Array, y1: Array, p: Params) -> LossBlocks:
     """Blocks of `|y1 - y0|^2`, the loss of orbit problems."""
     gap, two = y1 - y0, 2.0 * np.eye(y0.size)
     return LossBlocks(float(gap @ gap), -2.0 * gap, 2.0 * gap, two, -two, two)
+
+
+def misfit(xp: Any, y0: Any, y1: Any, p: Any) -> Any:
+    """`sum(((y1 - seen) / size)^2)`: how far the end state is from a measured one, each component in its own size.
+
+    `p` holds `"seen"` and `"size"`, (N,) each.
+    """
+    return xp.sum(((y1 - p["seen"]) / p["size"]) ** 2)
+
+
+def misfit_blocks(y0: Array, y1: Array, p: Params) -> LossBlocks:
+    """Blocks of `misfit`."""
+    n, weight = y1.size, 1.0 / np.square(p["size"])
+    gap, none = y1 - p["seen"], np.zeros((y1.size, y1.size))
+    return LossBlocks(float(weight @ gap**2), np.zeros(n), 2.0 * weight * gap, none, none, np.diag(2.0 * weight))

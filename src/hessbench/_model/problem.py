@@ -262,6 +262,11 @@ class Problem:
         pattern = (7 * np.arange(self.x0.size) % 11 - 5.5) / 5.5
         return replace(self, perturbed=self.x0 + scale * pattern)
 
+    def perturbed_by_share(self, share: float) -> Problem:
+        """The same, off by up to `share` of the size of each unknown."""
+        off = self.perturbed_by(share)
+        return replace(self, perturbed=self.x0 + (off.perturbed - self.x0) * self.sizes(self.x0))
+
     def counted(self, counters: Counters) -> Problem:
         """The same problem, whose derivatives, hand-written or generated, tick `counters`."""
         hand_written = None if self.derivatives is None else self.derivatives.counted(counters)

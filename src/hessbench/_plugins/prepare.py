@@ -124,6 +124,8 @@ def resolve(strategy: str | Strategy, backend: str | None = None) -> tuple[Strat
     missing = [package for package in strategy.packages if find_spec(package) is None]
     if missing:
         raise Unavailable(f"{type(strategy).__name__} needs {', '.join(missing)}: pip install {' '.join(missing)}")
+    if (lacking := strategy.missing()) is not None:
+        raise Unavailable(f"{type(strategy).__name__} needs {lacking}")
     for choice in [backend] if backend else strategy.backends:
         if backends.available(choice):
             return strategy, choice
@@ -204,7 +206,7 @@ def tolerances(
 ) -> IVP:
     """How `strategy` is to integrate `dim` states: what is left out is as it declares. Counts for each thread."""
     by_component = atol is None and strategy.scales_by_component
-    method = method or strategy.method
+    method = method or strategy.default_method
     return IVP(method, rtol, rtol if atol is None else atol, max_steps, dim, by_component, CountersOfThread())
 
 

@@ -110,7 +110,7 @@ class Strategy(ABC):
     scales_by_component: ClassVar[bool] = (
         False  # with `atol` left out, whether errors are measured component by component
     )
-    method: ClassVar[str] = "DOP853"  # of adaptive solves, where none is named
+    default_method: ClassVar[str] = "DOP853"  # of adaptive solves, where none is named
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"": {}}
     thread_safe: ClassVar[bool] = False
 
@@ -132,6 +132,10 @@ class Strategy(ABC):
         raise Unsupported(
             f"{type(self).__name__} gives no products of the Hessian without the Hessian; `discrete-adjoint` does."
         )
+
+    def missing(self) -> str | None:
+        """Optional: what the strategy needs beside `packages` and is not here, such as a C library; `None` if it can run."""
+        return None
 
     def why_not(self, problem: Problem) -> str | None:
         """One sentence that says why this strategy refuses `problem`, or `None`.

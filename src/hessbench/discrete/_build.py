@@ -86,9 +86,9 @@ def vector_width() -> int:
     return 8 if "avx512f" in features() else 4 if "avx" in features() else 2
 
 
-def binary_path(source: str, level: str = LEVELS[0]) -> Path:
+def binary_path(source: str, level: str = LEVELS[0], libraries: tuple[str, ...] = ()) -> Path:
     """Where the library of `source` is, or will be."""
-    key = "\0".join([source, level, *FLAGS, *_given()[1:], *sorted(features())])
+    key = "\0".join([source, level, *FLAGS, *libraries, *_given()[1:], *sorted(features())])
     return cache_folder() / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.so"
 
 
@@ -97,18 +97,18 @@ def is_built(source: str, level: str = LEVELS[0]) -> bool:
     return whole(binary_path(source, level)) is not None
 
 
-def load(source: str, level: str = LEVELS[0]) -> tuple[ctypes.CDLL, Path]:
-    """The library of `source`, compiled unless it is on disk already, and whole.
+def load(source: str, level: str = LEVELS[0], libraries: tuple[str, ...] = ()) -> tuple[ctypes.CDLL, Path]:
+    """The library of `source`, compiled unless it is on disk already, and whole; `libraries` are linked to it (`-l...`).
 
     Raises `Unavailable` without a compiler, `CompilerError` when it fails.
     """
-    path = binary_path(source, level)
+    path = binary_path(source, level, libraries)
     if whole(path) is None:
-        _compile(source, level, path)
+        _compile(source, level, path, libraries)
     return ctypes.CDLL(str(path)), path
 
 
-def _compile(source: str, level: str, path: Path) -> None:
+def _compile(source: str, level: str, path: Path, libraries: tuple[str, ...] = ()) -> None:
     command = compiler()
     if command is None:
         raise Unavailable("There is no C compiler (cc, gcc or clang) on the path; install one, or set `CC`.")
@@ -118,7 +118,9 @@ def _compile(source: str, level: str, path: Path) -> None:
         said = ""
         for native in (["-march=native"], ["-mcpu=native"], []):
             done = subprocess.run(
-                [*command, level, *FLAGS, *native, str(code), "-o", str(out), "-lm"], capture_output=True, text=True
+                [*command, level, *FLAGS, *native, str(code), "-o", str(out), *libraries, "-lm"],
+                capture_output=True,
+                text=True,
             )
             if done.returncode == 0:
                 keep(path, out.read_bytes())  # atomic: a second process sees the whole library or none
