@@ -105,3 +105,12 @@ def test_one_tolerance_for_all_components_is_obeyed_however_small(atol):
     result = hessbench.hessian(problem, strategy="implicit-adjoint", rtol=1e-6, atol=atol)
     assert result.value == pytest.approx(5.0128305371e-4, rel=1e-6)
     assert result.hess[0, 0] == pytest.approx(1.32746284286, rel=1e-6)
+
+
+def test_second_derivatives_that_cancel_on_relaxations_are_said():
+    """Van der Pol's equation, mu = 1000: over a jump the Hessian has no digit at any tolerance, before it has all."""
+    over, before = (hessbench.problem("van-der-pol", t1=t1) for t1 in (2000.0, 300.0))
+    for rtol in (1e-6, 1e-9):
+        said = hessbench.prepare(over, "implicit-adjoint", rtol=rtol).quiet()().warnings
+        assert any("no digit of the Hessian" in sentence for sentence in said)
+    assert hessbench.prepare(before, "implicit-adjoint", rtol=1e-8).quiet()().warnings == ()

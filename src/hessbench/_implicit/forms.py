@@ -17,7 +17,7 @@ from .._model.result import Result
 from ..discrete._build import CompilerError, clause, compiler, is_built, vector_width
 from ..discrete._columns import parameter_directions
 from ..discrete._compiled import flat_params
-from ..discrete._depth import Depth
+from ..discrete._depth import Depth, growth
 from ..discrete._fallback import with_fallback
 from ..discrete._fold import Folded
 from ..discrete._given import trusted_folded
@@ -36,6 +36,7 @@ from .sweeps import Sweeps
 
 FORMS = ("auto", "compiled", "numpy")
 METHOD = "Radau"
+CANCELLED = 1e-6  # relative error by round-off in the sum of second derivatives
 LOST, LEAST_LOST = 1e4, 1e-8  # tolerances that the round-off of `h F_k,k` may be, and the least one that counts
 
 
@@ -155,7 +156,11 @@ def _compiled(folded: Folded, ivp: IVP, options: Options, products: bool) -> Cal
             None if products else compiled.hessian(found, end),
             lambda d: compiled.products(found, end, d),
             note + ties.note(x, found.y1[: problem.dim]),
-            (*round_off(found.stiffest, ivp), *depth.warnings(x, found, found.steps, lambda tau: folded.time(tau, p))),
+            (
+                *round_off(found.stiffest, ivp),
+                *cancelling(growth(ivp, found, y0)),
+                *depth.warnings(x, found, found.steps, lambda tau: folded.time(tau, p)),
+            ),
         )
 
     return at
@@ -195,7 +200,11 @@ def _numpy(folded: Folded, ivp: IVP, options: Options, notice: str, products: bo
             None if products else columns.hessian(end, *sweeps.curvature(swept)),
             lambda d: sweeps.products(swept, d, lambda v1: columns.product(end, v1, d)),
             note + ties.note(x, path.y1[: problem.dim]),
-            (*round_off(path.stiffest, ivp), *depth.warnings(x, path, path.t.size, lambda tau: folded.time(tau, p))),
+            (
+                *round_off(path.stiffest, ivp),
+                *cancelling(growth(ivp, path, y0)),
+                *depth.warnings(x, path, path.t.size, lambda tau: folded.time(tau, p)),
+            ),
         )
 
     return at
@@ -209,6 +218,19 @@ def round_off(stiffest: float, ivp: IVP) -> tuple[str, ...]:
     return (
         f"steps are up to {stiffest:.0e} times as long as the fastest time scale, so that round-off may leave fewer digits of "
         f"gradient and Hessian than rtol = {ivp.rtol:g} asks for, where the flow conserves something.",
+    )
+
+
+def cancelling(grown: float) -> tuple[str, ...]:
+    """A sentence where changes grow `grown`-fold on the way, as on the jumps of relaxation oscillations, and shrink again.
+
+    Second derivatives along the way are as large as the square of that, and their sum is what is left of them.
+    """
+    if grown * grown * np.finfo(float).eps < CANCELLED:
+        return ()
+    return (
+        f"small changes grow {grown:.0e}-fold on the way and shrink again, so that second derivatives cancel: round-off may "
+        f"leave no digit of the Hessian at any tolerance (verify=True tells).",
     )
 
 

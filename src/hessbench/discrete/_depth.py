@@ -99,22 +99,26 @@ def _stiff(found: Seen, steps: int) -> Sequence[str]:
     return (f"the problem is stiff: stability, not accuracy, limited {found.limited} of {steps} steps; {REMEDY}.",)
 
 
-def _unstable(ivp: IVP, found: Seen, y0: Array) -> Sequence[str]:
-    """Tangents in units of the state, which they start from; what grows as the state itself does is no instability."""
-    if found.sized is not None:  # the usual case, in two microseconds
-        bound = float((found.largest[1:] * found.sized.inverse).max(initial=0.0))
-        if bound * max(ivp.rtol, 1e-15) < DIGITS:
-            return ()
+def growth(ivp: IVP, found: Seen, y0: Array) -> float:
+    """The largest tangent in units of the state, which tangents start from; what grows as the state itself does counts 1."""
     size = found.largest[0]
     known = size > ivp.atol if found.sized is None else found.sized.sizes > 0  # others are round-off
     start = np.zeros(size.size)
     start[: y0.size] = np.abs(y0)
     own = np.where(start > 0, size / np.where(start > 0, start, 1.0), 1.0)
     grown = found.largest[1:][:, known] / (size * own)[known]
-    growth = float(np.max(grown, initial=0.0))
-    if growth * max(ivp.rtol, 1e-15) < DIGITS:
+    return float(np.max(grown, initial=0.0))
+
+
+def _unstable(ivp: IVP, found: Seen, y0: Array) -> Sequence[str]:
+    if found.sized is not None:  # the usual case, in two microseconds
+        bound = float((found.largest[1:] * found.sized.inverse).max(initial=0.0))
+        if bound * max(ivp.rtol, 1e-15) < DIGITS:
+            return ()
+    grown = growth(ivp, found, y0)
+    if grown * max(ivp.rtol, 1e-15) < DIGITS:
         return ()
     return (
-        f"small changes grow {growth:.0e}-fold along the solution (it is unstable, perhaps chaotic), so that a tolerance of "
+        f"small changes grow {grown:.0e}-fold along the solution (it is unstable, perhaps chaotic), so that a tolerance of "
         f"{ivp.rtol:g} leaves no digit of value, gradient and Hessian certain; shorten the time span.",
     )
