@@ -129,7 +129,7 @@ def test_a_strategy_whose_file_is_broken_is_a_contender_that_is_unavailable(comm
     path = tmp_path / "broken.py"
     path.write_text("def (:\n")
     known = {**hessbench.strategies(), "broken": Plugin("broken", str(path), error="SyntaxError: invalid syntax")}
-    for module in ("hessbench._api", "hessbench._measuring.measure"):
+    for module in ("hessbench._plugins.prepare", "hessbench._measuring.measure"):
         monkeypatch.setattr(f"{module}.strategies", lambda: known)
     monkeypatch.setattr(common, "strategies", lambda: known)
     monkeypatch.setattr("signal.signal", lambda *_: None)
