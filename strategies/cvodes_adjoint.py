@@ -33,11 +33,11 @@ class CvodesAdjoint(Strategy):
     accuracy: ClassVar[Accuracy] = Accuracy(factor=5e3)
 
     def missing(self) -> str | None:
-        from hessbench._sundials import missing
+        from hessbench.sundials import missing
 
         return missing()
 
     def prepare(self, problem, backend, ivp) -> Callable[[Vector], Result]:
-        from hessbench._sundials import prepare
+        from hessbench.sundials import prepare
 
         return prepare(problem, ivp, self.sharpen)

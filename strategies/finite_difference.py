@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from hessbench import Accuracy, Limits, Result, Strategy, Vector, adjoint_gradient, bolza_slope, bolza_start, sizes_of
+from hessbench import Accuracy, Limits, Result, Strategy, Vector, adjoint_gradient, bolza_slope, bolza_start
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,9 @@ def increments(problem, x, noise, order):
 
     That is |x_j| or its declared scale; without one, at least a tenth of the largest entry under the same name.
     """
-    size = sizes_of(problem, x)
+    size = problem.sizes(x)
     for key, block in problem.blocks.items():
-        if key not in (getattr(problem, "scale", None) or {}):
+        if key not in problem.scale:
             size[block] = np.maximum(np.where(x[block] == 0, 0.0, size[block]), 0.1 * np.max(size[block]))
     h = max(noise, 1e-15) ** (1 / order) * size
     return 2.0 ** np.round(np.log2(h))

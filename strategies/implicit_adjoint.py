@@ -35,11 +35,11 @@ class ImplicitAdjoint(Strategy):
     thread_safe: ClassVar[bool] = True
 
     def prepare(self, problem, backend, ivp) -> Callable[[Vector], Result]:
-        from hessbench._implicit import Options, prepare
+        from hessbench.implicit import Options, prepare
 
         return prepare(problem, ivp, Options(self.form, self.probes, self.memory))
 
     def prepare_products(self, problem, backend, ivp):
-        from hessbench._implicit import Options, prepare_products
+        from hessbench.implicit import Options, prepare_products
 
         return prepare_products(problem, ivp, Options(self.form, self.probes, self.memory))

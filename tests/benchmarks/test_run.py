@@ -164,7 +164,7 @@ def test_processes_that_describe_the_machine_at_once_do_not_race(repository, tmp
     file = tmp_path / "home" / ".asv-machine.json"
     if text is not None:
         file.write_text(text)
-    code = "import sys, pathlib; from hessbench import _run; _run._describe_machine(pathlib.Path(sys.argv[1]))"
+    code = "import sys, pathlib; from hessbench._measuring import asv; asv._describe_machine(pathlib.Path(sys.argv[1]))"
     started = [subprocess.Popen([sys.executable, "-c", code, str(repository)]) for _ in range(3)]
     assert [process.wait() for process in started] == [0, 0, 0]
     assert platform.node() in json.loads(file.read_text())

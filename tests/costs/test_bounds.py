@@ -68,7 +68,10 @@ def test_the_hand_written_one_pass_system_is_the_adjoint_of_the_contraction():
     assert tape.size == 0
 
 
-@pytest.mark.parametrize("instance", suite(), ids=lambda one: one.label)
+FREE = ("bouncing-ball",)  # right-hand sides without arithmetic
+
+
+@pytest.mark.parametrize("instance", [one for one in suite() if one.label not in FREE], ids=lambda one: one.label)
 def test_every_problem_keeps_the_bounds(instance):
     assert instance.problem is not None, instance.reason
     found = {c.system: c for c in costs(instance.problem, instance.label)}
@@ -118,7 +121,7 @@ def test_three_unit_masses_agree_with_an_independent_count(dim, w, multiple):
 
 
 def test_what_cannot_be_counted_is_left_out_with_the_reason():
-    instances = suite()[:1]
+    instances = [one for one in suite() if one.label.startswith("three-body")][:1]
     branching = Problem("branching", lambda xp, t, y, p: y if y[0] > 0 else -y, lambda xp, a, b, p: b[0], (0, 1), [1.0])
     free = Problem("free", lambda xp, t, y, p: y, lambda xp, a, b, p: b[0], (0, 1), [1.0])
     instances += [type(instances[0])(p.name, p) for p in (branching, free)]

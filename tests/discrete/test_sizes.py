@@ -165,4 +165,4 @@ def test_where_stability_limits_the_steps_their_number_is_counted_and_the_error_
 
     problem = Problem("fast-decay", rhs, loss, (0.0, 100.0), [1.0], {"k": 1e5})
     with pytest.raises(hessbench.IntegrationError, match=r"stiff.*Radau"):
-        hessbench.hessian(problem, max_steps=1000)
+        hessbench.hessian(problem, strategy="discrete-adjoint", max_steps=1000)

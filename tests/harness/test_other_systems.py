@@ -8,7 +8,7 @@ import pytest
 
 from hessbench._measuring import child, machine
 from hessbench._measuring.faults import processes_with
-from hessbench._processes import contain
+from hessbench._processes import contain, within
 from hessbench._processes.contain import contained
 
 LEAVES = """
@@ -52,9 +52,10 @@ def test_memory_is_neither_limited_nor_told_where_the_system_does_not_say(monkey
     def nothing(key):
         raise FileNotFoundError("/proc/self/status")
 
-    monkeypatch.setattr(child, "_status_kib", nothing)
+    monkeypatch.setattr(within, "status_kib", nothing)
+    monkeypatch.setattr(child, "status_kib", nothing)
     monkeypatch.setattr(resource, "setrlimit", lambda *_: pytest.fail("a limit from nothing"))
-    child.limit_memory(64)
+    within.limit_memory(64)
     assert child.peak_mib(lambda x: x, 1) == (None, 1)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import hessbench
 from hessbench import IVP, Problem
-from hessbench._implicit.forms import Options, linearised
+from hessbench.implicit.forms import Options, linearised
 
 needs_compiler = pytest.mark.skipif(shutil.which("cc") is None and shutil.which("gcc") is None, reason="no C compiler")
 ROBERTSON_40 = (0.12140859, 0.04440357, -0.0888087, 0.02259246, -0.03649057, 0.06428721)  # k_a k_b H_ab, upper triangle

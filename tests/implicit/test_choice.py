@@ -5,7 +5,7 @@ import pytest
 
 import hessbench
 from hessbench import Problem, Unsupported
-from hessbench._implicit.choice import spectral_radius, stiffness
+from hessbench.implicit.choice import spectral_radius, stiffness
 
 from .helpers import bolza, robertson
 

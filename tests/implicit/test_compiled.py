@@ -7,13 +7,13 @@ import pytest
 
 import hessbench
 from hessbench import Problem
-from hessbench._implicit import kernel
-from hessbench._implicit.compiled import Compiled
-from hessbench._implicit.gate import ImplicitDerivatives, ImplicitField, disagreement
-from hessbench._implicit.kernel import generate, ordered
 from hessbench.discrete._build import vector_width
 from hessbench.discrete._fold import Folded
 from hessbench.discrete._trace import record
+from hessbench.implicit import kernel
+from hessbench.implicit.compiled import Compiled
+from hessbench.implicit.gate import ImplicitDerivatives, ImplicitField, disagreement
+from hessbench.implicit.kernel import generate, ordered
 
 from .helpers import bolza, error, ivp, needs_compiler, point, robertson
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import hessbench
-from hessbench._implicit.radau import STAGES, A, C
-from hessbench._implicit.stepper import Steps, integrate
-from hessbench._implicit.sweeps import Sweeps
 from hessbench.discrete._fold import Folded
 from hessbench.discrete._fold_derivatives import FoldedDerivatives
 from hessbench.discrete._stepper import Tolerances
+from hessbench.implicit.radau import STAGES, A, C
+from hessbench.implicit.stepper import Steps, integrate
+from hessbench.implicit.sweeps import Sweeps
 
 from .helpers import EVERYTHING, bolza, error, ivp, robertson
 

@@ -7,7 +7,7 @@ import pytest
 
 import hessbench
 from hessbench import HessbenchError, IntegrationError, Unavailable
-from hessbench._sundials import source
+from hessbench.sundials import source
 
 from .helpers import decay, error
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -23,6 +22,12 @@ from .faults_around import ASK, SUITE, repository
 
 CLOSE = 1e-6  # relative difference of Hessians of the compiled and the NumPy form
 REPORTS = ("pandas", "pyarrow", "plotly", "matplotlib", "jinja2")
+
+
+LIMITED = (
+    "import os, resource, sys; room = int(sys.argv[1]); resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)); "
+    "os.execv(sys.argv[2], sys.argv[2:])"
+)
 
 
 def file_faults(folder: Path) -> Iterator[Row]:
@@ -41,15 +46,11 @@ def _hessbench(
     arguments: Sequence[str], environment: Mapping[str, str], cwd: Path, room: int | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run the command, whose files may have `room` bytes each."""
-
-    def limit() -> None:
-        assert room is not None
-        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
-
     command = [sys.executable, "-W", "ignore", *arguments]
+    if room is not None:  # set by a process of its own: a fork of this one is not safe beside threads
+        command = [sys.executable, "-c", LIMITED, str(room), *command]
     return subprocess.run(
-        command, env=environment, cwd=cwd, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL,
-        preexec_fn=None if room is None else limit,
+        command, env=environment, cwd=cwd, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL
     )  # fmt: skip
 
 

@@ -195,8 +195,10 @@ def automatic(problem: Problem, strategy: str | Strategy, method: str | None) ->
     """What `strategy` stands for on `problem` if it is "auto", and why, for a note; else `strategy` and nothing."""
     if strategy != "auto":
         return strategy, ""
-    from .._implicit.choice import chosen
+    from ..implicit.choice import chosen
 
+    if method is not None:
+        IVP(method, 1e-6, 1e-6)  # raises for a name that no method has
     choice = chosen(problem, method)
     return choice.strategy, choice.why
 

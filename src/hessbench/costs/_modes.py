@@ -69,8 +69,12 @@ def scaled_partial(n: Number, k: int, factor: Number) -> Number:
             return 0.5 * factor / n
         case "exp":
             return factor * n
+        case "expm1":
+            return factor * (n + 1.0)
         case "log":
             return factor / a
+        case "log1p":
+            return factor / (1.0 + a)
         case "sin":
             return factor * a.tape.function("cos", a)
         case "cos":

@@ -17,6 +17,7 @@ from .._errors import InvalidInput
 FUNCTIONS: dict[str, Callable[[float], float]] = {
     "sqrt": np.sqrt, "exp": np.exp, "log": np.log, "sin": np.sin, "cos": np.cos, "tan": np.tan, "sinh": np.sinh,
     "cosh": np.cosh, "tanh": np.tanh, "arctan": np.arctan, "arcsin": np.arcsin, "arccos": np.arccos,
+    "expm1": np.expm1, "log1p": np.log1p,
 }  # fmt: skip
 COUNTED = frozenset({"add", "mul", "div", "pow", *FUNCTIONS})
 MOST_OPERATIONS = 3_000_000
