@@ -78,5 +78,7 @@ def test_a_cache_without_any_room_is_no_folder(full, monkeypatch):
 
 def test_a_scratch_folder_is_removed():
     with files.scratch() as folder:
+        assert not folder.exists()  # until somebody needs it
+        folder.mkdir()
         (folder / "a").write_text("b")
     assert not folder.exists()

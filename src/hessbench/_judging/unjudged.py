@@ -37,7 +37,8 @@ def unjudged(case: Case, record: Record, error: NoReference, keep: Path | None) 
 
 
 def save(path: Path, result: Result) -> None:
-    """Write the numbers of a result at once."""
+    """Write the numbers of a result at once, into a folder that may not be there yet."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     file = io.BytesIO()
     np.savez(file, value=result.value, grad=result.grad, hess=result.hess)
     write(path, file.getvalue())

@@ -85,9 +85,13 @@ def make_folder(folder: str | Path) -> Path:
 
 @contextlib.contextmanager
 def scratch() -> Iterator[Path]:
-    """A temporary folder for the length of a block; raises `HessbenchError` where there is no room for one."""
+    """A temporary folder for the length of a block; raises `HessbenchError` where there is no room for one.
+
+    Whoever writes to it first makes it (it is seldom needed), so that one who is killed in the block leaves nothing.
+    """
     try:
         folder = Path(tempfile.mkdtemp(prefix="hessbench-"))
+        folder.rmdir()
     except OSError as error:
         raise HessbenchError(f"There is no room for temporary files: {_why(error)}.") from error
     try:
