@@ -1,7 +1,8 @@
 """Coverage by package, from the `.coverage` that `make test CI=1` leaves; exit status 1 if one is under `LEAST` per cent.
 
 Statements that a test reached are counted, in the process of the test or in one that it started. A measuring process that is
-killed leaves no count, so that `_measuring.child` comes out lower than it is.
+killed leaves no count, so that `_measuring.child` comes out lower than it is. A package whose library is not installed here
+is shown and not judged: its tests are skipped.
 """
 
 import json
@@ -10,6 +11,8 @@ import sys
 import tempfile
 from collections import defaultdict
 from pathlib import Path
+
+from hessbench import sundials
 
 LEAST = 85.0
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,11 +43,11 @@ def totals():
 
 
 def main():
-    low = []
+    low, absent = [], {"sundials"} if sundials.missing() is not None else set()
     for name, (statements, covered) in totals().items():
         share = 100 * covered / statements if statements else 100.0
         print(f"{name:12} {share:5.1f} % of {statements} statements")
-        low += [name] if share < LEAST else []
+        low += [name] if share < LEAST and name not in absent else []
     if low:
         sys.exit(f"Under {LEAST:g} %: {', '.join(low)}.")
 
