@@ -24,7 +24,7 @@ def rhs(xp, t, y, p):
     return xp.concatenate([y[1:], -y[:1]])
 
 problem = hessbench.Problem("long", rhs, lambda xp, y0, y1, p: xp.sum(y1**3), (0.0, 6e4), [1.0, 0.5], autonomous=True)
-prepared = hessbench.prepare(problem, max_steps=10**9)
+prepared = hessbench.prepare(problem, "discrete-adjoint", max_steps=10**9)
 before = prepared(problem.x0)
 solve = next(found for found in gc.get_objects() if isinstance(found, _forward.ForwardSolve))
 entered, sent, turns, after = threading.Event(), threading.Event(), [0], [0]

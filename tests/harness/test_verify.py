@@ -191,3 +191,9 @@ def test_the_estimate_is_near_the_error_against_a_hundred_times_tighter_run(name
     weights = d[:, None] * d
     error = np.max(weights * np.abs(found - truth)) / np.max(weights * np.abs(truth))
     assert error / 3 <= estimate <= max(30 * error, 1e-12)
+
+
+@pytest.mark.parametrize("strategy", ["auto", "implicit-adjoint", "hand-adjoint"])
+def test_data_and_events_are_part_of_what_is_verified(strategy):
+    result = hessbench.hessian(hessbench.problem("bouncing-ball"), strategy=strategy, rtol=1e-9, verify=True)
+    assert result.error is not None and result.error < 1e-7 and not result.warnings

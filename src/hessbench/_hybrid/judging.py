@@ -6,7 +6,7 @@ The values come from the solve that finds the pieces, which knows no derivative 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -66,6 +66,16 @@ class Differences(Witness):
 def value(lifted: Lifted, x: Array) -> float:
     """The loss at `x`, with data and running loss, by the solve that finds the pieces."""
     return Sweep(lifted, x, lifted.pieces(x)).value()
+
+
+def values(problem: Problem) -> Callable[[Array], float] | None:
+    """The loss of a problem with data or events as a function of `x` (n,), without a strategy; `None` for all others."""
+    if problem.data is None and not problem.events:
+        return None
+    found = model(problem)
+    assert found is not None
+    lifted = Lifted(found, FINEST, _none, None, first_sizes(found))
+    return lambda x: value(lifted, x)
 
 
 def _none(problem: Problem) -> Run:
