@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .library import imported, release_of
+from .modules import imported, release_of
 
 SMALL = 2**18  # bytes of an array that are compared as they are
 OUTSIDE = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_GLOBALS"})

@@ -38,7 +38,7 @@ from .apart import (
     names_in,
     numbers,
 )
-from .library import file_of, of_library, release_of, top_of
+from .modules import file_of, of_library, release_of, top_of
 from .places import ABSENT, Places
 
 MOST = 20_000  # objects; past that, walking takes longer than preparing anew
