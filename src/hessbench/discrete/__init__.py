@@ -8,6 +8,7 @@ end times too, or with a running loss, in NumPy and in C: `_generic`, `_fold`, `
 
 from __future__ import annotations
 
-from ._forms import FORMS, Options, prepare, prepare_products
+from ._forms import prepare, prepare_products
+from ._options import FORMS, Options
 
 __all__ = ["FORMS", "Options", "prepare", "prepare_products"]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .._errors import IntegrationError, InvalidInput, Unavailable
+from .._errors import IntegrationError, Unavailable
 from .._integrate.ivp import IVP
 from .._model.derivatives import Array, Params
 from .._model.problem import Problem
@@ -22,12 +20,13 @@ from ._ends import StepEnds
 from ._fallback import explained, finite, said_not_finite, singular_derivative, with_fallback
 from ._forward import Path
 from ._gate import look, passes, slope_of
-from ._generic import NotCompiled, linearised
+from ._generic import linearised
 from ._given import trusted_derivatives
 from ._graph import CannotTrace
 from ._kernel import Kernel, generate
 from ._kernel_quadratic import quadratic_kernel
 from ._loss_kernel import end_blocks
+from ._options import NotCompiled, Options, Products, Run, multiplied, results
 from ._probe import KernelField
 from ._quadratic import agrees_with_rhs, exploit
 from ._sizes import Solver
@@ -36,28 +35,9 @@ from ._tableau import Pair, pair
 from ._ties import Ties
 from ._trace import moves_switches, trace
 
-FORMS = ("auto", "numpy", "compiled", "sparse")
 LOOPS = range(8, 81)  # states of a quadratic system for which loops in C are faster than scalar code, and than NumPy
 DENSE = 0.2  # share of its B from which on it counts as dense
 SPARSE_FROM = 48  # states from which a sparse Jacobian pays in NumPy
-Run = Callable[[Array], Result]
-
-
-@dataclass(frozen=True)
-class Options:
-    """`form` (one of `FORMS`), random tangents in the error norm, and bytes for stored stages or matrices."""
-
-    form: str = "auto"
-    probes: int = 1
-    memory: float = 2**30
-
-    def __post_init__(self) -> None:
-        if self.form not in FORMS:
-            raise InvalidInput(f"`form` is {self.form!r}; choose one of {', '.join(FORMS)}.")
-        if self.probes not in range(0, 9):
-            raise InvalidInput(f"`probes` is {self.probes!r}; expected a number of tangents from 0 to 8.")
-        if not self.memory > 0:
-            raise InvalidInput(f"`memory` is {self.memory!r}; expected a positive number of bytes.")
 
 
 def prepare(problem: Problem, ivp: IVP, options: Options) -> Run:
@@ -66,14 +46,7 @@ def prepare(problem: Problem, ivp: IVP, options: Options) -> Run:
     Raises `InvalidInput` for a method that is not an explicit pair, `Unavailable` if there are no derivatives at all.
     """
     if problem.wrt != ("y0",) or problem.running_loss is not None:
-        at = linearised(problem, ivp, options.form, options.probes, options.memory)
-
-        def generic(x: Array) -> Result:
-            point = at(x)
-            assert point.hess is not None
-            return Result(point.value, point.grad, point.hess, note=point.note, warnings=point.warnings)
-
-        return generic
+        return results(linearised(problem, ivp, options.form, options.probes, options.memory))
     scheme = pair(ivp.method)
     notice = ""
     if options.form in ("auto", "compiled", "sparse"):
@@ -85,23 +58,13 @@ def prepare(problem: Problem, ivp: IVP, options: Options) -> Run:
     return _numpy(problem, ivp, options, scheme, notice)
 
 
-Products = Callable[[Array, Array], tuple[float, Array, Array, tuple[str, ...]]]
-
-
 def prepare_products(problem: Problem, ivp: IVP, options: Options) -> Products:
     """Value, gradient (n,), the Hessian's products (n, k) with `directions` (n, k), and warnings: a function of `x` and these.
 
     The Hessian is not formed: one tangent of the solution and one of its costate for each direction, over the same steps.
     Raises as `prepare` does.
     """
-    at = linearised(problem, ivp, options.form, options.probes, options.memory, products=True)
-
-    def products(x: Array, directions: Array) -> tuple[float, Array, Array, tuple[str, ...]]:
-        point = at(x)
-        products = point.products(directions) if directions.size else np.zeros(directions.shape)
-        return point.value, point.grad, products, point.warnings
-
-    return products
+    return multiplied(linearised(problem, ivp, options.form, options.probes, options.memory, products=True))
 
 
 def _compiled(problem: Problem, ivp: IVP, options: Options, scheme: Pair) -> Run:
@@ -234,6 +197,3 @@ def _numpy(problem: Problem, ivp: IVP, options: Options, scheme: Pair, notice: s
         return result if finite(result) else said_not_finite(result, end, singular)
 
     return hessian
-
-
-__all__ = ["FORMS", "Options", "prepare"]

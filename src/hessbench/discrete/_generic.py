@@ -25,6 +25,7 @@ from ._fold import Folded
 from ._forward import Path
 from ._given import trusted_folded
 from ._graph import CannotTrace
+from ._options import NotCompiled
 from ._probe import ColumnsField
 from ._sizes import Sized, Solver, V
 from ._stepper import Tolerances, Trajectory, integrate
@@ -49,10 +50,6 @@ class Point:
     products: Callable[[Array], Array]
     note: str
     warnings: tuple[str, ...] = ()
-
-
-class NotCompiled(Exception):
-    """Why there is no compiled form, in one clause."""
 
 
 def linearised(

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from .._errors import InvalidInput, Unavailable, Unsupported
+from .._errors import Unavailable, Unsupported
 from .._integrate.ivp import IVP
 from .._model.counters import Counters
 from .._model.derivatives import Array, Params
 from .._model.problem import Problem
-from .._model.result import Result
 from ..discrete._build import CompilerError, clause, compiler, is_built, vector_width
 from ..discrete._columns import parameter_directions
 from ..discrete._compiled import flat_params
@@ -22,6 +21,8 @@ from ..discrete._fallback import with_fallback
 from ..discrete._fold import Folded
 from ..discrete._given import trusted_folded
 from ..discrete._graph import CannotTrace
+from ..discrete._options import NotCompiled, Products, Run, multiplied, results
+from ..discrete._options import Options as Common
 from ..discrete._sizes import TRIAL, Sized, Solver
 from ..discrete._stepper import Tolerances
 from ..discrete._ties import Ties
@@ -41,24 +42,10 @@ LOST, LEAST_LOST = 1e4, 1e-8  # tolerances that the round-off of `h F_k,k` may b
 
 
 @dataclass(frozen=True)
-class Options:
-    """`form` (one of `FORMS`), random tangents in the error norm, and bytes for factors and tangents that are kept."""
+class Options(Common):
+    """As of the explicit strategy, but for the forms; `memory` is for factors and tangents that are kept."""
 
-    form: str = "auto"
-    probes: int = 1
-    memory: float = 2**30
-
-    def __post_init__(self) -> None:
-        if self.form not in FORMS:
-            raise InvalidInput(f"`form` is {self.form!r}; choose one of {', '.join(FORMS)}.")
-        if self.probes not in range(0, 9):
-            raise InvalidInput(f"`probes` is {self.probes!r}; expected a number of tangents from 0 to 8.")
-        if not self.memory > 0:
-            raise InvalidInput(f"`memory` is {self.memory!r}; expected a positive number of bytes.")
-
-
-class NotCompiled(Exception):
-    """Why there is no compiled form, in one clause."""
+    forms: ClassVar[tuple[str, ...]] = FORMS
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,33 +60,17 @@ class Point:
     warnings: tuple[str, ...] = ()
 
 
-def prepare(problem: Problem, ivp: IVP, options: Options) -> Callable[[Array], Result]:
+def prepare(problem: Problem, ivp: IVP, options: Options) -> Run:
     """The implicit discrete adjoint of `problem`: a function of `x` (n,) that returns a `Result`.
 
     Raises `Unsupported` for another method than Radau, `Unavailable` if there are no derivatives at all.
     """
-    at = linearised(problem, ivp, options)
-
-    def run(x: Array) -> Result:
-        point = at(x)
-        assert point.hess is not None
-        return Result(point.value, point.grad, point.hess, note=point.note, warnings=point.warnings)
-
-    return run
+    return results(linearised(problem, ivp, options))
 
 
-def prepare_products(
-    problem: Problem, ivp: IVP, options: Options
-) -> Callable[[Array, Array], tuple[float, Array, Array, tuple[str, ...]]]:
+def prepare_products(problem: Problem, ivp: IVP, options: Options) -> Products:
     """Value, gradient (n,), the Hessian's products with `directions` (n, k), and warnings: a function of `x` and these."""
-    at = linearised(problem, ivp, options, products=True)
-
-    def products(x: Array, directions: Array) -> tuple[float, Array, Array, tuple[str, ...]]:
-        point = at(x)
-        found = point.products(directions) if directions.size else np.zeros(directions.shape)
-        return point.value, point.grad, found, point.warnings
-
-    return products
+    return multiplied(linearised(problem, ivp, options, products=True))
 
 
 def linearised(problem: Problem, ivp: IVP, options: Options, products: bool = False) -> Callable[[Array], Point]:

@@ -20,18 +20,9 @@ import numpy as np
 
 from .._model.derivatives import Array, Params
 from ..discrete._columns import Columns
-from ..discrete._columns_numpy import Folding
+from ..discrete._columns_numpy import Folding, Swept
 from .radau import STAGES, A, C
 from .stepper import Factors, Steps, factorised, solved
-
-
-@dataclass(frozen=True, eq=False)
-class Swept:
-    """The costate at the start (M,), sums of `A^T q` (total,) and multipliers `q` (steps, 3, M)."""
-
-    lam: Array
-    pulled: Array
-    multipliers: Array
 
 
 @dataclass(frozen=True, eq=False)
