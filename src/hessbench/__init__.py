@@ -21,8 +21,6 @@ from ._errors import (
     Unavailable,
     Unsupported,
 )
-from ._hybrid.data import Data
-from ._hybrid.events import Event
 from ._integrate.fixed_step import choose_steps, count_fixed, integrate_fixed, steps_for, tableau, write_step
 from ._integrate.ivp import IVP
 from ._judging.reference import Reference, reference
@@ -30,7 +28,9 @@ from ._measuring.measure import measure
 from ._measuring.record import Case, Record
 from ._measuring.statuses import STATUSES
 from ._model.counters import Counters
+from ._model.data import Data
 from ._model.derivatives import Derivatives, JointDerivatives, Sparsity
+from ._model.events import Event
 from ._model.loss import JointLoss, LossBlocks, misfit, misfit_blocks, non_closure
 from ._model.problem import Problem
 from ._model.quadratic import Quadratic

@@ -21,6 +21,7 @@ from .lifting import Lifted, Run, Sweep
 from .march import March
 from .model import Model, model
 from .prepare import FINEST, first_sizes
+from .sizes import largest_states
 
 TOLERANCE = 1e-12
 AGREE = 1e-7
@@ -89,17 +90,6 @@ def in_pieces(problem: Problem, x: Array) -> Model | None:
         return found
     pieces = March(found, x, 1e-10, first_sizes(found)).run()
     return None if pieces.plain else found
-
-
-def largest_states(problem: Problem, x: Array) -> Array:
-    """The largest `|y_i|` at the ends of the pieces at `x`, (dim,)."""
-    found = model(problem)
-    assert found is not None
-    pieces = March(found, x, 1e-6, first_sizes(found)).run()
-    ends = [np.abs(pieces.y0), np.abs(pieces.y1)]
-    for segment in pieces.segments:
-        ends += [np.abs(segment.y0), np.abs(segment.y1)]
-    return np.max(ends, axis=0)
 
 
 def candidates(problem: Problem, x: Array) -> Iterator[tuple[str, Check | None, str]]:

@@ -13,8 +13,8 @@ import numpy as np
 from .._derive.adjoint import bolza_slope
 from .._errors import InvalidInput
 from .._model.derivatives import Array
+from .._model.events import Event
 from .._model.problem import TIMES, Problem
-from .events import Event
 from .recording import Inputs
 from .segments import Moment
 from .smooth import Smooth, smooth

@@ -17,10 +17,6 @@ def state_sizes(problem: Problem, x: Array) -> Array:
 
     What was seen so far where it fails or takes more than `STEPS` steps.
     """
-    if problem.data is not None or problem.events:
-        from .._hybrid.judging import largest_states
-
-        return largest_states(problem, x)
     from scipy.integrate import LSODA
 
     y0, p = problem.unpack(x)

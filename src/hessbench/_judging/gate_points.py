@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 
 from .._errors import InvalidInput
-from .._integrate.state_sizes import state_sizes
+from .._hybrid.sizes import state_sizes
 from .._model.derivatives import Array
 from .._model.problem import Problem
 from .reference import is_cached, kept, points, reference

@@ -32,7 +32,7 @@ import numpy as np
 from platformdirs import user_cache_path
 
 from .._errors import IntegrationError, NoReference
-from .._integrate.state_sizes import state_sizes
+from .._hybrid.sizes import state_sizes
 from .._model.derivatives import Array
 from .._model.problem import Problem
 from .._storage.fingerprint import digest

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .._model.derivatives import Array
-from .._model.problem import TIMES
+from .._model.given import TIMES
 from .tight import Tight
 
 NAMES = {"t0": "start time", "t1": "end time"}  # no parameter of a problem that is written in Python can be meant

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._integrate.state_sizes import state_sizes
+from .._hybrid.sizes import state_sizes
 from .._model.derivatives import Array
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._errors import InvalidInput
-from .._model.derivatives import Array
+from .arrays import Array
 
 
 @dataclass(frozen=True, eq=False)

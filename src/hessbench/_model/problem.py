@@ -13,17 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._errors import InvalidInput
+from .data import Data
 from .derivatives import Array, Derivatives, Params
-from .sizes import LOSS, checked_scale
+from .events import Event
+from .given import LOSS, TIMES, called, check_wrt, checked_scale, parameter, times, vector
 
 if TYPE_CHECKING:
-    from .._hybrid.data import Data
-    from .._hybrid.events import Event
     from .counters import Counters
     from .loss import LossBlocks
-
-
-TIMES = ("t0", "t1")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,13 +96,13 @@ class Problem:
         for what in functions:
             if not callable(getattr(self, what)):
                 raise InvalidInput(f"problem {self.name!r}: `{what}` must be a function, got {getattr(self, what)!r}.")
-        object.__setattr__(self, "y0", _vector(self.name, "y0", self.y0))
-        params = {key: _parameter(self.name, key, value) for key, value in self.params.items()}
+        object.__setattr__(self, "y0", vector(self.name, "y0", self.y0))
+        params = {key: parameter(self.name, key, value) for key, value in self.params.items()}
         object.__setattr__(self, "params", MappingProxyType(params))
         wrt = (self.wrt,) if isinstance(self.wrt, str) else tuple(self.wrt)
         object.__setattr__(self, "wrt", wrt)
-        object.__setattr__(self, "t_span", _times(self.name, self.t_span))
-        self._check_wrt()
+        object.__setattr__(self, "t_span", times(self.name, self.t_span))
+        check_wrt(self.name, params, wrt)
         self._check_events()
         names = {
             LOSS: (),
@@ -118,34 +115,7 @@ class Problem:
         if self.perturbed is not None:
             object.__setattr__(self, "perturbed", self.check_x(self.perturbed))
 
-    def _check_wrt(self) -> None:
-        for key in ("y0", *TIMES):
-            if key in self.params:
-                raise InvalidInput(
-                    f"problem {self.name!r}: `params` holds {key!r}, a reserved name: give it as "
-                    f"{'`y0`' if key == 'y0' else '`t_span`'}, or rename the parameter."
-                )
-        known = ["y0", *self.params]
-        if not self.wrt or len(set(self.wrt)) < len(self.wrt):
-            raise InvalidInput(
-                f"problem {self.name!r}: `wrt` is {self.wrt!r}; name each of {known} and t0, t1 at most once."
-            )
-        for key in self.wrt:
-            if key not in (*known, *TIMES):
-                raise InvalidInput(
-                    f"problem {self.name!r}: `wrt` names {key!r}, but this problem has {known} and t0, t1."
-                )
-            if key in self.params and not np.issubdtype(self.params[key].dtype, np.floating):
-                kind = self.params[key].dtype
-                raise InvalidInput(
-                    f"problem {self.name!r}: parameter {key!r} has type {kind}; a Hessian needs floating point. "
-                    f"Write it as a float."
-                )
-
     def _check_events(self) -> None:
-        from .._hybrid.data import Data
-        from .._hybrid.events import Event
-
         events = (self.events,) if isinstance(self.events, Event) else tuple(self.events)
         if not all(isinstance(event, Event) for event in events) or not isinstance(self.data, Data | None):
             raise InvalidInput(
@@ -218,7 +188,7 @@ class Problem:
         """
         if x is None:
             return self.x0
-        x = _vector(self.name, "x", x, self.x0.size)
+        x = vector(self.name, "x", x, self.x0.size)
         (t0, t1), (before, after) = self.times(x), self.t_span
         if (t1 - t0) * (after - before) <= 0:
             order = "before" if after > before else "after"
@@ -275,7 +245,7 @@ class Problem:
     def validate(self) -> None:
         """Evaluate `rhs` and `loss` once in NumPy and raise `InvalidInput` for anything that cannot work."""
         y0, p, (t0, t1) = self.y0, self.params, self.t_span
-        slope = _call(self.name, "rhs(numpy, t, y, p)", lambda: self.rhs(np, t0, y0.copy(), p))
+        slope = called(self.name, "rhs(numpy, t, y, p)", lambda: self.rhs(np, t0, y0.copy(), p))
         if np.shape(slope) != (self.dim,):
             raise InvalidInput(
                 f"problem {self.name!r}: `rhs` returned shape {np.shape(slope)}, expected ({self.dim},), the shape of `y0`."
@@ -283,11 +253,11 @@ class Problem:
         self._check_real("rhs", slope)
         if not np.all(np.isfinite(slope)):
             raise InvalidInput(f"problem {self.name!r}: `rhs` is not finite at `y0`, t = {t0}: {slope}.")
-        value = _call(self.name, "loss(numpy, y0, y1, p)", lambda: self.loss(np, y0.copy(), y0 + 0.1, self.constants))
+        value = called(self.name, "loss(numpy, y0, y1, p)", lambda: self.loss(np, y0.copy(), y0 + 0.1, self.constants))
         values, running = {"loss": value}, self.running_loss
         if running is not None:
             what = "running_loss(numpy, t, y, p)"
-            values["running_loss"] = _call(self.name, what, lambda: running(np, t0, y0.copy(), p))
+            values["running_loss"] = called(self.name, what, lambda: running(np, t0, y0.copy(), p))
         for what, value in values.items():
             self._check_real(what, value)
             if np.shape(value) != ():
@@ -315,54 +285,3 @@ class Problem:
 def no_end_loss(xp: Any, y0: Any, y1: Any, p: Any) -> Any:
     """The loss of end points of a problem whose loss is that of its data alone: zero."""
     return 0.0 * xp.sum(y1)
-
-
-def _vector(name: str, what: str, value: Any, size: int | None = None) -> Array:
-    out = _real(name, what, value, "a vector of numbers").astype(np.float64)
-    if out.ndim != 1 or out.size == 0 or (size is not None and out.size != size):
-        expected = "(n,) with n >= 1" if size is None else f"({size},)"
-        raise InvalidInput(f"problem {name!r}: `{what}` has shape {out.shape}, expected {expected}.")
-    if not np.all(np.isfinite(out)):
-        raise InvalidInput(f"problem {name!r}: `{what}` holds a value that is not finite: {out}.")
-    return out
-
-
-def _parameter(name: str, key: str, value: Any) -> Array:
-    """A copy of the parameter `key`: doubles, whole numbers or truth values."""
-    out = _real(name, f"params[{key!r}]", value, "a number or an array of numbers")
-    return out.astype(np.float64) if out.dtype.kind == "f" else out.copy()
-
-
-def _real(name: str, what: str, value: Any, expected: str) -> Array:
-    """`value` as an array of real numbers; raises `InvalidInput` for anything else."""
-    try:
-        out = np.asarray(value)
-    except (TypeError, ValueError):
-        out = np.asarray(None)
-    if out.dtype.kind == "c":
-        raise InvalidInput(
-            f"problem {name!r}: `{what}` is complex ({out.dtype}); give real and imaginary parts by themselves."
-        )
-    if out.dtype.kind not in "biuf":
-        raise InvalidInput(f"problem {name!r}: `{what}` must be {expected}, got {value!r}.")
-    return out
-
-
-def _times(name: str, t_span: Any) -> tuple[float, float]:
-    try:
-        t0, t1 = (float(_real(name, "t_span", t, "two numbers (t0, t1)")) for t in t_span)
-    except (TypeError, ValueError):
-        raise InvalidInput(f"problem {name!r}: `t_span` must be two numbers (t0, t1), got {t_span!r}.") from None
-    if not (np.isfinite(t0) and np.isfinite(t1)) or t0 == t1:
-        raise InvalidInput(f"problem {name!r}: `t_span` is {t_span!r}; start and end must be finite and differ.")
-    return t0, t1
-
-
-def _call(name: str, what: str, function: Callable[[], Any]) -> Any:
-    try:
-        return function()
-    except Exception as error:
-        hint = ""
-        if isinstance(error, KeyError) and error.args[0] in TIMES:
-            hint = ". Only the `p` of the loss holds the end times; elsewhere give the number a name of its own in `params`."
-        raise InvalidInput(f"problem {name!r}: `{what}` raised {type(error).__name__}: {error}{hint}") from error

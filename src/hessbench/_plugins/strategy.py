@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from .._errors import Unsupported
 from .._model.derivatives import Array
-from .._model.problem import TIMES
+from .._model.given import TIMES
 from .._model.result import Result
 
 if TYPE_CHECKING:
