@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from hessbench import InvalidInput, MassAction, Problem, misfit, misfit_blocks
+from hessbench import InvalidInput, MassAction, Problem
 
 KINETICS = MassAction(("A1", "A2", "A3", "A4"), ("A1 -> A2 + A3", "A1 + A3 -> A4", "A2 + A3 ->", "A4 -> A3"))
 RATES = (7.89e-10, 1.1e7, 1.13e9, 1.13e3)
@@ -27,18 +27,6 @@ def problem(t1: float = 1e4, wrt=("k",)) -> Problem:
     if not (isinstance(t1, int | float) and 0 < t1 < math.inf):
         raise InvalidInput(f"e5: `t1` is {t1!r}, expected a positive time.")
     size = np.array(SIZE)
-    return Problem(
-        name="e5",
-        rhs=KINETICS.rhs,
-        loss=misfit,
-        t_span=(0.0, float(t1)),
-        y0=np.array([1.76e-3, 0.0, 0.0, 0.0]),
-        params={"k": RATES, "size": size, "seen": size * [1.1, 0.9, 1.1, 0.9], **KINETICS.params},
-        wrt=wrt,
-        autonomous=True,
-        loss_uses_y0=False,
-        dissipative=True,
-        derivatives=KINETICS.derivatives(),
-        loss_blocks=misfit_blocks,
-        scale={"y0": size},
-    ).perturbed_by_share(0.05)
+    seen = size * [1.1, 0.9, 1.1, 0.9]
+    made = KINETICS.problem("e5", t1, [1.76e-3, 0.0, 0.0, 0.0], {"k": RATES}, seen, size, {"y0": size}, wrt)
+    return made.perturbed_by_share(0.05)

@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from hessbench import InvalidInput, MassAction, Problem, misfit, misfit_blocks
+from hessbench import InvalidInput, MassAction, Problem
 
 NAMES = ("k1", "k2", "k3", "k4", "k5", "k6", "k+", "k-", "k*", "ok")
 RATES = (1.71, 0.43, 8.32, 0.69, 0.035, 8.32, 280.0, 0.69, 0.69, 0.0007)
@@ -49,18 +49,6 @@ def problem(t1: float = T1, wrt=("k",)) -> Problem:
     if not (isinstance(t1, int | float) and 0 < t1 < math.inf):
         raise InvalidInput(f"hires: `t1` is {t1!r}, expected a positive time.")
     size = np.array(REACHED)
-    return Problem(
-        name="hires",
-        rhs=KINETICS.rhs,
-        loss=misfit,
-        t_span=(0.0, float(t1)),
-        y0=np.array([1.0, 0, 0, 0, 0, 0, 0, 0.0057]),
-        params={"k": RATES, "size": size, "seen": size * (1 + 0.1 * (-1.0) ** np.arange(8)), **KINETICS.params},
-        wrt=wrt,
-        autonomous=True,
-        loss_uses_y0=False,
-        dissipative=True,
-        derivatives=KINETICS.derivatives(),
-        loss_blocks=misfit_blocks,
-        scale={"y0": [1.0, 0.2, 0.02, 0.6, 0.2, 0.5, 0.0057, 0.0057]},
-    ).perturbed_by_share(0.05)
+    seen = size * (1 + 0.1 * (-1.0) ** np.arange(8))
+    start, scale = [1.0, 0, 0, 0, 0, 0, 0, 0.0057], {"y0": [1.0, 0.2, 0.02, 0.6, 0.2, 0.5, 0.0057, 0.0057]}
+    return KINETICS.problem("hires", t1, start, {"k": RATES}, seen, size, scale, wrt).perturbed_by_share(0.05)

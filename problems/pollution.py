@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from hessbench import InvalidInput, MassAction, Problem, misfit, misfit_blocks
+from hessbench import InvalidInput, MassAction, Problem
 
 SPECIES = tuple(f"y{k}" for k in range(1, 21))
 REACTIONS = {
@@ -61,23 +61,13 @@ def problem(t1: float = T1, wrt=("k",)) -> Problem:
     rates = "log_k" if "log_k" in wrt else "k"
     kinetics, k = MassAction(SPECIES, tuple(REACTIONS), rates), np.array(list(REACTIONS.values()))
     size = np.array(REACHED)
-    return Problem(
-        name="pollution",
-        rhs=kinetics.rhs,
-        loss=misfit,
-        t_span=(0.0, float(t1)),
-        y0=np.array([START.get(name, 0.0) for name in SPECIES]),
-        params={
-            rates: np.log(k) if rates == "log_k" else k,
-            "size": size,
-            "seen": size * (1 + 0.1 * (-1.0) ** np.arange(20)),
-            **kinetics.params,
-        },
-        wrt=wrt,
-        autonomous=True,
-        loss_uses_y0=False,
-        dissipative=True,
-        derivatives=kinetics.derivatives(),
-        loss_blocks=misfit_blocks,
+    return kinetics.problem(
+        "pollution",
+        t1,
+        y0=[START.get(name, 0.0) for name in SPECIES],
+        params={rates: np.log(k) if rates == "log_k" else k},
+        seen=size * (1 + 0.1 * (-1.0) ** np.arange(20)),
+        size=size,
         scale={"y0": size, **({"log_k": 1.0} if rates == "log_k" else {})},
+        wrt=wrt,
     ).perturbed_by_share(0.05)

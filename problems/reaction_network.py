@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from hessbench import InvalidInput, MassAction, Problem, misfit, misfit_blocks
+from hessbench import InvalidInput, MassAction, Problem
 
 SPECIES = tuple(f"A{i}" for i in range(1, 31))
 PAIRS = 15  # of reactions of two and two
@@ -51,24 +51,13 @@ def problem(seed: int = 0, t1: float = 10.0, wrt=("log_k",)) -> Problem:
     which = tuple(j // 2 for j in range(len(reactions)))
     kinetics = MassAction(SPECIES, reactions, "log_k", which, factors=True)
     size = equilibrium(energies, y0.sum())
-    return Problem(
-        name="reaction-network",
-        rhs=kinetics.rhs,
-        loss=misfit,
-        t_span=(0.0, float(t1)),
-        y0=y0,
-        params={
-            "log_k": rates,
-            "factor": np.stack([np.ones(drive.size), np.exp(drive)], axis=1).ravel(),
-            "size": size,
-            "seen": size * (1 + 0.1 * (-1.0) ** np.arange(size.size)),
-            **kinetics.params,
-        },
-        wrt=wrt,
-        autonomous=True,
-        loss_uses_y0=False,
-        dissipative=True,
-        derivatives=kinetics.derivatives(),
-        loss_blocks=misfit_blocks,
+    return kinetics.problem(
+        "reaction-network",
+        t1,
+        y0,
+        params={"log_k": rates, "factor": np.stack([np.ones(drive.size), np.exp(drive)], axis=1).ravel()},
+        seen=size * (1 + 0.1 * (-1.0) ** np.arange(size.size)),
+        size=size,
         scale={"y0": size, "log_k": 1.0},
+        wrt=wrt,
     ).perturbed_by_share(0.03)

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from hessbench import InvalidInput, MassAction, Problem, misfit, misfit_blocks
+from hessbench import InvalidInput, MassAction, Problem
 
 KINETICS = MassAction(("A", "B", "C"), ("A -> B", "2 B -> B + C", "B + C -> A + C"))
 RATES = (0.04, 3e7, 1e4)
@@ -33,19 +33,6 @@ def problem(t1: float = 40.0, wrt=("y0", "k")) -> Problem:
         raise InvalidInput(f"robertson: `wrt` is {wrt!r}, expected some of 'y0' and 'k'.")
     size = np.array(REACHED[float(t1)])
     off = {"y0": [0.97, 1e-5, 0.02], "k": np.array(RATES) * [1.07, 0.95, 1.03]}
-    made = Problem(
-        name="robertson",
-        rhs=KINETICS.rhs,
-        loss=misfit,
-        t_span=(0.0, float(t1)),
-        y0=np.array([1.0, 0.0, 0.0]),
-        params={"k": RATES, "size": size, "seen": size * [1.1, 0.9, 1.1], **KINETICS.params},
-        wrt=wrt,
-        autonomous=True,
-        loss_uses_y0=False,
-        dissipative=True,
-        derivatives=KINETICS.derivatives(),
-        loss_blocks=misfit_blocks,
-        scale={"y0": [1.0, PEAK, 1.0]},
-    )
+    seen, scale = size * [1.1, 0.9, 1.1], {"y0": [1.0, PEAK, 1.0]}
+    made = KINETICS.problem("robertson", t1, [1.0, 0.0, 0.0], {"k": RATES}, seen, size, scale, wrt)
     return replace(made, perturbed=np.concatenate([off[key] for key in made.wrt]))

@@ -19,6 +19,8 @@ import numpy as np
 
 from .._errors import InvalidInput
 from .._model.derivatives import Array, Derivatives, JointDerivatives, Params
+from .._model.loss import misfit, misfit_blocks
+from .._model.problem import Problem
 
 MADE = "made"
 
@@ -97,6 +99,30 @@ class MassAction:
     def logarithmic(self) -> bool:
         """Whether the parameter holds logarithms of rates."""
         return self.rates.startswith("log_")
+
+    def problem(
+        self, name: str, t1: float, y0: Any, params: Params, seen: Array, size: Array, scale: Params, wrt: Any
+    ) -> Problem:
+        """The species at `t1` from `y0` (N,) at 0, and how far they are from those `seen` (N,), each in its own `size` (N,).
+
+        `params` hold the rates, `scale` the sizes of unknowns (`Problem`). Such a system is autonomous, and as it runs down
+        its state cannot be integrated backward.
+        """
+        return Problem(
+            name=name,
+            rhs=self.rhs,
+            loss=misfit,
+            t_span=(0.0, float(t1)),
+            y0=np.asarray(y0, dtype=np.float64),
+            params={**params, "size": size, "seen": seen, **self.params},
+            wrt=wrt,
+            autonomous=True,
+            loss_uses_y0=False,
+            dissipative=True,
+            derivatives=self.derivatives(),
+            loss_blocks=misfit_blocks,
+            scale=scale,
+        )
 
     def derivatives(self) -> Derivatives:
         """Derivatives in NumPy by states and, in `joint`, by the rates."""
