@@ -17,7 +17,11 @@ SCHEMA = 2  # of a record; records without a number are of schema 1, which had n
 
 @dataclass(frozen=True)
 class Case:
-    """What to measure. `problem` and `strategy` are names or paths of files; `arguments` go to the problem family."""
+    """What to measure. `problem` and `strategy` are names or paths of files; `arguments` go to the problem family.
+
+    `method` is what is asked for: strategies with a method of their own (`Strategy.default_method`) take the default as left
+    out, and say in the record's note what ran.
+    """
 
     problem: str
     strategy: str
