@@ -168,3 +168,12 @@ def test_a_status_that_is_new_is_shown_last(capsys):
 def test_unknown_fields_of_a_record_survive_a_round_trip():
     data = {**right("a").to_json(), "from_the_future": {"a": [1]}}
     assert Record.from_json(data).to_json() == data
+
+
+def test_a_reason_that_many_share_is_said_once(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    why = "It needs what none of these problems has, " * 4
+    show([right("z"), *(refused(name, why, "unsupported") for name in "abcde"), refused("f", "boom " * 30)])
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.count("It needs what none of these") == 4 and "a@numpy, b@numpy, 3 more: It needs" in said
+    assert "f@numpy: boom" in said

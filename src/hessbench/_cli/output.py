@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 UNBOUNDED = 10_000
+NAMED = 3  # contenders that are named where they share a reason
 SHORTEST_NAME, LONGEST_NAME = 30, 60
 NARROW = 30  # columns below which reasons are put under the table
 
@@ -108,8 +109,12 @@ def show_cases(
         table.add_row(*map(Text, row), *([Text(plain(reason))] if beside else []))
     print_table(table, out)
     if not beside:
+        by_reason: dict[str, list[str]] = {}
         for row, reason in zip(cells, reasons, strict=True):
+            by_reason.setdefault(reason, []).append(row[1])
+        for reason, names in by_reason.items():
             if reason:
-                say_within(f"{row[1]}: {reason}", out)
+                shown = names if len(names) <= NAMED else [*names[: NAMED - 1], f"{len(names) - NAMED + 1} more"]
+                say_within(f"{', '.join(shown)}: {reason}", out)
     if left_out:
         say_within(f"left out for want of room: {', '.join(reversed(left_out))} (--json shows them)", out)
