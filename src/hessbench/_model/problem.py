@@ -142,6 +142,11 @@ class Problem:
         """The parameters that the Hessian is taken with respect to, in the order of `wrt`."""
         return tuple(key for key in self.wrt if key in self.params)
 
+    @property
+    def of_state_alone(self) -> bool:
+        """Whether the problem is of the simplest form: by the initial state alone, without a running loss."""
+        return self.wrt == ("y0",) and self.running_loss is None
+
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each name of `wrt`; an end time has shape ()."""
@@ -269,7 +274,7 @@ def _vector(name: str, what: str, value: Any, size: int | None = None) -> Array:
     if out.ndim != 1 or out.size == 0 or (size is not None and out.size != size):
         expected = "(n,) with n >= 1" if size is None else f"({size},)"
         raise InvalidInput(f"problem {name!r}: `{what}` has shape {out.shape}, expected {expected}.")
-    if not np.all(np.isfinite(out)):
+    if np.count_nonzero(np.isfinite(out)) < out.size:
         raise InvalidInput(f"problem {name!r}: `{what}` holds a value that is not finite: {out}.")
     return out
 

@@ -102,7 +102,7 @@ def _stiff(found: Seen, steps: int) -> Sequence[str]:
 def _unstable(ivp: IVP, found: Seen, y0: Array) -> Sequence[str]:
     """Tangents in units of the state, which they start from; what grows as the state itself does is no instability."""
     if found.sized is not None:  # the usual case, in two microseconds
-        bound = float((found.largest[1:] * found.sized.inverse).max(initial=0.0))
+        bound = float(np.maximum.reduce(found.largest[1:] * found.sized.inverse, axis=None, initial=0.0))
         if bound * max(ivp.rtol, 1e-15) < DIGITS:
             return ()
     size = found.largest[0]
