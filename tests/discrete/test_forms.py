@@ -9,9 +9,9 @@ import pytest
 
 import hessbench
 from hessbench import InvalidInput
-from hessbench.discrete import _build, _emit, _forms, _kernel
+from hessbench.discrete import _build, _compiled_form, _emit, _forms, _kernel
 from hessbench.discrete._build import vector_width
-from hessbench.discrete._compiled import Compiled
+from hessbench.discrete._compiled_state import StateCompiled
 from hessbench.discrete._kernel import generate
 from hessbench.discrete._tableau import pair
 from hessbench.discrete._trace import trace
@@ -96,7 +96,7 @@ def test_the_gate_catches_a_planted_fault(monkeypatch, right, wrong):
         object.__setattr__(kernel, "source", kernel.source.replace(right, wrong))
         return kernel
 
-    monkeypatch.setattr(_forms, "generate", tampered)
+    monkeypatch.setattr(_compiled_form, "generate", tampered)
     problem = case("three-body")
     result = run(problem)
     assert "NumPy form" in result.note
@@ -105,7 +105,7 @@ def test_the_gate_catches_a_planted_fault(monkeypatch, right, wrong):
 
 @needs_compiler
 def test_the_gate_works_without_derivatives_written_by_hand(monkeypatch):
-    monkeypatch.setattr(_forms, "trusted_derivatives", lambda problem, ivp: None)
+    monkeypatch.setattr(_forms, "trusted", lambda folded, ivp, by_state: None)
     problem = hessbench.problem("kepler")
     problem = hessbench.Problem(
         "own-kepler",
@@ -168,7 +168,7 @@ def test_a_hundred_periods_of_the_figure_eight_need_little_memory():
     problem = hessbench.problem("three-body")
     problem = hessbench.problem("three-body", y0=problem.y0, period=100 * problem.t_span[1])
     kernel = generate(trace(problem), pair("DOP853"), 1, vector_width())
-    compiled = Compiled(kernel, 1, 1e5)
+    compiled = StateCompiled(kernel, 1, 1e5)
     from hessbench.discrete._compiled import flat_params
     from hessbench.discrete._dense import Costate
 

@@ -7,12 +7,12 @@ import pytest
 
 import hessbench
 from hessbench import InvalidInput, Problem
-from hessbench.discrete import _columns_kernel, _emit, _generic
-from hessbench.discrete._columns_gate import random_end
+from hessbench.discrete import Options, _compiled_form, _emit, _kernel
 from hessbench.discrete._columns_numpy import Sweeps
 from hessbench.discrete._fold import Folded
 from hessbench.discrete._fold_derivatives import FoldedDerivatives
-from hessbench.discrete._generic import linearised
+from hessbench.discrete._forms import linearised
+from hessbench.discrete._gate import random_end
 from hessbench.discrete._stepper import integrate
 from hessbench.discrete._tableau import pair
 
@@ -201,7 +201,7 @@ def test_products_are_those_of_the_hessian(form):
     ivp = hessbench.IVP("DOP853", 1e-6, 1e-6, dim=3)
     d = np.random.default_rng(2).standard_normal((problem.x0.size, 3))
     for memory in (1e9, 3e4):
-        point = linearised(problem, ivp, form, 1, memory, products=True)(problem.perturbed)
+        point = linearised(problem, ivp, Options(form, 1, memory), products=True)(problem.perturbed)
         assert error(point.products(d), point.hessian() @ d) < 1e-13
         assert error(point.products(d[:, :1]), point.products(d)[:, :1]) < 1e-13
 
@@ -245,7 +245,7 @@ def test_checkpoints_change_the_hessian_by_round_off_only(form):
     ],
 )
 def test_the_gate_catches_a_planted_fault(monkeypatch, right, wrong):
-    generate = _generic.generate_columns
+    generate = _compiled_form.generate
 
     def tampered(*args):
         kernel = generate(*args)
@@ -253,7 +253,7 @@ def test_the_gate_catches_a_planted_fault(monkeypatch, right, wrong):
         object.__setattr__(kernel, "source", kernel.source.replace(right, wrong))
         return kernel
 
-    monkeypatch.setattr(_generic, "generate_columns", tampered)
+    monkeypatch.setattr(_compiled_form, "generate", tampered)
     result = run(perceptron(2))
     assert "NumPy form" in result.note
     assert "differs from the NumPy form" in result.note
@@ -264,14 +264,14 @@ def test_long_functions_are_split_without_a_change(monkeypatch):
     plain = run(perceptron(4)).hess
     monkeypatch.setattr(_emit, "LONGEST", 20)
     monkeypatch.setattr(_emit, "PART", 7)
-    monkeypatch.setattr(_columns_kernel, "LARGE", 0)
+    monkeypatch.setattr(_kernel, "LARGE_COLUMNS", 0)
     result = run(perceptron(4))
     assert "compiled form" in result.note
     assert error(result.hess, plain) < 1e-13
 
 
 def test_too_much_code_gives_way_to_numpy_with_a_notice(monkeypatch):
-    monkeypatch.setattr(_columns_kernel, "MOST_OPERATIONS", 100)
+    monkeypatch.setattr(_kernel, "MOST_COLUMNS", 100)
     assert "more than 100" in run(perceptron(4)).note
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hessbench import Problem
-from hessbench.discrete import _columns_compiled, _generic
+from hessbench.discrete import _compiled, _numpy_form
 
 from .helpers import run
 
@@ -39,7 +39,7 @@ def test_error_by_parameters_follows_the_tolerance(form, rtol):
 
 @pytest.mark.parametrize("form", ["numpy", "auto"])
 def test_without_parameters_in_the_probe_the_error_does_not_follow(form, monkeypatch):
-    for module in (_generic, _columns_compiled):
+    for module in (_numpy_form, _compiled):
         monkeypatch.setattr(
             module, "parameter_directions", lambda values, probes, by_component: np.zeros((probes, values.size))
         )

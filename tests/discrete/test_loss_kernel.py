@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hessbench.discrete import _loss_kernel
 from hessbench.discrete._graph import CannotTrace
 from hessbench.discrete._loss_kernel import JointLossInC, NotTrusted, end_blocks
 
-from .helpers import error, logistic, needs_compiler, run
+from .helpers import error, half_square, logistic, needs_compiler, run
 
 GENERIC = {
     "sir": ("y0", "beta", "target"),
@@ -143,6 +144,7 @@ def test_a_planted_fault_is_caught(monkeypatch, which):
 def test_a_second_process_runs_an_ode_of_ones_own_without_any_framework(tmp_path, kernel_cache):
     code = """
 import sys
+from dataclasses import replace
 from hessbench import Problem, hessian
 
 def rhs(xp, t, y, p):
@@ -163,3 +165,26 @@ print(result.note, sorted({"jax", "torch", "casadi", "autograd"} & set(sys.modul
     ]
     assert "compiled form" in said[1] and "loss blocks generated as C" in said[1]
     assert said[1].strip().endswith("[]")
+
+
+@needs_compiler
+@pytest.mark.parametrize("integral", [None, lambda xp, t, y, p: p["r"] * y[0] ** 2])
+def test_blocks_by_hand_serve_beside_active_parameters_that_the_loss_does_not_read(integral):
+    own = replace(logistic(), params={"r": 1.3, "size": 0.5}, wrt=("y0", "r"), derivatives=None, running_loss=integral)
+
+    def by_hand(y0, y1, p):  # reads a parameter that the loss does not
+        return half_square(y0, y1, {**p, "factor": p["size"] / p["size"]})
+
+    ours, theirs = run(replace(own, loss_blocks=by_hand)), run(replace(own, loss_blocks=None))
+    assert "loss blocks hand-written" in ours.note and "loss blocks generated as C" in theirs.note
+    assert ours.value == pytest.approx(theirs.value, rel=1e-14)
+    assert error(ours.grad, theirs.grad) < 1e-13 and error(ours.hess, theirs.hess) < 1e-13
+
+
+@needs_compiler
+def test_blocks_by_hand_are_left_out_where_the_loss_reads_an_active_parameter():
+    own = replace(logistic(), wrt=("y0", "r"), derivatives=None)
+    own = replace(own, loss=lambda xp, y0, y1, p: p["r"] * xp.sum(y1 * y1) / 2)
+    result = run(own)
+    assert "loss blocks generated as C" in result.note
+    assert error(result.hess, run(replace(own, loss_blocks=None)).hess) == 0

@@ -5,8 +5,10 @@ import pytest
 
 import hessbench
 from hessbench import InvalidInput, Problem, Quadratic, quadratic_derivatives
-from hessbench.discrete import _forms, _kernel, _kernel_quadratic, _quadratic
-from hessbench.discrete._compiled import Compiled
+from hessbench.discrete import _compiled_form, _kernel, _kernel_quadratic, _quadratic
+from hessbench.discrete._compiled_state import StateCompiled
+from hessbench.discrete._fold import Folded
+from hessbench.discrete._fold_derivatives import StateDerivatives
 from hessbench.discrete._gate import disagreement
 from hessbench.discrete._kernel_quadratic import quadratic_kernel
 from hessbench.discrete._quadratic import PackedQuadratic
@@ -70,7 +72,7 @@ def test_the_packed_kernel_computes_what_the_arrays_say(monkeypatch, n, width):
 @pytest.fixture
 def packed_only(monkeypatch):
     """No loops in C for the whole Hessian, as beyond a number of states."""
-    monkeypatch.setattr(_forms, "LOOPS", range(0))
+    monkeypatch.setattr(_compiled_form, "LOOPS", range(0))
     monkeypatch.setattr(_kernel, "MOST_OPERATIONS", 0)
 
 
@@ -116,10 +118,10 @@ def test_checkpoints_change_no_bit_of_the_loops():
 def test_loops_agree_with_numpy_at_either_width_of_vectors(width, n):
     problem, scheme = hessbench.problem("random-quadratic", n=n), pair("RK45")
     kernel, coefficients = quadratic_kernel(problem.derivatives.quadratic(problem.params), scheme, 2, width)
-    compiled = Compiled(kernel, 2, 1e9)
+    compiled = StateCompiled(kernel, 2, 1e9)
     compiled.fixed.array[:] = coefficients
     ivp = hessbench.IVP("RK45", 1e-6, 1e-6, dim=n)
-    assert disagreement(compiled, problem, problem.derivatives, scheme, ivp) < 1e-12
+    assert disagreement(compiled, StateDerivatives(Folded(problem), problem.derivatives), scheme, ivp) < 1e-12
 
 
 @needs_compiler

@@ -5,8 +5,9 @@ import pytest
 
 from hessbench import Problem
 from hessbench.discrete._build import vector_width
-from hessbench.discrete._compiled import Compiled
-from hessbench.discrete._gate import look, passes, slope_of
+from hessbench.discrete._compiled_state import StateCompiled
+from hessbench.discrete._fold import Folded
+from hessbench.discrete._gate import look, passes
 from hessbench.discrete._graph import CannotTrace
 from hessbench.discrete._kernel import generate
 from hessbench.discrete._tableau import pair
@@ -42,10 +43,10 @@ def test_generated_derivatives_agree_with_differences(name):
     from hessbench import IVP
 
     problem, scheme = problem_of(FUNCTIONS[name]), pair("RK45")
-    compiled = Compiled(generate(trace(problem), scheme, 1, vector_width()), 1, 1e9)
+    compiled = StateCompiled(generate(trace(problem), scheme, 1, vector_width()), 1, 1e9)
     ivp = IVP("RK45", 1e-6, 1e-6, dim=2)
-    looked = look(compiled, None, slope_of(problem), problem.t_span, problem.y0, np.zeros(0), ivp)
-    assert passes(compiled, problem, scheme, ivp, looked) is None
+    looked = look(None, Folded(problem), ivp)
+    assert passes(compiled, Folded(problem), scheme, ivp, looked) is None
 
 
 @pytest.mark.parametrize("name", ["three-body", "kepler", "harmonic-oscillator"])

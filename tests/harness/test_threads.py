@@ -68,6 +68,7 @@ def kernel_of(run):
         if isinstance(found, ForwardSolve):
             return found
         waiting += [cell.cell_contents for cell in getattr(found, "__closure__", None) or ()]
+        waiting += [found.form] if hasattr(found, "form") else [found.compiled] if hasattr(found, "compiled") else []
     raise AssertionError("no compiled solve")
 
 

@@ -78,7 +78,7 @@ def ours(wrt):
     (y0, p), folded = problem.unpack(x), derivatives.folded
     columns, end = folded.columns, folded.end(compiled=False)[0](y0, path.y1, p)
     sweeps = Sweeps(derivatives, p, path, columns)
-    swept = sweeps.costates(end.l1)
+    swept = sweeps.backward(end.l1)
     eye = np.eye(x.size)
     products = sweeps.products(swept, eye, lambda v1: columns.product(end, v1, eye))
     return (

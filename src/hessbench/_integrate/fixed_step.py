@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import _dormand_prince
 from .._errors import IntegrationError, InvalidInput
 from .._model.counters import Counters
 
@@ -35,16 +36,19 @@ class Tableau:
 
 
 def tableau(name: str) -> Tableau:
-    """`RK4`, or the propagating formula of SciPy's `RK45` (Dormand-Prince 5) or `DOP853` (Dormand-Prince 8)."""
+    """`RK4`, or the propagating formula of `RK45` (Dormand-Prince 5) or SciPy's `DOP853` (Dormand-Prince 8)."""
     if name == "RK4":
         return Tableau(
             name, 4, ((), (0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)), (1 / 6, 1 / 3, 1 / 3, 1 / 6), (0, 0.5, 0.5, 1)
         )
-    if name not in ("RK45", "DOP853"):
+    if name == "RK45":
+        rows = tuple(tuple(map(float, row)) for row in _dormand_prince.A)
+        return Tableau(name, 5, rows, tuple(map(float, _dormand_prince.B)), tuple(map(float, _dormand_prince.C)))
+    if name != "DOP853":
         raise InvalidInput(f"There is no tableau {name!r}; choose RK4, RK45 or DOP853.")
     from scipy import integrate
 
-    method: Any = getattr(integrate, name)
+    method: Any = integrate.DOP853
     s = method.n_stages
     a = tuple(tuple(float(v) for v in method.A[i, :i]) for i in range(s))
     return Tableau(name, method.order, a, tuple(map(float, method.B[:s])), tuple(map(float, method.C[:s])))

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..discrete._tableau import MAX_FACTOR, MIN_FACTOR, SAFETY, pair
 from ..discrete._tableau import METHODS as METHODS
-from ..discrete._tableau import pair
 
 Array = Any
 
@@ -104,8 +104,8 @@ def solve(
         y_new = y + h_now * (a[s] @ k)
         error = lax.stop_gradient(error_of(y, y_new, k, h_now))
         good = (error < 1.0) & jnp.all(jnp.isfinite(y_new))
-        factor = jnp.where(jnp.isfinite(error), 0.9 * jnp.maximum(error, 1e-30) ** scheme.exponent, 0.0)
-        h_next = lax.stop_gradient(h_now) * jnp.clip(factor, 0.2, jnp.where(good & fresh, 10.0, 1.0))
+        factor = jnp.where(jnp.isfinite(error), SAFETY * jnp.maximum(error, 1e-30) ** scheme.exponent, 0.0)
+        h_next = lax.stop_gradient(h_now) * jnp.clip(factor, MIN_FACTOR, jnp.where(good & fresh, MAX_FACTOR, 1.0))
         possible = good | (jnp.abs(h_next) > SMALLEST_STEP * jnp.abs(span))
         if dense:
             kept = lax.cond(good, lambda: keep(kept, accepted, t, y, k, h_now), lambda: kept)

@@ -20,7 +20,7 @@ def vector(name: str, what: str, value: Any, size: int | None = None) -> Array:
     if out.ndim != 1 or out.size == 0 or (size is not None and out.size != size):
         expected = "(n,) with n >= 1" if size is None else f"({size},)"
         raise InvalidInput(f"problem {name!r}: `{what}` has shape {out.shape}, expected {expected}.")
-    if not np.all(np.isfinite(out)):
+    if np.count_nonzero(np.isfinite(out)) < out.size:
         raise InvalidInput(f"problem {name!r}: `{what}` holds a value that is not finite: {out}.")
     return out
 

@@ -133,6 +133,11 @@ class Problem:
         """The parameters that the Hessian is taken with respect to, in the order of `wrt`."""
         return tuple(key for key in self.wrt if key in self.params)
 
+    @property
+    def of_state_alone(self) -> bool:
+        """Whether the problem is of the simplest form: by the initial state alone, without a running loss."""
+        return self.wrt == ("y0",) and self.running_loss is None
+
     @cached_property
     def carried_dim(self) -> int:
         """The number of states with all that is not the initial state carried as states too (`hessbench.augmented`)."""

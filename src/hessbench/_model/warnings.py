@@ -31,8 +31,8 @@ def remarkable(result: Result, ivp: IVP) -> bool:
 
 def all_finite(value: float, grad: Array, hess: Array | None) -> bool:
     """Whether value, gradient and Hessian are; counting takes half the time of `np.all`."""
-    parts = (grad,) if hess is None else (grad, hess)
-    return math.isfinite(value) and all(np.count_nonzero(np.isfinite(part)) == part.size for part in parts)
+    first = math.isfinite(value) and np.count_nonzero(np.isfinite(grad)) == grad.size
+    return bool(first and (hess is None or np.count_nonzero(np.isfinite(hess)) == hess.size))
 
 
 def sentences(result: Result, ivp: IVP) -> tuple[str, ...]:

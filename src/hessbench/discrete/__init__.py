@@ -1,9 +1,10 @@
 """The second-order discrete adjoint: the exact Hessian of what an explicit Runge-Kutta integrator computes, steps frozen.
 
-`prepare` gives a function of `x`, `prepare_products` one of `x` and directions. By the initial state alone: dense NumPy
-(`_dense`), sparse NumPy (`_sparse`), and generated C (`_kernel`), chosen in `_forms`; formulas in `_dense`. By parameters and
-end times too, or with a running loss, in NumPy and in C: `_generic`, `_fold`, `_columns` with the formulas. Error control:
-`_stepper`. From a right-hand side to C: `_trace`, `_emit`, `_kernel`.
+`prepare` gives a function of `x`, `prepare_products` one of `x` and directions. There is one road (`_linearised`), on which
+the form is chosen (`_forms`): generated C (`_compiled_form`) or NumPy (`_numpy_form`). What a problem may differentiate by is
+folded into initial state and parameters (`_fold`); by the state alone there are no other columns, and sweeps that are faster:
+formulas in `_dense`, `_sparse` and `_columns`. Error control: `_stepper`, `_sizes`. From a right-hand side to C: `_trace`,
+`_expressions`, `_emit`, `_kernel`.
 """
 
 from __future__ import annotations

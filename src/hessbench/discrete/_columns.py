@@ -21,25 +21,44 @@ from .._model.derivatives import Array
 from ._stepper import SEED
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class EndBlocks:
     """Value and derivatives of the loss by `y0` (N,), the state at the end (M,) and the parameters in the columns `params`.
 
-    M is N, and one more where a running loss is integrated with the state. `l01` is (N, M), and so on. Active parameters
-    that the loss itself does not read need not be there.
+    M is N, and one more where a running loss is integrated with the state. `l01` is (N, M), and so on; it is `None` where the
+    loss does not use `y0`. Active parameters that the loss itself does not read need not be there: without any, `params` and
+    the blocks by them are `None`.
     """
 
     value: float
-    params: Array
     l0: Array
     l1: Array
-    lp: Array
     l00: Array
-    l01: Array
+    l01: Array | None
     l11: Array
-    l0p: Array
-    l1p: Array
-    lpp: Array
+    params: Array | None = None
+    lp: Array | None = None
+    l0p: Array | None = None
+    l1p: Array | None = None
+    lpp: Array | None = None
+
+    def add_running_loss(self, integral: float) -> None:
+        """Its integral is the last state and a term of the loss."""
+        self.value += integral
+        self.l1 = np.append(self.l1, 1.0)
+        n = self.l1.size
+        self.l11 = filled(self.l11, n, n)
+        if self.l01 is not None:
+            self.l01 = filled(self.l01, self.l01.shape[0], n)
+        if self.l1p is not None:
+            self.l1p = filled(self.l1p, n, self.l1p.shape[1])
+
+
+def filled(a: Array, rows: int, columns: int) -> Array:
+    """`a` with zeros behind it."""
+    out = np.zeros((rows, columns))
+    out[: a.shape[0], : a.shape[1]] = a
+    return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,21 +80,26 @@ class Columns:
     def gradient(self, end: EndBlocks, lam: Array, pulled: Array) -> Array:
         """From the costate at the start (M,) and the sums of `A^T q` (total,)."""
         out = pulled.copy()
-        out[end.params] += end.lp
+        if end.params is not None:
+            out[end.params] += end.lp
         if self.y0 is not None:
             out[self.y0] += end.l0 + lam[: end.l0.size]
         return out
 
     def hessian(self, end: EndBlocks, phi: Array, x: Array) -> Array:
         """From the tangents at the end (M, total) and the sum `x` (total, total) over all stages, which is overwritten."""
-        m, p = end.l11 @ phi, end.params
-        m[:, p] += 2 * end.l1p
-        if self.y0 is not None:
-            m[:, self.y0] += 2 * end.l01.T
-            x[self.y0, self.y0] += end.l00
-            x[self.y0, p] += 2 * end.l0p
+        m, p, y0 = end.l11 @ phi, end.params, self.y0
+        if y0 is not None:
+            x[y0, y0] += end.l00
+            if end.l01 is not None:
+                m[:, y0] += 2 * end.l01.T
+        if p is not None:
+            assert end.l1p is not None and end.l0p is not None
+            m[:, p] += 2 * end.l1p
+            x[p[:, None], p] += end.lpp
+            if y0 is not None:
+                x[y0, p] += 2 * end.l0p
         x += phi.T @ m
-        x[p[:, None], p] += end.lpp
         return (x + x.T) / 2
 
     def product(self, end: EndBlocks, v1: Array, d: Array) -> tuple[Array, Array]:
@@ -83,14 +107,19 @@ class Columns:
 
         `v1` (M, k) are the derivatives of the state at the end.
         """
-        dp, out = d[end.params], np.zeros(d.shape)
-        out[end.params] = end.lpp @ dp + end.l1p.T @ v1
-        at_end = end.l11 @ v1 + end.l1p @ dp
-        if self.y0 is not None:
-            d0 = d[self.y0]
-            out[end.params] += end.l0p.T @ d0
-            out[self.y0] = end.l00 @ d0 + end.l01 @ v1 + end.l0p @ dp
-            at_end += end.l01.T @ d0
+        out, at_end, p, y0 = np.zeros(d.shape), end.l11 @ v1, end.params, self.y0
+        if y0 is not None:
+            out[y0] = end.l00 @ d[y0]
+            if end.l01 is not None:
+                out[y0] += end.l01 @ v1
+                at_end += end.l01.T @ d[y0]
+        if p is not None:
+            assert end.lpp is not None and end.l1p is not None
+            out[p] += end.lpp @ d[p] + end.l1p.T @ v1
+            at_end += end.l1p @ d[p]
+            if y0 is not None and end.l0p is not None:
+                out[p] += end.l0p.T @ d[y0]
+                out[y0] += end.l0p @ d[p]
         return at_end, out
 
 

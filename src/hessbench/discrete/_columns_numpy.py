@@ -9,20 +9,10 @@ from typing import Protocol
 import numpy as np
 
 from .._model.derivatives import Array, Params
-from ._columns import Columns
-from ._fold import Folded
+from ._columns import Columns, EndBlocks
+from ._fold_derivatives import Folding
 from ._stepper import Trajectory, replay
 from ._tableau import Pair
-
-
-class Folding(Protocol):
-    """Derivatives of a folded right-hand side: `_fold_derivatives.FoldedDerivatives`, or anything that gives the same."""
-
-    @property
-    def folded(self) -> Folded: ...
-    def first(self, tau: Array, z: Array, p: Params) -> tuple[Array, Array]: ...
-    def second(self, tau: Array, z: Array, q: Array, p: Params) -> Array: ...
-    def along(self, tau: Array, z: Array, q: Array, v: Array, p: Params) -> Array: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,18 +107,8 @@ class Sweeps:
         `at_end(v1)` is `Columns.product` of the loss for tangents `v1` (M, k) at the end.
         """
         s, m, at, n = self.pair.stages, swept.lam.size, self.columns.params, self.derivatives.folded.problem.dim
-        count, a, b = directions.shape[1], self.pair.a, self.pair.b
-        v, along, jacobians = self.columns.start(m) @ directions, directions[at], []
-        stages = np.empty((self.path.t.size, s, m, count))
-        for part in self._parts(self._first_bytes):
-            jac, by_params = self._first(part)
-            moved, slopes, h = by_params @ along, np.empty((s, m, count)), self.path.h[part]
-            jacobians.append(jac)
-            for k in range(h.size):
-                for i in range(s):
-                    stages[part.start + k, i] = v + h[k] * np.tensordot(a[i, :i], slopes[:i], 1)
-                    slopes[i] = jac[k, i] @ stages[part.start + k, i] + moved[k, i]
-                v = v + h[k] * np.tensordot(b, slopes, 1)
+        count, a, b, along = directions.shape[1], self.pair.a, self.pair.b, directions[at]
+        v, stages, jacobians = self.pushed(self.columns.start(m) @ directions, along)
         lam, out = at_end(v)
         for part, jac in zip(reversed(list(self._parts(self._first_bytes))), reversed(jacobians), strict=True):
             tau, points = self._stages(part)
@@ -152,6 +132,24 @@ class Sweeps:
         if self.columns.y0 is not None:
             out[self.columns.y0] += lam[:n]
         return out
+
+    def pushed(self, v: Array, along: Array) -> tuple[Array, Array, list[Array]]:
+        """Tangents `v` (M, k) at the start with directions `along` (P, k) in the parameters, carried to the end (M, k).
+
+        With those of all stages (steps, s, M, k), and the Jacobians that were used, in parts.
+        """
+        s, (m, count), a, jacobians = self.pair.stages, v.shape, self.pair.a, []
+        stages = np.empty((self.path.t.size, s, m, count))
+        for part in self._parts(self._first_bytes):
+            jac, by_params = self._first(part)
+            moved, slopes, h = by_params @ along, np.empty((s, m, count)), self.path.h[part]
+            jacobians.append(jac)
+            for k in range(h.size):
+                for i in range(s):
+                    stages[part.start + k, i] = v + h[k] * np.tensordot(a[i, :i], slopes[:i], 1)
+                    slopes[i] = jac[k, i] @ stages[part.start + k, i] + moved[k, i]
+                v = v + h[k] * np.tensordot(self.pair.b, slopes, 1)
+        return v, stages, jacobians
 
     @property
     def _first_bytes(self) -> int:
@@ -177,3 +175,32 @@ class Sweeps:
         tau, stages = self._stages(part)
         jac, by_params = self.derivatives.first(tau.ravel(), stages.reshape(-1, stages.shape[-1]), self.p)
         return jac.reshape(*tau.shape, *jac.shape[1:]), by_params.reshape(*tau.shape, *by_params.shape[1:])
+
+
+class AnySweeps(Protocol):
+    """`Sweeps` over steps of any integrator."""
+
+    @property
+    def columns(self) -> Columns: ...
+    def backward(self, at_end: Array) -> Swept: ...
+    def curvature(self, swept: Swept) -> tuple[Array, Array]: ...
+    def products(self, swept: Swept, directions: Array, at_end: Callable[[Array], tuple[Array, Array]]) -> Array: ...
+
+
+class ColumnsSwept:
+    """The gradient (total,), with the multipliers of all stages."""
+
+    def __init__(self, sweeps: AnySweeps, end: EndBlocks) -> None:
+        self.sweeps, self.end, self.swept = sweeps, end, sweeps.backward(end.l1)
+        self.grad = sweeps.columns.gradient(end, self.swept.lam, self.swept.pulled)
+
+    def hessian(self) -> Array:
+        """(total, total)"""
+        with np.errstate(all="ignore"):
+            return self.sweeps.columns.hessian(self.end, *self.sweeps.curvature(self.swept))
+
+    def products(self, directions: Array) -> Array:
+        """Of the Hessian with `directions` (total, k)."""
+        return self.sweeps.products(
+            self.swept, directions, lambda v1: self.sweeps.columns.product(self.end, v1, directions)
+        )

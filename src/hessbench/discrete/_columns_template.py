@@ -1,4 +1,4 @@
-"""The fixed part of the generated C of `_columns_kernel`: sweeps over the steps, in segments, with tangents of all columns."""
+"""The fixed part of a kernel by columns (`_kernel`): sweeps over the steps, in segments, with tangents of all columns."""
 
 SWEEPS = r"""
 /* Repeats the last stage in the rest of its vector, so that all lanes are finite; multipliers are zero there. */

@@ -1,60 +1,47 @@
-"""Calling a generated kernel for the initial state alone."""
+"""Calling a generated kernel: what the sweeps by the state alone and by columns have in common."""
 
 from __future__ import annotations
 
-import ctypes
+from abc import ABC, abstractmethod
+from typing import Protocol
 
 import numpy as np
 
 from .._model.derivatives import Array, Params
-from ._dense import Costate
+from ._columns import EndBlocks, parameter_directions
 from ._forward import ForwardSolve, Path
 from ._kernel import Kernel
-from ._workspace import Buffer, Workspace
-
-CACHE_BYTES = 200_000  # of a segment's data: well inside a second-level cache
+from ._workspace import Buffer
 
 
-class Compiled(ForwardSolve):
+class Swept(Protocol):
+    """The gradient (total,) at one point, and how to go on; `hessian` and `products` may be called once each."""
+
+    grad: Array
+
+    def hessian(self) -> Array:
+        """(total, total)"""
+        ...
+
+    def products(self, directions: Array) -> Array:
+        """The Hessian times `directions` (total, k)."""
+        ...
+
+
+class Compiled(ForwardSolve, ABC):
     """One kernel. `limit`: bytes for the stages of all steps of all calls in flight."""
 
-    def __init__(self, kernel: Kernel, probes: int, limit: float) -> None:
-        k = self.kernel = kernel
-        self.entries = len(k.jacobian) + k.m + len(k.contraction)
-        segment = max(1, round(CACHE_BYTES / (8 * k.stages * (self.entries + k.m)) / k.granule)) * k.granule
-        super().__init__(kernel, probes, limit, segment, 8 * k.stages * (k.m + (not k.autonomous)))
-        self._backward = self.code.backward
-        self._backward.argtypes = [ctypes.c_long] * 4 + [ctypes.c_void_p] * 10
-        self._backward.restype = None
-        self.padded = -(-k.n // k.width) * k.width
+    def __init__(self, kernel: Kernel, probes: int, limit: float, segment: int, per_stage: int) -> None:
+        self.kernel = kernel
+        super().__init__(kernel, probes, limit, segment, 8 * kernel.stages * (per_stage + (not kernel.autonomous)))
 
-    def workspace(self) -> Workspace:
-        work, k = super().workspace(), self.kernel
-        work.room("entries", (self.segment * k.stages + k.width) * self.entries)
-        for name, size in (("s", k.n * self.padded), ("w", k.n * self.padded), ("lam", k.n)):
-            work.room(name, size)
-        return work
+    @abstractmethod
+    def swept(self, path: Path, end: EndBlocks) -> Swept:
+        """The backward sweep over the steps of `path`, from the blocks of the loss at its end."""
 
-    def backward(self, path: Path, end: Costate) -> Costate:
-        """Carry `end` from `y1` to `y0` over the steps of `path`."""
-        n, work = self.kernel.n, path.work
-        s, w, lam = (work.named[name] for name in ("s", "w", "lam"))
-        for buffer, value in ((s, end.s), (w, end.w)):
-            if value is not None:
-                rows = buffer.array.reshape(n, -1)
-                rows[:, :n] = value
-                if self.padded > n:
-                    rows[:, n:] = 0.0
-        lam.array[:] = end.lam
-        addresses = (
-            *work.back,
-            *work.at("entries", "lam", "s"),
-            None if end.w is None else w.address,
-        )
-        for start, stop in self.segments(path):
-            self._backward(start, stop, self.segment, path.stored, work.fixed.address, *addresses)
-        swept, moved = (b.array.reshape(n, -1)[:, :n].copy() for b in (s, w))
-        return Costate(swept, None if end.w is None else moved, lam.array.copy())
+    def params(self, p: Params, active: Array, by_component: bool = False) -> Buffer:
+        """The parameters and the random directions of the probes in the `active` ones (P,), in the kernel's order."""
+        return flat_params(self.kernel.params, p, parameter_directions(active, self.probes, by_component).ravel())
 
 
 def flat_params(names: tuple[str, ...], p: Params, more: Array | None = None) -> Buffer:

@@ -23,6 +23,7 @@ import numpy as np
 
 from .._model.derivatives import Array, Derivatives, Params
 from .._model.loss import LossBlocks
+from ._columns import EndBlocks
 from ._stepper import Trajectory, replay
 from ._tableau import Pair
 
@@ -38,11 +39,11 @@ class Costate:
     lam: Array
 
     @classmethod
-    def at_end(cls, end: LossBlocks, loss_uses_y0: bool) -> Costate:
+    def at_end(cls, end: EndBlocks | LossBlocks, loss_uses_y0: bool = True) -> Costate:
         """Its value at `y1`."""
         return cls(end.l11, end.l01 if loss_uses_y0 else None, end.l1)
 
-    def result(self, end: LossBlocks) -> tuple[Array, Array]:
+    def result(self, end: EndBlocks | LossBlocks) -> tuple[Array, Array]:
         """Gradient (N,) and Hessian (N, N) at `y0`."""
         w = 0.0 if self.w is None else self.w + self.w.T
         return end.l0 + self.lam, end.l00 + w + self.s

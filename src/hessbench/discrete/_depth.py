@@ -112,7 +112,7 @@ def growth(ivp: IVP, found: Seen, y0: Array) -> float:
 
 def _unstable(ivp: IVP, found: Seen, y0: Array) -> Sequence[str]:
     if found.sized is not None:  # the usual case, in two microseconds
-        bound = float((found.largest[1:] * found.sized.inverse).max(initial=0.0))
+        bound = float(np.maximum.reduce(found.largest[1:] * found.sized.inverse, axis=None, initial=0.0))
         if bound * max(ivp.rtol, 1e-15) < DIGITS:
             return ()
     grown = growth(ivp, found, y0)

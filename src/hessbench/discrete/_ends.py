@@ -78,7 +78,7 @@ def _found(problem: Problem, x: Array, method: str, slopes: Slopes | None) -> Ar
         def attempt(tolerances: Tolerances, ivp: IVP) -> Trajectory:
             return integrate(f, _none, pair(method), span, start, ivp, 0, tolerances=tolerances)
 
-        return Solver(ivp, 0, attempt)(f, span, start)
+        return Solver(ivp, 0, attempt, lambda: (f, span, start))()
 
     try:
         path = solved("RK45")  # of low order: its steps are short enough for cubics between them

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,10 @@ from .._model.derivatives import Array
 from .._model.warnings import all_finite
 from ._stepper import TOO_SMALL_STEP, integrate
 from ._tableau import Pair
+
+if TYPE_CHECKING:
+    from ._fold_derivatives import Folding
+    from ._linearised import Linearised
 
 BATCH = 4096  # stages at a time, looked through for derivatives that are not finite
 
@@ -67,6 +71,32 @@ def not_finite(result: Any) -> str:
     parts = {"value": result.value, "gradient": result.grad, "Hessian": result.hess}
     bad = [key for key, part in parts.items() if part is not None and not np.isfinite(part).all()]
     return f"{' and '.join(bad)} not finite"
+
+
+def explaining(at: Linearised, derivatives: Folding, scheme: Pair, ivp: IVP) -> Callable[[Array], Any]:
+    """`at`, whose errors and results that are not finite say which derivative is not finite, where that is why."""
+    folded = at.folded
+
+    def run(x: Array) -> Any:
+        y0, p = folded.problem.unpack(x)
+
+        def first(tau: Array, z: Array) -> Array:
+            return np.concatenate(derivatives.first(tau, z, p), axis=-1)
+
+        def second(tau: Array, z: Array) -> Array:
+            return derivatives.second(tau, z, np.ones(z.shape), p)
+
+        def singular() -> str | None:
+            f, z0, clock = folded.slope(p), folded.start(y0), lambda tau: folded.time(tau, p)
+            return singular_derivative(f, first, second, scheme, folded.t_span, z0, ivp, folded.name, clock)
+
+        try:
+            point = at(x)
+        except IntegrationError as error:
+            raise explained(error, singular) from error
+        return point if finite(point) else said_not_finite(point, point.end, singular)
+
+    return run
 
 
 def explained(error: IntegrationError, singular: Callable[[], str | None]) -> IntegrationError:
@@ -121,7 +151,7 @@ def singular_loss(end: Any) -> str | None:
     """A sentence where the loss or a derivative of it is not finite at the end state; `end` holds blocks `l0`, `l11`, ..."""
     if not np.isfinite(end.value):
         return "the loss is not finite at the end of the solution"
-    blocks = {key: part for key, part in vars(end).items() if key[0] == "l"}
+    blocks = {key: part for key, part in vars(end).items() if key[0] == "l" and part is not None}
     first = [part for key, part in blocks.items() if len(key) == 2]
     if not all(np.isfinite(part).all() for part in first):
         return "the loss has no derivative at the end of the solution (it is not finite)"

@@ -18,7 +18,7 @@ import numpy as np
 from .._model.derivatives import Array, Params
 from .._model.problem import TIMES, Problem
 from ._columns import Columns, EndBlocks
-from ._loss_kernel import joint_end_blocks
+from ._loss_kernel import end_blocks, joint_end_blocks
 
 
 class Watched(Mapping[str, Any]):
@@ -135,52 +135,48 @@ class Folded:
     def end(self, compiled: bool, z1: Array | None = None) -> tuple[Callable[[Array, Array, Params], EndBlocks], str]:
         """`blocks(y0 (N,), z1 (M,), p)` and where they come from: C if `compiled` and possible, else a framework.
 
-        They are checked at the problem's own point, where `z1` (M,) is the state at the end.
+        They are checked at the problem's own point, where `z1` (M,) is the state at the end. Hand-written ones, where a
+        loss reads no active parameter, come first.
         """
         problem, n, m = self.problem, self.problem.dim, self.states
-        seen = Watched(problem.constants)
-        problem.loss(np, problem.y0.copy(), problem.y0 + 0.1, seen)
-        read = tuple(key for key in problem.varied if key in seen.read)
-        blocks, source = joint_end_blocks(
-            replace(problem, wrt=(*read, *self.free) or ("y0",), perturbed=None),
-            compiled,
-            None if z1 is None else z1[: problem.dim],
-        )
-        places = [np.arange(at.start, at.stop) for key in (*read, *self.free) for at in (problem.blocks[key],)]
-        params = np.concatenate([np.zeros(0, dtype=int), *places])
-        keys, count = (*seen.read, *TIMES), sum(problem.params[key].size for key in read)
-        y0_, y1_ = (
-            slice(0, n),
-            slice(n, 2 * n),
-        )  # in the joint Hessian, after which come the parameters and both end times
+        y1, uses_y0, seen = None if z1 is None else z1[:n], problem.loss_uses_y0, self._read_by_loss
+        read = tuple(key for key in problem.varied if key in seen)
+        keys = (*seen, *TIMES)  # no others are handed to a framework
+        if not (read or self.free):
+            own, source = end_blocks(replace(problem, wrt=("y0",), perturbed=None), compiled, y1)
+
+            whole = problem.of_state_alone or problem.loss_blocks is not None
+
+            def by_ends(y0: Array, z1: Array, p: Params) -> EndBlocks:
+                loss = own(y0, z1[:n], p if whole else {key: p[key] for key in keys})
+                l01 = loss.l01 if uses_y0 else None
+                end = EndBlocks(loss.value, loss.l0, loss.l1, loss.l00, l01, loss.l11)
+                if m > n:
+                    end.add_running_loss(float(z1[n]))
+                return end
+
+            return by_ends, source
+        names = (*read, *self.free)
+        blocks, source = joint_end_blocks(replace(problem, wrt=names, perturbed=None), compiled, y1)
+        params = np.concatenate([np.arange(problem.blocks[key].start, problem.blocks[key].stop) for key in names])
+        count = sum(problem.params[key].size for key in read)
+        y0_, y1_ = slice(0, n), slice(n, 2 * n)  # in the joint Hessian; then the parameters and both end times
         u = 2 * n + np.array([*range(count), *(count + TIMES.index(key) for key in self.free)], dtype=int)
 
         def at_end(y0: Array, z1: Array, p: Params) -> EndBlocks:
             made = blocks(y0, z1[:n], {key: p[key] for key in keys})
             g, h, by_u = made.grad, made.hess, made.hess[:, u]
-            l1, l01, l11, l1p = g[y1_], h[y0_, y1_], h[y1_, y1_], by_u[y1_]
-            if m > n:  # the integral of the running loss is the last state, and a term of the loss
-                l1 = np.append(l1, 1.0)
-                l01, l11, l1p = _filled(l01, n, m), _filled(l11, m, m), _filled(l1p, m, u.size)
-            return EndBlocks(
-                value=made.value + float(z1[n:].sum()),
-                params=params,
-                l0=g[y0_],
-                l1=l1,
-                lp=g[u],
-                l00=h[y0_, y0_],
-                l01=l01,
-                l11=l11,
-                l0p=by_u[y0_],
-                l1p=l1p,
-                lpp=by_u[u],
-            )
+            end = EndBlocks(made.value, g[y0_], g[y1_], h[y0_, y0_], h[y0_, y1_] if uses_y0 else None, h[y1_, y1_])
+            end.params, end.lp, end.l0p, end.l1p, end.lpp = params, g[u], by_u[y0_], by_u[y1_], by_u[u]
+            if m > n:
+                end.add_running_loss(float(z1[n]))
+            return end
 
         return at_end, source
 
-
-def _filled(a: Array, rows: int, columns: int) -> Array:
-    """`a` with zeros behind it."""
-    out = np.zeros((rows, columns))
-    out[: a.shape[0], : a.shape[1]] = a
-    return out
+    @cached_property
+    def _read_by_loss(self) -> tuple[str, ...]:
+        """The parameters that the loss reads."""
+        problem, seen = self.problem, Watched(self.problem.constants)
+        problem.loss(np, problem.y0.copy(), problem.y0 + 0.1, seen)
+        return tuple(seen.read)

@@ -11,25 +11,68 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from .._derive.generated import generated_joint_derivatives
 from .._errors import Unavailable
-from .._model.derivatives import Array, JointDerivatives, Params
+from .._model.derivatives import Array, Derivatives, JointDerivatives, Params
 from ._fold import Folded
+
+
+class Folding(Protocol):
+    """Derivatives of a folded right-hand side by `(z, u)`, batched over stages: `tau` (m,), `z` and multipliers `q` (m, M)."""
+
+    @property
+    def folded(self) -> Folded: ...
+    def first(self, tau: Array, z: Array, p: Params) -> tuple[Array, Array]:
+        """`J` (m, M, M) and `A` (m, M, P)."""
+        ...
+
+    def second(self, tau: Array, z: Array, q: Array, p: Params) -> Array:
+        """`q . F_,vv` for v = (y, u), of shape (m, N + P, N + P)."""
+        ...
+
+    def along(self, tau: Array, z: Array, q: Array, v: Array, p: Params) -> Array:
+        """The same times `v` (m, N + P), of its shape."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class StateDerivatives:
+    """`Folding` of a problem by the initial state alone, from `given`: there is nothing to fold, and no parameter."""
+
+    folded: Folded
+    given: Derivatives
+
+    @property
+    def source(self) -> str:
+        """Where the derivatives are from."""
+        return self.given.source
+
+    def first(self, tau: Array, z: Array, p: Params) -> tuple[Array, Array]:
+        jac = self.given.jac(tau, z, p)
+        return jac, np.zeros((*jac.shape[:-1], 0))
+
+    def second(self, tau: Array, z: Array, q: Array, p: Params) -> Array:
+        return self.given.vhp(tau, z, q, p)
+
+    def along(self, tau: Array, z: Array, q: Array, v: Array, p: Params) -> Array:
+        return (self.second(tau, z, q, p) @ v[..., None])[..., 0]
 
 
 @dataclass(frozen=True, eq=False)
 class FoldedDerivatives:
-    """Derivatives of the folded right-hand side by `(z, u)`, from those of the problem by `(y, a, t)`; batched over stages.
-
-    `tau` is (m,), `z` and multipliers `q` are (m, M).
-    """
+    """`Folding` from the derivatives of the problem by `(y, a, t)`."""
 
     folded: Folded
     joint: JointDerivatives
+
+    @property
+    def source(self) -> str:
+        """Where the derivatives are from."""
+        return self.joint.source
 
     def first(self, tau: Array, z: Array, p: Params) -> tuple[Array, Array]:
         """`J` (m, M, M) and `A` (m, M, P)."""

@@ -139,7 +139,7 @@ class ForwardSolve:
         ends. Raises `IntegrationError` when the end is not reached.
         """
         t, t1 = t_span
-        targets = [t1] if ends is None else [t1, *ends[::-1].tolist()]
+        targets = [t1] if ends is None or not ends.size else [t1, *ends[::-1].tolist()]
         n, size, norm, evaluations, rejected, limited, status = 0, 0.0, 0.0, 0, 0, 0, FULL
         path = self._start(y0, tolerances or Tolerances.scalar(ivp.atol, y0.size, self.probes))
         work = path.work

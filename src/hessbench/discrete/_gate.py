@@ -3,8 +3,9 @@
 Derivatives are compared with NumPy's right-hand side (`_trust`) at the problem's start, along its solution and off it. With
 derivatives that are known to be right, the sweeps have to give what the NumPy form gives with the same derivatives over the
 same steps, from a point off any special orbit and with random blocks of the loss: where the costate is small, as on a closed
-orbit, an error would hide. Compilers have been seen to get such code wrong. That is noted beside the library, which does not
-change; a comparison of nothing is not noted.
+orbit, an error would hide. Hessians are compared by their products with two random directions, which no wrong entry leaves as
+they are, and which the NumPy form gets without a Hessian. Compilers have been seen to get such code wrong. That is noted beside
+the library, which does not change; a comparison of nothing is not noted.
 """
 
 from __future__ import annotations
@@ -18,17 +19,21 @@ import numpy as np
 from .._errors import IntegrationError
 from .._integrate.ivp import IVP
 from .._model.counters import Counters
-from .._model.derivatives import Array, Derivatives
-from .._model.problem import Problem
-from ._compiled import Compiled, flat_params
-from ._dense import Costate, backward
-from ._forward import Buffer, ForwardSolve
-from ._probe import KernelField
+from .._model.derivatives import Array
+from ._columns import EndBlocks, parameter_directions
+from ._columns_numpy import ColumnsSwept, Sweeps
+from ._compiled import Compiled
+from ._field import Field
+from ._fold import Folded
+from ._fold_derivatives import Folding
+from ._forward import ForwardSolve
+from ._probe import KernelDerivatives, KernelField
 from ._stepper import Trajectory, probe_directions, replay
 from ._tableau import Pair
-from ._trust import Points, complaint, doubles
+from ._trust import Finding, Points, complaint, doubles
+from ._workspace import Buffer
 
-STEPS, AGREES = 24, 1e-8
+STEPS, AGREES, MEMORY = 24, 1e-8, 1e9
 STRETCHES, MOST = 4, 250  # of the solution, at the ends of which it is looked at, and steps of each
 NEAR, FAR = 1e-3, 0.1  # of points off the solution, in units of the sizes
 SMALL = 1e-3  # of its size along the solution, from which on a state counts as of its own size
@@ -38,9 +43,9 @@ Slope = Callable[[float, Array, Array], Array]
 
 @dataclass(frozen=True, eq=False)
 class Looked:
-    """What a solve of the problem at its own point showed: the `points` of the checks, sizes (n,) of the states, the end state.
+    """What a solve of the problem at its own point showed: the `points` of the checks, sizes (M,) of the states, the end state.
 
-    `end` (n,) is `None` if it was not reached.
+    `end` (M,) is `None` if it was not reached.
     """
 
     points: Points
@@ -48,42 +53,51 @@ class Looked:
     end: Array | None
 
 
-def passes(compiled: Compiled, problem: Problem, pair: Pair, ivp: IVP, looked: Looked) -> str | None:
+def passes(compiled: Compiled, folded: Folded, pair: Pair, ivp: IVP, looked: Looked) -> str | None:
     """`None` if the kernel agrees, else one sentence that says how it does not."""
-    field = KernelField(compiled, problem.params, looked.sizes)
-    said = complaint(field, slope_of(problem), looked.points, lambda j: f"y[{j}]")
+    field = KernelField(compiled, folded, folded.problem.unpack(folded.problem.x0)[1], looked.sizes)
+    said = said_of(field, folded, looked)
     if said is not None:
         return f"the generated code {said.words}"
     if compiled.checked:
         return None
-    return stamped(compiled, disagreement(compiled, problem, field.derivatives(), pair, ivp))
-
-
-def stamped(compiled: ForwardSolve, gap: float) -> str | None:
-    """Notes beside the library that its sweeps agree, or says that they do not."""
+    gap = disagreement(compiled, KernelDerivatives(field), pair, ivp)
     if not gap <= AGREES:
         return f"the generated code differs from the NumPy form by {gap:.1e} in its sweeps (at most {AGREES:g} is accepted)"
     compiled.stamp.touch()
     return None
 
 
-def slope_of(problem: Problem) -> Slope:
-    """The right-hand side as `_trust` calls it."""
-    p = doubles(problem.params)
-    return lambda t, y, u: problem.rhs(np, t, y, p)
+def said_of(field: Field, folded: Folded, looked: Looked, second: bool = True) -> Finding | None:
+    """The complaint of `_trust`, also with the parameters moved a little."""
+    points, slope = looked.points, slope_of(folded)
+    said = complaint(field, slope, points, folded.name, second=second)
+    if said is None and points.u.size:
+        u = points.u + NEAR * points.widths * np.random.default_rng(5).standard_normal(points.u.size)
+        few = np.array([0, points.t.size // 2])
+        moved = replace(points, t=points.t[few], y=points.y[few], sizes=points.sizes[few], u=u, own=1)
+        said = complaint(field, slope, moved, folded.name, groups=0, second=second)
+    return said
 
 
-def look(
-    compiled: ForwardSolve | None, values: Buffer | None, slope: Slope, t_span: tuple[float, float], y0: Array, u: Array,
-    ivp: IVP,
-) -> Looked:  # fmt: skip
-    """Points of a problem that starts at `y0` (n,) with parameters `u` (P,), along the solution if that is `compiled`."""
-    states, end = [(t_span[0], y0)], None
-    if compiled is not None and values is not None:
-        along, reached = _along(compiled, values, t_span, y0, ivp)
+def slope_of(folded: Folded) -> Slope:
+    """The folded right-hand side as `_trust` calls it."""
+    p = doubles(folded.problem.unpack(folded.problem.x0)[1])
+    if not folded.varied:
+        return lambda tau, z, u: np.asarray(folded.rhs(np, tau, z, p))
+    return lambda tau, z, u: np.asarray(folded.rhs(np, tau, z, {**p, **folded.named(u)}))
+
+
+def look(compiled: Compiled | None, folded: Folded, ivp: IVP) -> Looked:
+    """Points of the folded problem at its own values, along the solution if that is `compiled`."""
+    start, p = folded.problem.unpack(folded.problem.x0)
+    y0, u, slope, (t0, t1) = folded.start(start), folded.values(p), slope_of(folded), folded.t_span
+    states, end = [(t0, y0)], None
+    if compiled is not None:
+        along, reached = _along(compiled, compiled.params(p, u), folded.t_span, y0, ivp)
         states += along
         end = along[-1][1] if reached else None
-    rng, (t0, t1) = np.random.default_rng(SEED), t_span
+    rng = np.random.default_rng(SEED)
     known = np.array([np.abs(y) for _, y in states])
     with np.errstate(all="ignore"):
         moved = np.abs(np.nan_to_num(np.asarray(slope(t0, y0, u), dtype=np.float64)) * (t1 - t0))
@@ -144,36 +158,69 @@ def frozen_path(
     return len(points) - 1, compiled.frozen(y0, values, t, h), t, h
 
 
-def disagreement(compiled: Compiled, problem: Problem, derivatives: Derivatives, pair: Pair, ivp: IVP) -> float:
-    """Largest difference of end state, tangents, gradient and Hessian from the NumPy form over the same steps, relative.
+def disagreement(compiled: Compiled, derivatives: Folding, pair: Pair, ivp: IVP) -> float:
+    """Largest difference of end state, tangents, gradient, Hessian and products from the NumPy form over the same steps.
 
-    In units of the states' sizes at the start, so that small ones count as large ones do.
+    Relative, from a point off any special one, with random blocks of the loss, in units of the sizes at the start, so that
+    small ones count as large ones do.
     """
-    rng, n, p = np.random.default_rng(4), problem.dim, doubles(problem.params)
-    values = flat_params(compiled.kernel.params, p)
-    size = np.where(problem.y0 != 0, np.abs(problem.y0), np.abs(problem.y0).max() or 1.0)
-    starts = [problem.y0 + NEAR * size * rng.standard_normal(n), problem.y0]
-    k, path, t, h = frozen_path(compiled, [(y0, values) for y0 in starts], problem.t_span, ivp)
+    rng, folded, columns = np.random.default_rng(4), derivatives.folded, derivatives.folded.columns
+    problem = folded.problem
+    size = np.where(problem.x0 != 0, np.abs(problem.x0), np.abs(problem.x0).max() or 1.0)
+    xs = (problem.x0 + NEAR * size * rng.standard_normal(size.size), problem.x0)
+    starts = []
+    for x in xs:
+        y0, p = problem.unpack(x)
+        starts.append((folded.start(y0), compiled.params(p, folded.values(p))))
+    k, path, t, h = frozen_path(compiled, starts, folded.t_span, ivp)
+    z0, p = starts[k][0], doubles(problem.unpack(xs[k])[1])
 
-    def f(t: float, y: Array) -> Array:
-        return problem.rhs(np, t, y, p)
+    def f(tau: float, z: Array) -> Array:
+        return np.asarray(folded.rhs(np, tau, z, p))
 
+    own = np.abs(folded.start(problem.unpack(problem.x0)[0]))  # not of `z0`, where what is zero is small instead
+    states = np.where(own > 0, own, own.max() or 1.0)
+    end = random_end(rng, folded, states, size[columns.params])
+    d = size[:, None] * rng.standard_normal((columns.total, 2))
+    probed = parameter_directions(folded.values(p), compiled.probes, by_component=False)
     with np.errstate(all="ignore"):
-        stages, y1 = replay(f, pair, t, h, starts[k])
-        l11 = rng.standard_normal((n, n))
-        end = Costate((l11 + l11.T) / np.outer(size, size), np.eye(n), rng.standard_normal(n) / size)
-        ours = compiled.backward(path, end)
-        theirs = backward(f, derivatives, p, pair, Trajectory(t, h, starts[k][None], y1, stages), end, t.size)
-        assert ours.w is not None and theirs.w is not None
-        pushed = probe_directions(n, compiled.probes) @ theirs.w.T
+        stages, y1 = replay(f, pair, t, h, z0)
+        sweeps = Sweeps(f, derivatives, p, pair, Trajectory(t, h, z0[None], y1, stages), columns, MEMORY)
+        theirs, ours = ColumnsSwept(sweeps, end), compiled.swept(path, end)
+        products, tangents = (
+            theirs.products(d),
+            sweeps.pushed(probe_directions(z0.size, compiled.probes).T, probed.T)[0],
+        )
+        rows = size[:, None]
         pairs = [
-            (path.y1 / size, y1 / size),
-            (path.tangents / size, pushed / size),
-            (ours.lam * size, theirs.lam * size),
-            (ours.s * np.outer(size, size), theirs.s * np.outer(size, size)),
-            (ours.w * (size / size[:, None]), theirs.w * (size / size[:, None])),
+            (path.y1 / states, y1 / states),
+            (path.tangents / states, tangents.T / states),
+            (ours.grad * size, theirs.grad * size),
+            (ours.hessian() @ d * rows, products * rows),
+            (ours.products(d) * rows, products * rows),
         ]
         return worst(pairs)
+
+
+def random_end(
+    rng: np.random.Generator, folded: Folded, states: Array | None = None, widths: Array | None = None
+) -> EndBlocks:
+    """Blocks of a loss that does not exist, none of them zero, in units of sizes of `states` (M,) and parameters (P,)."""
+    n, m, count, normal = folded.problem.dim, folded.states, folded.columns.params.size, rng.standard_normal
+    s, w = np.ones(m) if states is None else states, np.ones(count) if widths is None else widths
+    l00, l11, lpp = normal((n, n)), normal((m, m)), normal((count, count))
+    end = EndBlocks(
+        value=1.0,
+        l0=normal(n) / s[:n],
+        l1=normal(m) / s,
+        l00=(l00 + l00.T) / np.outer(s[:n], s[:n]),
+        l01=normal((n, m)) / np.outer(s[:n], s),
+        l11=(l11 + l11.T) / np.outer(s, s),
+    )
+    if count:
+        end.params, end.lp, end.lpp = folded.columns.params, normal(count) / w, (lpp + lpp.T) / np.outer(w, w)
+        end.l0p, end.l1p = normal((n, count)) / np.outer(s[:n], w), normal((m, count)) / np.outer(s, w)
+    return end
 
 
 def worst(pairs: list[tuple[Array, Array]]) -> float:

@@ -6,45 +6,32 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .._model.derivatives import Array, Derivatives, Params
+from .._model.derivatives import Array
 from ._field import NOTHING, Pattern, Values
 from ._fold import Folded
-from ._fold_derivatives import FoldedDerivatives
+from ._fold_derivatives import FoldedDerivatives, StateDerivatives
 
 BATCH = 12  # states at a time for a framework, which compiles for each size: that of the stages of one step
 
 
 class GivenField:
-    """Hand-written or framework-made derivatives by the state alone, at parameters `p`."""
+    """Derivatives of a folded right-hand side as a `_field.Field`; sparse ones by their values."""
 
-    def __init__(self, derivatives: Derivatives, n: int, p: Params) -> None:
-        self.n, self.count, self.p, d = n, 0, p, derivatives
-        self._jac, self._vhp = d.jac, d.vhp
-        self.first, self.second = Pattern.full(n, n), Pattern.full(n, n)
-        if d.sparse:
-            assert d.jac_sparsity and d.vhp_sparsity and d.jac_values and d.vhp_values
-            self._jac, self._vhp = d.jac_values, d.vhp_values
-            self.first, self.second = (
-                Pattern(np.column_stack([s.rows, s.cols]), (n, n)) for s in (d.jac_sparsity, d.vhp_sparsity)
-            )
-
-    def __call__(self, t: Array, y: Array, u: Array, q: Array | None = None) -> Values:
-        t, flat, lead = t.ravel(), y.reshape(-1, self.n), y.shape[:-1]
-        jac = _in_batches(lambda t, y: self._jac(t, y, self.p), t, flat).reshape(*lead, -1)
-        if q is None:
-            return Values((), jac, NOTHING)
-        vhp = _in_batches(lambda t, y, q: self._vhp(t, y, q, self.p), t, flat, q.reshape(-1, self.n))
-        return Values((), jac, vhp.reshape(*lead, -1))
-
-
-class FoldedField:
-    """The same by state, parameters and end times."""
-
-    def __init__(self, derivatives: FoldedDerivatives, folded: Folded, p: Params) -> None:
-        self.derivatives, self.folded, self.p = derivatives, folded, p
+    def __init__(self, derivatives: StateDerivatives | FoldedDerivatives) -> None:
+        self.derivatives, folded = derivatives, derivatives.folded
+        self.folded, self.p = folded, folded.problem.unpack(folded.problem.x0)[1]
         self.n, self.count = folded.states, folded.columns.params.size
+        self.sparse = (
+            derivatives.given if isinstance(derivatives, StateDerivatives) and derivatives.given.sparse else None
+        )
         total = folded.problem.dim + self.count
         self.first, self.second = Pattern.full(self.n, self.n + self.count), _without(folded, total)
+        if self.sparse is not None:
+            assert self.sparse.jac_sparsity and self.sparse.vhp_sparsity
+            self.first, self.second = (
+                Pattern(np.column_stack([s.rows, s.cols]), (self.n, self.n))
+                for s in (self.sparse.jac_sparsity, self.sparse.vhp_sparsity)
+            )
 
     def __call__(self, t: Array, y: Array, u: Array, q: Array | None = None) -> Values:
         lead, firsts, seconds = y.shape[:-1], [], []
@@ -57,7 +44,11 @@ class FoldedField:
         return Values((), np.array(firsts).reshape(*lead, -1), second)
 
     def _at(self, u: Array) -> tuple[Callable[..., Array], Callable[..., Array]]:
-        p, d = {**self.p, **self.folded.named(u)}, self.derivatives
+        p, d, s = {**self.p, **self.folded.named(u)}, self.derivatives, self.sparse
+        if s is not None:
+            assert s.jac_values and s.vhp_values
+            first, second = s.jac_values, s.vhp_values
+            return lambda t, y: first(t, y, p), lambda t, y, q: second(t, y, q, p)
         return (
             lambda tau, z: np.concatenate(d.first(tau, z, p), axis=-1),
             lambda tau, z, q: d.second(tau, z, q, p),

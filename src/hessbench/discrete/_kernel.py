@@ -1,7 +1,14 @@
 """C source of one problem's discrete adjoint: its expressions, its tableau and its sparsity written out.
 
-Two backward sweeps exist. `dense` carries all tangents and sums curvature (see `_dense`); `sparse` walks a matrix
-backward, one block of columns at a time (see `_kernel_sparse`).
+The forward solve is the same in all kernels; the probes' tangents see the parameters too. Three backward sweeps exist, which
+carry different things:
+
+    dense     all tangents over a segment, and their curvature, by the state alone (see `_dense`)
+    sparse    a matrix backward, one block of columns at a time, by the state alone (`_kernel_sparse`)
+    columns   tangents of all columns, state and parameters (`_columns`); or of single directions, for products
+
+Of each stage the last one computes the entries that can differ from zero, for `VW` stages at once, in the layout
+`O[block][entry][lane]`; the others compute J and YY. By the state alone the columns sweep takes 1.5 to 3 times as long.
 """
 
 from __future__ import annotations
@@ -10,98 +17,74 @@ from dataclasses import dataclass
 from math import gcd
 from typing import Protocol
 
+from .._model.derivatives import Array
 from ._build import LEVELS
-from ._differentiate import Rows, Sum, forward, gradient, reachable
-from ._emit import Table, Writer, function, operations
-from ._graph import CannotTrace, Node
+from ._columns import Columns
+from ._columns_template import SWEEPS
+from ._emit import Table
+from ._expressions import BLOCKS, BY_COLUMNS, BY_STATE, Entries, Expressions
+from ._graph import CannotTrace
 from ._kernel_sparse import sparse_backward
-from ._probe_template import BY_STATE
+from ._probe_template import PROBE_BY_COLUMNS, PROBE_BY_STATE
 from ._stepper import KICK_EVERY, KICK_ROWS
-from ._tableau import Pair
+from ._tableau import MAX_FACTOR, MIN_FACTOR, SAFETY, Pair
 from ._template import BACKWARD, FORWARD, SYMMETRISE, VECTORS
 from ._trace import Traced
 from ._unrolled import Weights, accumulation, matrix_times
 
-Entries = list[tuple[int, int]]
-LARGE, MOST_OPERATIONS = 12_000, 60_000  # compile within some five seconds with the first level, ten with the second
+# compile within some five seconds with the first level, and in ten seconds to half a minute with the second
+LARGE, MOST_OPERATIONS = 12_000, 60_000
+LARGE_COLUMNS, MOST_COLUMNS = 3000, 25_000  # the same where the sweep is by columns, in statements
 
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """Source and what is needed to call it: sizes, positions of the Jacobian's and contraction's entries, sweep."""
+    """Source and what is needed to call it: sizes, `places` of the entries of each block, the sweep.
+
+    N states, `m` inputs of the recorded function, COLUMNS `columns`; `at` are those of the active parameters, and `active` the
+    places of these among the numbers `params`.
+    """
 
     source: str
+    level: str
     width: int
     n: int
     m: int
     stages: int
     fixed: int
-    jacobian: Entries
-    contraction: Entries
+    places: dict[str, Entries]
     autonomous: bool
     second_order: bool
-    sparse: bool
+    sweep: str
     params: tuple[str, ...]
-    level: str = LEVELS[0]
+    columns: int
+    at: tuple[int, ...] = ()
+    active: tuple[int, ...] = ()
 
     @property
     def granule(self) -> int:
         """Segments are multiples of this many steps, so that they begin at a vector of stages."""
         return self.width // gcd(self.width, self.stages)
 
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """The blocks that are stored for each stage, in this order."""
+        return BY_COLUMNS if self.sweep == "columns" else BY_STATE
 
-class Expressions:
-    """Slopes with tangents, Jacobian and contraction of a traced function; `autonomous` if none reads the time."""
+    @property
+    def entries(self) -> int:
+        """Numbers stored for each stage."""
+        return sum(len(self.places[name]) for name in self.stored)
 
-    def __init__(self, traced: Traced, probes: int) -> None:
-        g, m = traced.graph, traced.size
-        self.m, self.second_order, self.params = m, traced.second_order, traced.params
-        self.traced, one = traced, g.const(1.0)
-        x = [g.leaf("x", k) for k in range(m)]
-        rows = forward(traced.outputs, {x[k]: {k: one} for k in range(m)})
-        self.jacobian, self.jacobian_nodes = _entries(rows)
-        bar = gradient(traced.outputs, [g.leaf("s", k) for k in range(m)], x)
-        self.contraction, self.contraction_nodes = _entries(
-            _symmetric(forward(bar, {x[k]: {k: one} for k in range(m)}))
-        )
-        self.slopes = [*traced.outputs, *(d for r in range(1, probes + 1) for d in self._tangent(rows, x, r))]
-        everything = [*traced.outputs, *self.jacobian_nodes, *self.contraction_nodes]
-        self.autonomous = not any(n.op == "leaf" and n.args[0] == "t" for n in reachable(everything))
+    @property
+    def jacobian(self) -> Entries:
+        """The places of J."""
+        return self.places["J"]
 
-    def _tangent(self, rows: Rows, x: list[Node], r: int) -> list[Node]:
-        """`J w_r`, by a product with the Jacobian's entries or by forward mode, whichever is shorter."""
-        g, m = self.traced.graph, self.traced.size
-        w = [g.leaf("w", r * m + k) for k in range(m)]
-        by_entries = []
-        for row in rows:
-            total = Sum(g)
-            for k, entry in row.items():
-                total.add(g.mul(entry, w[k]), g.const(1.0))
-            by_entries.append(total.node())
-        out = forward(self.traced.outputs, {x[k]: {0: w[k]} for k in range(m)})
-        by_forward = [row.get(0, g.const(0.0)) for row in out]
-        return min(by_forward, by_entries, key=lambda nodes: operations([*self.traced.outputs, *nodes]))
-
-    def functions(self, table: Table) -> str:
-        """The C functions `slope`, `slopes`, `jacobian` and `contraction`."""
-        scalar = ["double t", "const double *restrict X", "const double *restrict C", "double *restrict G"]
-        vector = ["const vd *T", "const vd *restrict X", "const double *restrict C"]
-        multipliers, out = "const vd *restrict L", "vd *restrict O"
-
-        def point(name: str, nodes: list[Node]) -> str:
-            body = Writer(table.name, False).body(nodes, [f"G[{k}]" for k in range(len(nodes))])
-            return function(name, scalar, body, "double")
-
-        def batch(name: str, heads: list[str], nodes: list[Node]) -> str:
-            body = Writer(table.name, True, time="T[0]").body(nodes, [f"O[{k}]" for k in range(len(nodes))])
-            return function(name, heads, body, "vd")
-
-        return (
-            point("slope", self.traced.outputs)
-            + point("slopes", self.slopes)
-            + batch("jacobian", [*vector, out], self.jacobian_nodes)
-            + batch("contraction", [*vector, multipliers, out], self.contraction_nodes)
-        )
+    @property
+    def shared(self) -> Entries:
+        """The columns of the entries of UU."""
+        return [(self.at[i], self.at[j]) for i, j in self.places["UU"]]
 
 
 class Parts(Protocol):
@@ -111,76 +94,86 @@ class Parts(Protocol):
     second_order: bool
     autonomous: bool
     params: tuple[str, ...]
-    jacobian: Entries
-    contraction: Entries
+    places: dict[str, Entries]
 
 
 def generate(
-    traced: Traced, pair: Pair, probes: int, width: int, sparse: bool | None = None, patient: bool = False
+    traced: Traced,
+    pair: Pair,
+    probes: int,
+    width: int,
+    columns: Columns | None = None,
+    sparse: bool | None = None,
+    patient: bool = False,
 ) -> Kernel:
-    """Write the kernel. `width` doubles per vector; with `sparse=None` an operation count chooses the sweep.
+    """Write the kernel by the state alone, or by all `columns`. `width` doubles per vector.
 
-    Raises `CannotTrace` for so many operations that compiling them takes longer than people wait, unless they are `patient`.
+    By the state alone an operation count chooses the sweep if `sparse` is `None`. Raises `CannotTrace` for so many operations
+    that compiling them takes longer than people wait, unless they are `patient`.
     """
     parts, table = Expressions(traced, probes), Table()
-    count = sum(map(operations, (parts.slopes, parts.jacobian_nodes, parts.contraction_nodes)))
-    if count > MOST_OPERATIONS and not patient:
-        raise CannotTrace(f"its derivatives take {count} operations, more than {MOST_OPERATIONS}")
-    if sparse is None:
-        n = parts.m * (2 if parts.second_order else 1)
-        sparse = prefers_sparse(n, parts.m, len(parts.jacobian), len(parts.contraction), pair)
-    functions = parts.functions(table)
-    level = LEVELS[count > LARGE]
-    return assemble(parts, table.source() + functions, max(1, len(table.slots)), pair, probes, width, sparse, level)
+    if columns is None:
+        count, large, most = parts.operations, LARGE, MOST_OPERATIONS
+    else:
+        count, large, most, patient = parts.statements, LARGE_COLUMNS, MOST_COLUMNS, False
+    if count > most and not patient:
+        raise CannotTrace(f"its derivatives take {count} operations, more than {most}")
+    sweep = "columns"
+    if columns is None:
+        n, jacobian, contraction = parts.m * (2 if parts.second_order else 1), parts.places["J"], parts.places["YY"]
+        fewer = prefers_sparse(n, parts.m, len(jacobian), len(contraction), pair)
+        chosen = fewer if sparse is None else sparse
+        sweep = "sparse" if chosen else "dense"
+    functions = parts.functions(table, BY_STATE if columns is None else BY_COLUMNS)
+    level = LEVELS[count > large]
+    code = table.source() + functions
+    return assemble(parts, code, max(1, len(table.slots)), pair, probes, width, sweep, level, columns, traced.active)
 
 
 def assemble(
-    parts: Parts, functions: str, fixed: int, pair: Pair, probes: int, width: int, sparse: bool, level: str = LEVELS[0]
-) -> Kernel:
-    """The kernel around the C `functions` prepare, slope, slopes, jacobian and contraction, which read `fixed` numbers."""
-    m, s, jacobian, contraction = parts.m, pair.stages, parts.jacobian, parts.contraction
-    n = m * (2 if parts.second_order else 1)
-    weights = Weights(pair, parts.second_order)
-    nodes = ", ".join(repr(float(c)) for c in pair.extended()[1])
-    if sparse:
-        sweep = sparse_backward(weights, n, jacobian, contraction)
-    else:
-        rows = -(-n // width)
-        products = matrix_times("times_jacobian", jacobian, m, rows) + matrix_times(
-            "times_contraction", contraction, m, rows
-        )
-        sweep = weights.tangents() + products + accumulation(n, width) + BACKWARD
-    source = "\n".join([
-        f"#define VW {width}\n#define N {n}\n#define COLUMNS N\n#define M {m}\n#define S {s}\n#define TANGENTS {probes}",
+    parts: Parts, functions: str, fixed: int, pair: Pair, probes: int, width: int, sweep: str, level: str = LEVELS[0],
+    columns: Columns | None = None, active: tuple[int, ...] = (),
+) -> Kernel:  # fmt: skip
+    """The kernel around the C functions `prepare` and those of `Expressions.functions`, which read `fixed` numbers."""
+    m, s, second = parts.m, pair.stages, parts.second_order
+    n = m * (2 if second else 1)
+    total, at = (n, ()) if columns is None else (columns.total, tuple(columns.params.tolist()))
+    weights = Weights(pair, second)
+    head = [
+        f"#define VW {width}\n#define N {n}\n#define COLUMNS {total}\n#define M {m}\n#define S {s}\n#define TANGENTS {probes}",
         f"#define KICK_EVERY {KICK_EVERY}\n#define KICK_ROWS {KICK_ROWS}",
-        f"#define Q ((1 + TANGENTS) * M)\n#define SECOND {int(parts.second_order)}",
+        f"#define Q ((1 + TANGENTS) * M)\n#define SECOND {int(second)}",
         f"#define AUTONOMOUS {int(parts.autonomous)}\n#define EXPONENT ({pair.exponent!r})",
+        f"#define SAFETY {SAFETY!r}\n#define MIN_FACTOR {MIN_FACTOR!r}\n#define MAX_FACTOR {MAX_FACTOR!r}",
         f"#define STRETCH {pair.stretch!r}\n#define LIMITED {pair.limited!r}",
-        f"#define NJ {len(jacobian)}\n#define NZ {len(contraction)}",
+        *(f"#define N{name} {len(parts.places[name])}" for name in BLOCKS),
+        f"#define NP {len(at)}\n#define NE (NJ + NA + NYY + NYU)",
         VECTORS,
-        f"static const double NODES[S + 1] = {{{nodes}}};",
-        functions,
-        weights.stepping(),
-        FORWARD,
-        weights.multipliers(jacobian),
-        SYMMETRISE,
-        sweep,
-        BY_STATE,
-    ])  # fmt: skip
+        f"static const double NODES[S + 1] = {{{_numbers(pair.extended()[1])}}};",
+    ]
+    if sweep == "columns":
+        e = {k: [(r, at[j]) for r, j in part] if k in ("A", "YU") else part for k, part in parts.places.items()}
+        tables, backward = _tables(e, at, pair), _columns_sweep(weights, e, n, -(-total // width)) + PROBE_BY_COLUMNS
+    else:
+        tables, backward = [], SYMMETRISE + _state_sweep(weights, parts, n, width, sweep) + PROBE_BY_STATE
+    body = [functions, weights.stepping(), FORWARD, weights.multipliers(parts.places["J"]), backward]
+    source = "\n".join([*head, *tables, *body])
     return Kernel(
         source,
+        level,
         width,
         n,
         m,
         s,
         fixed,
-        jacobian,
-        contraction,
+        parts.places,
         parts.autonomous,
-        parts.second_order,
-        sparse,
+        second,
+        sweep,
         parts.params,
-        level,
+        total,
+        at,
+        active,
     )
 
 
@@ -194,16 +187,40 @@ def prefers_sparse(n: int, m: int, jacobian: int, contraction: int, pair: Pair) 
     return n > 16 and bool(columns < 0.7 * dense)
 
 
-def _entries(rows: Rows) -> tuple[Entries, list[Node]]:
-    at = [(r, c) for r, row in enumerate(rows) for c in sorted(row)]
-    return at, [rows[r][c] for r, c in at]
+def _state_sweep(weights: Weights, parts: Parts, n: int, width: int, sweep: str) -> str:
+    m, jacobian, contraction = parts.m, parts.places["J"], parts.places["YY"]
+    if sweep == "sparse":
+        return sparse_backward(weights, n, jacobian, contraction)
+    rows = -(-n // width)
+    products = matrix_times("times_jacobian", jacobian, m, rows) + matrix_times(
+        "times_contraction", contraction, m, rows
+    )
+    return weights.tangents() + products + accumulation(n, width) + BACKWARD
 
 
-def _symmetric(rows: Rows) -> Rows:
-    """Both triangles from the lower one, so that each pair of entries is one expression."""
-    out: Rows = [{} for _ in rows]
-    for r, row in enumerate(rows):
-        for c, node in row.items():
-            if c <= r:
-                out[r][c] = out[c][r] = node
-    return out
+def _columns_sweep(weights: Weights, e: dict[str, Entries], n: int, vectors: int) -> str:
+    products = matrix_times("times_jacobian", e["J"], n, vectors) + matrix_times(
+        "times_contraction", e["YY"], n, vectors
+    )
+    return weights.tangents() + products + SWEEPS
+
+
+def _tables(e: dict[str, Entries], at: tuple[int, ...], pair: Pair) -> list[str]:
+    """Index tables of the blocks, and the tableau."""
+    rows = ", ".join(f"{{{_numbers(row)}}}" for row in pair.extended()[0])
+    return [
+        f"static const double WEIGHTS[S + 1][S] = {{{rows}}};",
+        *(
+            f"static const int {name}ROW[] = {_places(e[name], 0)}, {name}COL[] = {_places(e[name], 1)};"
+            for name in BY_COLUMNS
+        ),
+        f"static const int PCOL[] = {{{', '.join(map(str, at)) or '0'}}};",
+    ]
+
+
+def _numbers(row: Array) -> str:
+    return ", ".join(repr(float(v)) for v in row)
+
+
+def _places(entries: Entries, k: int) -> str:
+    return "{" + (", ".join(str(entry[k]) for entry in entries) or "0") + "}"

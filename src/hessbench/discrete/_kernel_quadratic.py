@@ -10,6 +10,7 @@ import numpy as np
 
 from .._model.derivatives import Array
 from .._model.quadratic import Quadratic
+from ._expressions import Entries
 from ._kernel import Kernel, assemble
 from ._quadratic import Packed, jacobian_loops
 from ._tableau import Pair
@@ -78,7 +79,8 @@ class DenseQuadratic:
     def __init__(self, terms: Quadratic, width: int) -> None:
         n = self.m = len(terms.bilinear)
         self.packed = packed = Packed(terms, width, most=n)
-        self.jacobian = self.contraction = [(k, i) for k in range(n) for i in range(n)]
+        everywhere = [(k, i) for k in range(n) for i in range(n)]
+        self.places: dict[str, Entries] = {"J": everywhere, "A": [], "YY": everywhere, "YU": [], "UU": []}
         beyond = np.zeros(width * packed.vectors * width)  # `contraction` reads whole vectors of pairs from any pair on
         self.coefficients = np.concatenate([packed.constant, packed.linear.ravel(), packed.data, beyond])
 
@@ -95,5 +97,5 @@ def quadratic_kernel(terms: Quadratic, pair: Pair, probes: int, width: int) -> t
     """The kernel of the dense quadratic right-hand side, and the coefficients that it reads."""
     parts = DenseQuadratic(terms, width)
     prepare = "void prepare(const double *P, double *C) {}\n"  # they stay as they are
-    kernel = assemble(parts, prepare + parts.functions(), parts.coefficients.size, pair, probes, width, sparse=False)
+    kernel = assemble(parts, prepare + parts.functions(), parts.coefficients.size, pair, probes, width, "dense")
     return kernel, parts.coefficients

@@ -38,7 +38,7 @@ void backward(long first, long steps, long seg, long stored, const double *C, co
               const double *ys, double *XS, double *TS, double *work, double *lam, vd *Sm, vd *W) {
   long blocks = (seg * S + VW - 1) / VW;
   double *J = work, *L = J + blocks * NJ * VW, *Z = L + blocks * M * VW;
-  static _Thread_local double js[S][NJ], zs[S][NZ + 1];
+  static _Thread_local double js[S][NJ], zs[S][NYY + 1];
   static _Thread_local vd next[N * NV], wide[N * NV], moved[N];
   memset(L, 0, blocks * M * VW * 8);
   for (long k0 = (steps - 1) / seg * seg; k0 >= first; k0 -= seg) {
@@ -49,13 +49,13 @@ void backward(long first, long steps, long seg, long stored, const double *C, co
       jacobian((vd *)T + (AUTONOMOUS ? 0 : b), (vd *)(X + b * M * VW), C, (vd *)(J + b * NJ * VW));
     for (long k = k1 - 1; k >= k0; k--) multipliers(hs[k], (k - k0) * S, J, L, lam);
     for (long b = 0; b < used; b++)
-      contraction((vd *)T + (AUTONOMOUS ? 0 : b), (vd *)(X + b * M * VW), C, (vd *)(L + b * M * VW), (vd *)(Z + b * NZ * VW));
+      contraction((vd *)T + (AUTONOMOUS ? 0 : b), (vd *)(X + b * M * VW), C, (vd *)(L + b * M * VW), (vd *)(Z + b * NYY * VW));
     for (long k = k1 - 1; k >= k0; k--) {
       for (int i = 0; i < S; i++) {
         long g = (k - k0) * S + i;
-        const double *from_j = J + g / VW * NJ * VW + g % VW, *from_z = Z + g / VW * NZ * VW + g % VW;
+        const double *from_j = J + g / VW * NJ * VW + g % VW, *from_z = Z + g / VW * NYY * VW + g % VW;
         for (int e = 0; e < NJ; e++) js[i][e] = from_j[e * VW];
-        for (int e = 0; e < NZ; e++) zs[i][e] = from_z[e * VW];
+        for (int e = 0; e < NYY; e++) zs[i][e] = from_z[e * VW];
       }
       for (int b = 0; b < NV; b++) {
         static _Thread_local vd K[S][N], V[S][N], unit[N], phi[N];

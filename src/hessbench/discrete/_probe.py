@@ -1,23 +1,21 @@
 """What a generated kernel computes at given points: slopes, first and second derivatives, for the checks of `_trust`.
 
-Both kinds of kernel end with the C function `probe` (`_probe_template`).
+Every kernel ends with the C function `probe` (`_probe_template`).
 """
 
 from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from .._model.derivatives import Array, Derivatives, Params
-from ._columns_compiled import ColumnsCompiled
-from ._compiled import Compiled, flat_params
+from .._model.derivatives import Array, Params
+from ._compiled import Compiled
 from ._field import NOTHING, Pattern, Twice, Values
 from ._fold import Folded
-from ._forward import Buffer
 from ._stepper import probe_directions
+from ._workspace import Buffer
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +33,7 @@ class Raw:
 class Probe:
     """Calls `probe`. `counts` of numbers in J, O and U for one point; `sizes` (M,) of the inputs, for their tangents."""
 
-    def __init__(self, compiled: Any, counts: tuple[int, int, int], sizes: Array) -> None:
+    def __init__(self, compiled: Compiled, counts: tuple[int, int, int], sizes: Array) -> None:
         k = compiled.kernel
         self.width, self.m, self.probes, self.counts = k.width, k.m, compiled.probes, counts
         self.table = Buffer(k.fixed)
@@ -77,85 +75,53 @@ class Probe:
 
 
 class KernelField:
-    """A kernel by the initial state alone as a `_field.Field`; `sizes` (n,) are those of its states."""
+    """A kernel as a `_field.Field`, at parameters `p` but for those that it is called with; `sizes` (M,) of its states."""
 
-    def __init__(self, compiled: Compiled, params: Params, sizes: Array) -> None:
-        k = compiled.kernel
-        self.n, self.count, self.half = k.n, 0, k.n - k.m  # `half` of `q' = v`, whose entries are ones
-        self.probe = Probe(compiled, (len(k.jacobian), len(k.contraction), 0), sizes[: k.m])
-        self.parameters = flat_params(k.params, params).array
-        self.inner = Pattern(k.jacobian, (k.m, k.m))
-        moves = [(r, self.half + r) for r in range(self.half)]
-        self.first = Pattern([*((self.half + r, c) for r, c in k.jacobian), *moves], (k.n, k.n))
-        self.second = Pattern(k.contraction, (k.n, k.n))
-
-    def __call__(self, t: Array, y: Array, u: Array, q: Array | None = None) -> Values:
-        m, half = self.n - self.half, self.half
-        multipliers = np.zeros((*y.shape[:-1], m)) if q is None else q[..., half:]
-        raw = self.probe(np.tile(self.parameters, (len(t), 1)), t, y[..., :m], multipliers, q is not None)
-        both = (np.concatenate([y[..., half:], f], axis=-1) if half else f for f in (raw.slopes, raw.alone))
-        first = np.concatenate([raw.jacobian, np.ones((*t.shape, half))], axis=-1)
-        twice = _tangents(raw, self.inner, raw.jacobian, self.probe.w)
-        return Values(tuple(both), first, raw.stored if q is not None else NOTHING, twice)
-
-    def slopes(self, t: Array, y: Array) -> Array:
-        """(m, N) at times (m,) and states (m, N)."""
-        return self(t[None], y[None], np.zeros((1, 0))).values[0][0]
-
-    def derivatives(self) -> Derivatives:
-        """For the NumPy form, as the kernel computes them; parameters are those that it was made for, whatever `p` says."""
-        n, none = self.n, np.zeros((1, 0))
-
-        def flat(t: Array, y: Array, q: Array | None = None) -> Values:
-            times = np.broadcast_to(t, y.shape[:-1]).reshape(1, -1)
-            return self(times, y.reshape(1, -1, n), none, None if q is None else q.reshape(1, -1, n))
-
-        def jac(t: Array, y: Array, p: Params) -> Array:
-            return self.first.dense(flat(t, y).first).reshape(*y.shape, n)
-
-        def vhp(t: Array, y: Array, s: Array, p: Params) -> Array:
-            return self.second.dense(flat(t, y, s).second).reshape(*y.shape, n)
-
-        def vjp(t: Array, y: Array, s: Array, p: Params) -> Array:
-            return (s[..., None, :] @ jac(t, y, p))[..., 0, :]
-
-        return Derivatives(vjp=vjp, jac=jac, vhp=vhp, source="of the kernel")
-
-
-class ColumnsField:
-    """A kernel with parameters as a `_field.Field`; `sizes` (M,) are those of its states."""
-
-    def __init__(self, compiled: ColumnsCompiled, folded: Folded, p: Params, sizes: Array) -> None:
+    def __init__(self, compiled: Compiled, folded: Folded, p: Params, sizes: Array) -> None:
         k, self.folded, self.p = compiled.kernel, folded, p
-        e, n = k.places, k.n
-        self.n, self.count, self.active = n, len(k.active), np.array(k.active, dtype=int)
-        self.probe = Probe(compiled, (k.jacobian, k.entries, len(e["UU"]) + self.count), sizes)
+        self.n, self.count, self.half = k.n, len(k.active), k.n - k.m  # `half` of `q' = v`, whose entries are ones
+        e, m, half, count = k.places, k.m, self.half, self.count
+        self.kernel, self.active = k, np.array(k.active, dtype=int)
+        self.probe = Probe(compiled, (len(e["J"]), k.entries, len(e["UU"]) + count), sizes[:m])
         self.parameters = compiled.params(p, folded.values(p)).array
-        directions = self.parameters[self.parameters.size - 1 - self.probe.probes * self.count : -1]
-        self.along = np.concatenate([self.probe.w, directions.reshape(self.probe.probes, self.count)], axis=1)
-        self.first = Pattern([*e["J"], *((r, n + j) for r, j in e["A"])], (n, n + self.count))
-        upper = [*e["YY"], *((r, n + j) for r, j in e["YU"]), *((n + i, n + j) for i, j in e["UU"])]
+        directions = self.parameters[self.parameters.size - 1 - self.probe.probes * count : -1]
+        self.along = np.concatenate([self.probe.w, directions.reshape(self.probe.probes, count)], axis=1)
+        self.inner = Pattern([*e["J"], *((r, m + j) for r, j in e["A"])], (m, m + count))
+        first = [*((half + r, c) for r, c in e["J"]), *((half + r, k.n + j) for r, j in e["A"])]
+        self.first = Pattern([*first, *((r, half + r) for r in range(half))], (k.n, k.n + count))
+        upper = [*e["YY"], *((r, k.n + j) for r, j in e["YU"]), *((k.n + i, k.n + j) for i, j in e["UU"])]
         mirrored = [i for i, (r, c) in enumerate(upper) if i >= len(e["YY"]) and r != c]
         self.take = np.array([*range(len(upper)), *mirrored], dtype=int)
-        lower = [(upper[i][1], upper[i][0]) for i in mirrored]
-        self.second = Pattern([*upper, *lower], (n + self.count, n + self.count))
+        self.second = Pattern([*upper, *((upper[i][1], upper[i][0]) for i in mirrored)], (k.n + count, k.n + count))
 
     def __call__(self, t: Array, y: Array, u: Array, q: Array | None = None) -> Values:
-        parameters, multipliers = np.tile(self.parameters, (len(t), 1)), np.zeros(y.shape) if q is None else q
+        half, e, parameters = self.half, self.kernel.places, np.tile(self.parameters, (len(t), 1))
         parameters[:, self.active] = u
-        raw = self.probe(parameters, t, y, multipliers, True)
-        entries, shared = raw.jacobian.shape[-1], raw.added.shape[-1] - self.count
-        first, curved = np.split(raw.stored, [self.first.rows.size], axis=-1)
-        second = np.concatenate([curved, raw.added[..., :shared]], axis=-1)[..., self.take]
-        other = np.concatenate([raw.jacobian, first[..., entries:]], axis=-1)
-        sizes = self.first.transposed_times(np.abs(first), np.abs(multipliers))[..., self.n :]
-        pulled = self.first.transposed_times(first, multipliers)[..., self.n :]
-        twice = (
-            *_tangents(raw, self.first, first, self.along),
-            *(_product(self.first, first, other, d) for d in self.along),
-            Twice(raw.added[..., shared:], pulled, sizes),
-        )
-        return Values((raw.slopes, raw.alone), first, second if q is not None else NOTHING, twice)
+        multipliers = np.zeros((*y.shape[:-1], self.n - half)) if q is None else q[..., half:]
+        both_orders = q is not None or self.count > 0  # A comes with the second derivatives
+        raw = self.probe(parameters, t, y[..., : self.n - half], multipliers, both_orders)
+        values = tuple(np.concatenate([y[..., half:], f], axis=-1) if half else f for f in (raw.slopes, raw.alone))
+        ends = np.cumsum([len(e[name]) for name in self.kernel.stored])[:-1]
+        stored = dict(zip(self.kernel.stored, np.split(raw.stored, ends, axis=-1), strict=True))
+        moves = stored.get("A", np.zeros((*t.shape, 0)))
+        inner = np.concatenate([raw.jacobian, moves], axis=-1)
+        twice = _tangents(raw, self.inner, inner, self.along)
+        if "J" in stored and both_orders:
+            twice += self._stored_twice(raw, inner, np.concatenate([stored["J"], moves], axis=-1), multipliers)
+        first, second = np.concatenate([inner, np.ones((*t.shape, half))], axis=-1) if half else inner, NOTHING
+        if q is not None:
+            shared = raw.added[..., : len(e["UU"])]
+            curved = [stored["YY"], *([stored["YU"], shared] if "YU" in stored else [])]
+            second = np.concatenate(curved, axis=-1)[..., self.take]
+        return Values(values, first, second, twice)
+
+    def _stored_twice(self, raw: Raw, inner: Array, other: Array, multipliers: Array) -> tuple[Twice, ...]:
+        """J as it is stored beside as it is alone, and the sums of `A^T q`."""
+        m = self.kernel.m
+        sizes = self.inner.transposed_times(np.abs(inner), np.abs(multipliers))[..., m:]
+        pulled = self.inner.transposed_times(inner, multipliers)[..., m:]
+        products = tuple(_product(self.inner, inner, other, d) for d in self.along)
+        return (*products, Twice(raw.added[..., len(self.kernel.places["UU"]) :], pulled, sizes))
 
     def slopes(self, t: Array, y: Array) -> Array:
         """(m, M) at times (m,) of the problem and states (m, N), at the parameters that it was made for."""
@@ -165,27 +131,24 @@ class ColumnsField:
 
 
 @dataclass(frozen=True, eq=False)
-class ColumnsDerivatives:
-    """Derivatives of the folded right-hand side as its kernel computes them (`_columns_numpy.Folding`)."""
+class KernelDerivatives:
+    """Derivatives of the folded right-hand side as its kernel computes them (`_fold_derivatives.Folding`)."""
 
-    field: ColumnsField
+    field: KernelField
 
     @property
     def folded(self) -> Folded:
         return self.field.folded
 
     def first(self, tau: Array, z: Array, p: Params) -> tuple[Array, Array]:
-        """`J` (m, M, M) and `A` (m, M, P)."""
         jac = self.field.first.dense(self._at(tau, z, None, p).first[0])
         return jac[..., : self.field.n], jac[..., self.field.n :]
 
     def second(self, tau: Array, z: Array, q: Array, p: Params) -> Array:
-        """`q . F_,vv` for v = (y, u), of shape (m, N + P, N + P)."""
         inner = np.r_[: self.folded.problem.dim, self.field.n : self.field.n + self.field.count]
         return self.field.second.dense(self._at(tau, z, q, p).second[0])[:, inner[:, None], inner]
 
     def along(self, tau: Array, z: Array, q: Array, v: Array, p: Params) -> Array:
-        """The same times `v` (m, N + P)."""
         return (self.second(tau, z, q, p) @ v[..., None])[..., 0]
 
     def _at(self, tau: Array, z: Array, q: Array | None, p: Params) -> Values:

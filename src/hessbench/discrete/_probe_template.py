@@ -28,10 +28,10 @@ __attribute__((cold)) void probe(long count, long sets, long params, const doubl
   }
 }
 """
-BY_STATE = "#define NU 0\n#define NO NZ\n" + PROBE.replace(
+PROBE_BY_STATE = "#define NU 0\n#define NO NYY\n" + PROBE.replace(
     "CURVED", "contraction((vd *)T, (vd *)X, C, (vd *)L, (vd *)O);"
 )
-BY_COLUMNS = "#define NU (NUU + NP)\n#define NO NE\n" + PROBE.replace(
+PROBE_BY_COLUMNS = "#define NU (NUU + NP)\n#define NO NE\n" + PROBE.replace(
     "CURVED",
     "second((vd *)T, (vd *)X, C, (vd *)L, (vd *)O, (vd *)U);\n"
     "        pull_parameters((vd *)T, (vd *)X, C, (vd *)L, (vd *)U + NUU);",

@@ -23,7 +23,7 @@ import numpy as np
 from .._errors import IntegrationError
 from .._integrate.ivp import IVP
 from .._model.derivatives import Array
-from ._tableau import Pair
+from ._tableau import MAX_FACTOR, MIN_FACTOR, SAFETY, Pair
 
 SEED = 20230125  # of the probes; any fixed number will do
 KICK, KICK_EVERY, KICK_ROWS = (
@@ -31,7 +31,6 @@ KICK, KICK_EVERY, KICK_ROWS = (
     4,
     16,
 )  # size in units of the tolerance, steps between kicks, number of different ones
-SAFETY, SHRINK, GROW = 0.9, 0.2, 10.0
 TOO_SMALL_STEP = "the step became too small"
 REMEDY = 'take strategy="implicit-adjoint" (Radau), which "auto" does'
 
@@ -69,6 +68,11 @@ class Trajectory:
     largest: Array = field(default_factory=lambda: np.zeros((0, 0)))  # magnitudes (1 + probes, N) of state and tangents
     limited: int = 0  # steps whose size stability limited, not accuracy
     sized: Any = None  # `_sizes.Sized`, where the tolerances are from
+
+    @property
+    def steps(self) -> int:
+        """Their number."""
+        return self.t.size
 
     def sampled(self, most: int) -> tuple[Array, Array, Array]:
         """Starts (k,), sizes (k,) and states (k, N) of at most `most` steps, spread over all."""
@@ -171,8 +175,8 @@ def integrate(
                     error = _norm(pair, h, slopes, y, new, new.size, rtol, atol)
                 if error < 1:
                     break
-                factor = SAFETY * error**pair.exponent if np.isfinite(error) else SHRINK
-                size, rejected, before = size * max(SHRINK, factor), True, before + 1
+                factor = SAFETY * error**pair.exponent if np.isfinite(error) else MIN_FACTOR
+                size, rejected, before = size * max(MIN_FACTOR, factor), True, before + 1
             out.append((t, h, y[0].copy()))
             if keep and len(out) > most_kept:
                 keep, stages, jacobians = False, [], []
@@ -181,7 +185,7 @@ def integrate(
                 if batch is not None:
                     jacobians.append(batch[:-1])
             first = None if batch is None else batch[-1]
-            grow = GROW if error == 0 else min(GROW, SAFETY * error**pair.exponent)
+            grow = MAX_FACTOR if error == 0 else min(MAX_FACTOR, SAFETY * error**pair.exponent)
             size *= min(1.0, grow) if rejected else grow
             reach = _stretch(h, slopes[s] - slopes[s - 1], new - near, rtol, atol, new)
             limited += reach > pair.limited

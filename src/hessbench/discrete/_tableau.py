@@ -20,6 +20,7 @@ from functools import cache
 
 import numpy as np
 
+from .._dormand_prince import ERRORS
 from .._errors import InvalidInput
 from .._integrate.fixed_step import tableau
 from .._model.derivatives import Array
@@ -27,14 +28,15 @@ from .._storage.cache import keep, whole
 from ._build import cache_folder
 
 METHODS = ("RK45", "DOP853")
+# a step is scaled by `SAFETY error^exponent`, between these factors: SciPy's names and values, for every adaptive solve here
+SAFETY, MIN_FACTOR, MAX_FACTOR = 0.9, 0.2, 10.0
 
 
 @dataclass(frozen=True, eq=False)
 class Pair:
     """`a` (s, s), `b` (s,), `c` (s,), and `errors` (1 or 2, s + 1), the last weight for the slope at the new point.
 
-    With one row the error is its norm; with two (`e5`, `e3`) it is `|e5|^2 / sqrt(|e5|^2 + |e3|^2 / 100)`. A step is
-    scaled by `0.9 error^exponent`, between 0.2 and 10. All as SciPy does.
+    With one row the error is its norm; with two (`e5`, `e3`) it is `|e5|^2 / sqrt(|e5|^2 + |e3|^2 / 100)`, as in SciPy.
     """
 
     name: str
@@ -74,16 +76,19 @@ def pair(name: str) -> Pair:
     """SciPy's `RK45` (Dormand-Prince 5(4)) or `DOP853` (Dormand-Prince 8(5,3)). Raises `InvalidInput` for others.
 
     SciPy's integrators take longer to import than a Hessian of a small system takes from the start of Python, so the numbers
-    are kept beside the compiled kernels.
+    of `DOP853`, which are no rationals, are kept beside the compiled kernels.
     """
     if name not in METHODS:
         raise InvalidInput(f"The discrete adjoint integrates with {' or '.join(METHODS)}, not with {name!r}.")
+    if name == "RK45":
+        scheme, errors = tableau(name), np.array([ERRORS], dtype=np.float64)
+        return Pair(name, scheme.matrix, np.array(scheme.b), np.array(scheme.c), errors, -1 / 5)
     import scipy
 
     file = cache_folder() / f"{name}-scipy-{scipy.__version__}.npy"
     data = whole(file)  # a number that was changed would give a Hessian that is wrong without a word
     if data is None:
-        numbers, out = _from_scipy(name), io.BytesIO()
+        numbers, out = _from_scipy(), io.BytesIO()
         np.save(out, numbers)
         with contextlib.suppress(OSError):  # a full disk
             keep(file, out.getvalue())
@@ -94,12 +99,11 @@ def pair(name: str) -> Pair:
     return Pair(name, a.reshape(s, s), b, c, errors.reshape(-1, s + 1), exponent)
 
 
-def _from_scipy(name: str) -> Array:
-    """Number of stages, exponent, a, b, c and error weights in one vector."""
-    from scipy import integrate
+def _from_scipy() -> Array:
+    """Of `DOP853`: number of stages, exponent, a, b, c and error weights in one vector."""
+    from scipy.integrate import DOP853 as method
 
-    scheme, method = tableau(name), getattr(integrate, name)
-    s = len(scheme.b)
-    errors = [*method.E5, *method.E3] if name == "DOP853" else method.E
+    scheme = tableau("DOP853")
+    s, errors = len(scheme.b), [*method.E5, *method.E3]
     exponent = -1.0 / (method.error_estimator_order + 1)
     return np.concatenate([[s, exponent], scheme.matrix.ravel(), scheme.b, scheme.c, errors])

@@ -2,7 +2,8 @@
 
 The generated part defines, before it: `VW` (doubles per vector), `N` states, `COLUMNS` of tangents, `M` inputs of the traced
 function, `S` stages, `TANGENTS` probes, `Q` rows `(1 + TANGENTS) M`, `SECOND` (1 for `q' = v, v' = g(t, q)`), `AUTONOMOUS`,
-`EXPONENT`, `STRETCH`, `LIMITED`, and the functions `prepare`, `slope`, `slopes`, `stage`, `finish`, `error`.
+`EXPONENT`, `SAFETY`, `MIN_FACTOR`, `MAX_FACTOR`, `STRETCH`, `LIMITED`, and the functions `prepare`, `slope`, `slopes`,
+`stage`, `finish`, `error`.
 """
 
 from ._functions import SCALARS, vectors
@@ -167,8 +168,8 @@ long forward(double *state, const double *P, double *C, double t, double t1, dou
       if (frozen) { e = 0; break; }
       e = error(&z, &zn, h, K, rtol, &at);
       if (e < 1) break;
-      double factor = isfinite(e) ? 0.9 * pow(e, EXPONENT) : 0.2;
-      size *= factor > 0.2 ? factor : 0.2;
+      double factor = isfinite(e) ? SAFETY * pow(e, EXPONENT) : MIN_FACTOR;
+      size *= fmax(MIN_FACTOR, factor);
       again = 1;
       rejected++;
     }
@@ -177,7 +178,7 @@ long forward(double *state, const double *P, double *C, double t, double t1, dou
     hs[n] = h;
     if (n % stride == 0) save(&z, ys + n / stride * N);
     n++;
-    double grow = e == 0 ? 10 : fmin(10, 0.9 * pow(e, EXPONENT));
+    double grow = e == 0 ? MAX_FACTOR : fmin(MAX_FACTOR, SAFETY * pow(e, EXPONENT));
     size *= again ? fmin(1, grow) : grow;
     if (!frozen) {
       double reach = stretch(h, K, x, &zn, rtol, &at);
@@ -271,7 +272,7 @@ void backward(long from, long steps, long seg, long stored, const double *C, con
       jacobian((vd *)T + (AUTONOMOUS ? 0 : b), (vd *)(X + b * M * VW), C, (vd *)(J + b * NJ * VW));
     for (long k = k1 - 1; k >= k0; k--) multipliers(hs[k], (k - k0) * S, J, L, lam);
     for (long b = 0; b < used; b++)
-      contraction((vd *)T + (AUTONOMOUS ? 0 : b), (vd *)(X + b * M * VW), C, (vd *)(L + b * M * VW), (vd *)(Z + b * NZ * VW));
+      contraction((vd *)T + (AUTONOMOUS ? 0 : b), (vd *)(X + b * M * VW), C, (vd *)(L + b * M * VW), (vd *)(Z + b * NYY * VW));
     memset(phi, 0, sizeof phi);
     memset(c, 0, sizeof c);
     for (int r = 0; r < N; r++) ((double *)phi)[r * NV * VW + r] = 1;
@@ -281,7 +282,7 @@ void backward(long from, long steps, long seg, long stored, const double *C, con
         vd *v = stages + i * M * NV;
         tangents(i, phi, hs[k], K, v);
         times_jacobian(J + g / VW * NJ * VW + g % VW, v, K[i]);
-        times_contraction(Z + g / VW * NZ * VW + g % VW, v, zs + i * M * NV);
+        times_contraction(Z + g / VW * NYY * VW + g % VW, v, zs + i * M * NV);
       }
       accumulate(stages, zs, c);
       advance(phi, hs[k], K);

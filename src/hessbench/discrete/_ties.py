@@ -24,7 +24,7 @@ class Ties:
         self.last: tuple[bytes, str] | None = None
 
     def note(self, x: Array, y1: Array) -> str:
-        """What to add to a note at `x` (n,), with the state `y1` (N,) at the end: nothing, or clauses that begin with `; `."""
+        """What to add to a note at `x` (n,), with the state `y1` (M,) at the end: nothing, or clauses that begin with `; `."""
         if not (self.chooses or self.loss_chooses):
             return ""
         key, last = x.tobytes() + y1.tobytes(), self.last  # of this thread or another
@@ -32,7 +32,7 @@ class Ties:
             y0, p = self.problem.unpack(x)
             with np.errstate(all="ignore"):
                 start = self.chooses and any(seen.tie for seen in self._start(y0, p))
-                end = self.loss_chooses and self._end(y0, y1, p).tie
+                end = self.loss_chooses and self._end(y0, y1[: y0.size], p).tie
             last = self.last = key, (f"; {START}" if start else "") + (f"; {END}" if end else "")
         return last[1]
 

@@ -19,10 +19,10 @@ class Weights:
     def __init__(self, pair: Pair, second_order: bool) -> None:
         self.pair, self.second = pair, second_order
         a, b = pair.a, pair.b
-        self.a = _clean(a @ a) if second_order else a  # multiplies h^2 or h
-        self.bq = _clean(b @ a) if second_order else b
+        self.a = product(a, a) if second_order else a  # multiplies h^2 or h
+        self.bq = product(b, a) if second_order else b
         extended, _ = pair.extended()
-        self.eq = [_clean(np.append(e @ extended, 0.0)) if second_order else e for e in pair.errors]
+        self.eq = [np.append(product(e, extended), 0.0) if second_order else e for e in pair.errors]
 
     @property
     def _scale(self) -> str:
@@ -195,6 +195,10 @@ def plus(factor: str, weights: Array, name: str) -> str:
     return f" + ({inner})" if factor == "1.0" else f" + {factor} * ({inner})"
 
 
-def _clean(weights: Array) -> Array:
-    """Zero what is zero by the order conditions of the tableau but for rounding."""
-    return np.where(np.abs(weights) < 1e-15 * np.abs(weights).max(), 0.0, weights)
+def product(left: Array, right: Array) -> Array:
+    """`left @ right` of rounded coefficients; zero where rounding explains all of a sum, which then is zero in exact numbers.
+
+    By half a unit in its last place each, a term is off by three (two factors and their product), a sum of s by s - 1 more.
+    """
+    sums, sizes = left @ right, np.abs(left) @ np.abs(right)
+    return np.where(np.abs(sums) <= (len(right) + 2) * np.finfo(float).eps / 2 * sizes, 0.0, sums)

@@ -136,54 +136,50 @@ class Compiled:
             raise _stopped(status, t, t_span[1], size, path.y1, ivp)
         return Found(path)
 
-    def costates(self, found: Found, at_end: Array) -> tuple[Array, Array]:
-        """The costate at the start (N,) and the sums of `A^T q` (total,)."""
-        path, k = found.path, self.kernel
-        path.q, lam, sums = Buffer(path.steps * STAGES * k.n), Buffer(k.n), Buffer(len(k.active) + 1)
-        lam.array[:] = at_end
-        self.code.costates(path.steps, *path.back, lam.address, path.q.address, sums.address)
-        pulled = np.zeros(self.columns.total)
-        pulled[self.columns.params] = sums.array[:-1]
-        return lam.array.copy(), pulled
 
-    def products(self, found: Found, end: EndBlocks, directions: Array) -> Array:
-        """After `costates`: the Hessian times `directions` (total, k), as many at once as a panel holds."""
-        path, k, count, width = found.path, self.kernel, directions.shape[1], self.kernel.width
+class CompiledSwept:
+    """The backward sweep over the steps of `found`: the gradient (total,), and then the Hessian or products, once."""
+
+    def __init__(self, compiled: Compiled, found: Found, end: EndBlocks) -> None:
+        self.compiled, self.path, self.end, k = compiled, found.path, end, compiled.kernel
+        path, columns = found.path, compiled.columns
+        path.q, lam, sums = Buffer(path.steps * STAGES * k.n), Buffer(k.n), Buffer(len(k.active) + 1)
+        lam.array[:] = end.l1
+        compiled.code.costates(path.steps, *path.back, lam.address, path.q.address, sums.address)
+        pulled = np.zeros(columns.total)
+        pulled[columns.params] = sums.array[:-1]
+        self.grad = columns.gradient(end, lam.array.copy(), pulled)
+
+    def products(self, directions: Array) -> Array:
+        """The Hessian times `directions` (total, k), as many at once as a panel holds."""
+        path, k, columns, code = self.path, self.compiled.kernel, self.compiled.columns, self.compiled.code
+        count, width = directions.shape[1], k.width
         stages, (c, t, h, x, *_) = path.steps * STAGES, path.back
-        first, second = Buffer(stages * len(k.entries["A"]) + 1), Buffer(stages * k.second + 1)
-        self.code.entries(path.steps, c, t, h, x, path.q.address, first.address, second.address)
-        kept, out = Buffer(stages * k.n * width), np.empty((self.columns.total, count))
+        first, second = Buffer(stages * len(k.places["A"]) + 1), Buffer(stages * k.second + 1)
+        code.entries(path.steps, c, t, h, x, path.q.address, first.address, second.address)
+        kept, out = Buffer(stages * k.n * width), np.empty((columns.total, count))
         v, lam = Buffer(k.n * width), Buffer(k.n * width)
         d, sums = Buffer(len(k.active) * width + 1), Buffer(len(k.active) * width + 1)
-        start = self.columns.start(k.n)
+        start, back, d_, sums_ = columns.start(k.n), path.back, d.address, sums.address
         for j in range(0, count, width):
             own = directions[:, j : j + width]
-            along, size = own[self.columns.params], own.shape[1]
+            along, size = own[columns.params], own.shape[1]
             _panel(v, width, start @ own)
             _panel(d, width, along)
             sums.array[:] = 0.0
-            self.code.push(path.steps, *path.back, first.address, d.address, v.address, kept.address)
-            at_end, part = self.columns.product(end, _read(v, k.n, width, size), own)
+            code.push(path.steps, *back, first.address, d_, v.address, kept.address)
+            at_end, part = columns.product(self.end, _read(v, k.n, width, size), own)
             _panel(lam, width, at_end)
-            self.code.pull(
-                path.steps,
-                *path.back,
-                first.address,
-                second.address,
-                d.address,
-                kept.address,
-                lam.address,
-                sums.address,
-            )
-            part[self.columns.params] += _read(sums, len(k.active), width, size)
-            if (at := self.columns.y0) is not None:
+            code.pull(path.steps, *back, first.address, second.address, d_, kept.address, lam.address, sums_)
+            part[columns.params] += _read(sums, len(k.active), width, size)
+            if (at := columns.y0) is not None:
                 part[at] += _read(lam, at.stop - at.start, width, size)
             out[:, j : j + size] = part
         return out
 
-    def hessian(self, found: Found, end: EndBlocks) -> Array:
-        """After `costates`: (total, total), of which both triangles are computed and the mean is taken."""
-        out = self.products(found, end, np.eye(self.columns.total))
+    def hessian(self) -> Array:
+        """(total, total), of which both triangles are computed and the mean is taken."""
+        out = self.products(np.eye(self.compiled.columns.total))
         return (out + out.T) / 2
 
 

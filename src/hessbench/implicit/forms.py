@@ -1,8 +1,11 @@
-"""Which form of the implicit discrete adjoint runs, and why: generated C where it can be had, else NumPy."""
+"""Which form of the implicit discrete adjoint runs, and why: generated C where it can be had, else NumPy.
+
+The road is that of the explicit one, `discrete._linearised`; steps, sweeps and two warnings are its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -14,23 +17,24 @@ from .._model.counters import Counters
 from .._model.derivatives import Array, Params
 from .._model.problem import Problem
 from ..discrete._build import CompilerError, clause, compiler, is_built, vector_width
-from ..discrete._columns import parameter_directions
+from ..discrete._columns import EndBlocks, parameter_directions
+from ..discrete._columns_numpy import ColumnsSwept
 from ..discrete._compiled import flat_params
-from ..discrete._depth import Depth, growth
+from ..discrete._depth import growth
 from ..discrete._fallback import with_fallback
 from ..discrete._fold import Folded
-from ..discrete._given import trusted_folded
+from ..discrete._given import trusted
 from ..discrete._graph import CannotTrace
+from ..discrete._linearised import Form, Linearised, Point
 from ..discrete._options import NotCompiled, Products, Run, multiplied, results
 from ..discrete._options import Options as Common
-from ..discrete._sizes import TRIAL, Sized, Solver
+from ..discrete._sizes import TRIAL, Solver
 from ..discrete._stepper import Tolerances
-from ..discrete._ties import Ties
 from ..discrete._trace import moves_switches, record
-from .compiled import Compiled, Found
+from .compiled import Compiled, CompiledSwept, Found
 from .ends import StepEnds
 from .gate import passes
-from .kernel import generate
+from .kernel import Kernel, generate
 from .radau import STAGES
 from .stepper import Steps, integrate
 from .sweeps import Sweeps
@@ -46,18 +50,6 @@ class Options(Common):
     """As of the explicit strategy, but for the forms; `memory` is for factors and tangents that are kept."""
 
     forms: ClassVar[tuple[str, ...]] = FORMS
-
-
-@dataclass(frozen=True, eq=False)
-class Point:
-    """Value, gradient (total,) and Hessian at one `x`, or how to go on: `products(directions)` of (total, k)."""
-
-    value: float
-    grad: Array
-    hess: Array | None
-    products: Callable[[Array], Array]
-    note: str
-    warnings: tuple[str, ...] = ()
 
 
 def prepare(problem: Problem, ivp: IVP, options: Options) -> Run:
@@ -78,107 +70,111 @@ def linearised(problem: Problem, ivp: IVP, options: Options, products: bool = Fa
     if ivp.method != METHOD:
         raise Unsupported(f"`method` is {ivp.method!r}; `implicit-adjoint` has {METHOD!r} alone: leave `method` out.")
     folded, notice = Folded(problem), ""
+
+    def in_numpy(notice: str = "") -> Callable[[Array], Point]:
+        return Implicit(folded, NumpyForm(folded, ivp, options), ivp, options.probes, products, notice)
+
     if options.form != "numpy":
         try:
-            compiled = _compiled(folded, ivp, options, products)
-            return with_fallback(compiled, lambda: _numpy(folded, ivp, options, "", products))
+            form = CompiledForm(folded, ivp, options)
+            return with_fallback(Implicit(folded, form, ivp, options.probes, products), in_numpy)
         except NotCompiled as reason:
             notice = f"; not compiled: {reason}"
-    return _numpy(folded, ivp, options, notice, products)
+    return in_numpy(notice)
 
 
-def _compiled(folded: Folded, ivp: IVP, options: Options, products: bool) -> Callable[[Array], Point]:
-    problem, columns = folded.problem, folded.columns
-    try:
-        traced = record(folded.rhs, folded.states, folded.params, folded.varied, mechanical=False)
-        kernel = generate(traced, columns.total, options.probes, vector_width())
-        if compiler() is None and not is_built(kernel.source, kernel.level):
-            raise NotCompiled("no C compiler on the path (set CC to name one)")
-        compiled = Compiled(kernel, columns, options.probes, options.memory)
-    except CannotTrace as reason:
-        raise NotCompiled(f"the right-hand side cannot be recorded as scalar code, {clause(reason)}") from reason
-    except (CompilerError, Unavailable, OSError) as reason:
-        raise NotCompiled(clause(reason)) from reason
-    complaint, looked = passes(compiled, folded, ivp)
-    if complaint is not None:
-        raise NotCompiled(complaint)
-    (blocks, source), ties = folded.end(compiled=True, z1=looked.end), Ties(problem)
+class CompiledForm:
+    """A `Form` by a kernel. Raises `NotCompiled` with the reason."""
+
+    loss_in_c, slopes = True, None
+
+    def __init__(self, folded: Folded, ivp: IVP, options: Options) -> None:
+        self.folded, self.probes, self.by_component = folded, options.probes, ivp.by_component
+        try:
+            traced = record(folded.rhs, folded.states, folded.params, folded.varied, mechanical=False)
+            kernel = generate(traced, folded.columns.total, options.probes, vector_width())
+            if compiler() is None and not is_built(kernel.source, kernel.level):
+                raise NotCompiled("no C compiler on the path (set CC to name one)")
+            self.compiled = Compiled(kernel, folded.columns, options.probes, options.memory)
+        except CannotTrace as reason:
+            raise NotCompiled(f"the right-hand side cannot be recorded as scalar code, {clause(reason)}") from reason
+        except (CompilerError, Unavailable, OSError) as reason:
+            raise NotCompiled(clause(reason)) from reason
+        complaint, looked = passes(self.compiled, folded, ivp)
+        if complaint is not None:
+            raise NotCompiled(complaint)
+        self.end, self.chooses, self.name = looked.end, moves_switches(traced), _described(kernel, folded)
+
+    def attempt(self, tolerances: Tolerances, ivp: IVP, y0: Array, p: Params, ends: Array | None) -> Found:
+        folded = self.folded
+        directions = parameter_directions(folded.values(p), self.probes, self.by_component)
+        values, start = flat_params(self.compiled.kernel.params, p), folded.start(y0)
+        return self.compiled.forward(start, values, directions, folded.t_span, ivp, tolerances, ends)
+
+    def swept(self, path: Found, end: EndBlocks, p: Params) -> CompiledSwept:
+        return CompiledSwept(self.compiled, path, end)
+
+    def checkpoints(self, path: Found) -> int:
+        return 0
+
+
+def _described(kernel: Kernel, folded: Folded) -> str:
     kind = "dense" if kernel.band is None else f"band of {kernel.band[0]} + 1 + {kernel.band[1]}"
-    note = f"Radau IIA 5, compiled form ({kind}, tangents of {columns.total} columns), derivatives generated as C, "
-    note += f"loss blocks {source}"
-
-    def attempt(tolerances: Tolerances, ivp: IVP, x: Array, ends: Array | None) -> Found:
-        y0, p = problem.unpack(x)
-        directions = parameter_directions(folded.values(p), options.probes, ivp.by_component)
-        values = flat_params(kernel.params, p)
-        return compiled.forward(folded.start(y0), values, directions, folded.t_span, ivp, tolerances, ends)
-
-    solve, _ = solver(folded, ivp, options.probes, attempt)
-    depth = Depth(problem, ivp, moves_switches(traced))
-
-    def at(x: Array) -> Point:
-        y0, p = problem.unpack(x)
-        found = solve(x)
-        end = blocks(y0, found.y1, p)
-        grad = columns.gradient(end, *compiled.costates(found, end.l1))
-        return Point(
-            end.value,
-            grad,
-            None if products else compiled.hessian(found, end),
-            lambda d: compiled.products(found, end, d),
-            note + ties.note(x, found.y1[: problem.dim]),
-            (
-                *round_off(found.stiffest, ivp),
-                *cancelling(growth(ivp, found, y0)),
-                *depth.warnings(x, found, found.steps, lambda tau: folded.time(tau, p)),
-            ),
-        )
-
-    return at
+    return (
+        f"Radau IIA 5, compiled form ({kind}, tangents of {folded.columns.total} columns), derivatives generated as C"
+    )
 
 
-def _numpy(folded: Folded, ivp: IVP, options: Options, notice: str, products: bool) -> Callable[[Array], Point]:
-    problem, columns, m = folded.problem, folded.columns, folded.states
-    derivatives, (blocks, source), ties = trusted_folded(folded, ivp), folded.end(compiled=True), Ties(problem)
-    note = f"Radau IIA 5, NumPy form (tangents of {columns.total} columns), derivatives {derivatives.joint.source}, "
-    note += f"loss blocks {source}{notice}"
-    most_kept = options.memory / (8.0 * (STAGES * m) ** 2)
+class NumpyForm:
+    """A `Form` in NumPy."""
 
-    def attempt(tolerances: Tolerances, ivp: IVP, x: Array, ends: Array | None) -> Steps:
-        y0, p = problem.unpack(x)
-        directions = parameter_directions(folded.values(p), options.probes, ivp.by_component)
+    chooses, loss_in_c, end, slopes = None, True, None, None
+
+    def __init__(self, folded: Folded, ivp: IVP, options: Options) -> None:
+        made = trusted(folded, ivp, by_state=False)
+        self.folded, self.derivatives, self.probes, self.by_component = folded, made, options.probes, ivp.by_component
+        kind = f"NumPy form (tangents of {folded.columns.total} columns)"
+        self.name = f"Radau IIA 5, {kind}, derivatives {made.source}"
+        self.most_kept = options.memory / (8.0 * (STAGES * folded.states) ** 2)
+
+    def attempt(self, tolerances: Tolerances, ivp: IVP, y0: Array, p: Params, ends: Array | None) -> Steps:
+        folded = self.folded
+        directions = parameter_directions(folded.values(p), self.probes, self.by_component)
 
         def first(tau: Array, z: Array) -> tuple[Array, Array]:
-            jac, by_params = derivatives.first(tau, z, p)
+            jac, by_params = self.derivatives.first(tau, z, p)
             return jac, by_params @ directions.T
 
         start = folded.start(y0)
-        return integrate(folded.slope(p), first, folded.t_span, start, ivp, tolerances, ends, most_kept)
+        return integrate(folded.slope(p), first, folded.t_span, start, ivp, tolerances, ends, self.most_kept)
 
-    solve, known = solver(folded, ivp, options.probes, attempt)
-    depth, own = Depth(problem, ivp), problem.unpack(problem.x0)[1]
-    depth.look(known, lambda tau: folded.time(tau, own))
-
-    def at(x: Array) -> Point:
-        y0, p = problem.unpack(x)
-        path = solve(x)
-        end, sweeps = blocks(y0, path.y1, p), Sweeps(derivatives, p, path, columns)
+    def swept(self, path: Steps, end: EndBlocks, p: Params) -> ColumnsSwept:
         with np.errstate(all="ignore"):
-            swept = sweeps.costates(end.l1)
-        return Point(
-            end.value,
-            columns.gradient(end, swept.lam, swept.pulled),
-            None if products else columns.hessian(end, *sweeps.curvature(swept)),
-            lambda d: sweeps.products(swept, d, lambda v1: columns.product(end, v1, d)),
-            note + ties.note(x, path.y1[: problem.dim]),
-            (
-                *round_off(path.stiffest, ivp),
-                *cancelling(growth(ivp, path, y0)),
-                *depth.warnings(x, path, path.t.size, lambda tau: folded.time(tau, p)),
-            ),
-        )
+            return ColumnsSwept(Sweeps(self.derivatives, p, path, self.folded.columns), end)
 
-    return at
+    def checkpoints(self, path: Steps) -> int:
+        return 0
+
+
+class Implicit(Linearised):
+    """`Linearised`, whose trial solves are implicit, and which knows how round-off spoils a stiff solve."""
+
+    def step_ends(self, form: Form, ivp: IVP, probes: int) -> StepEnds:
+        problem, folded = self.problem, self.folded
+        quiet = IVP(METHOD, TRIAL, TRIAL, dim=problem.dim, by_component=True, counters=Counters())
+
+        def trial(x: Array) -> tuple[Array, Array, Array]:
+            y0, p = problem.unpack(x)
+            path = Solver(quiet, probes, form.attempt, self._system)(y0, p, None)
+            tau, _, states = path.sampled(ivp.max_steps)
+            tau, states = np.append(tau, folded.t_span[1]), np.vstack([states, path.y1])
+            return np.array([folded.time(s, p) for s in tau]), states, _slopes(folded, p, tau, states)
+
+        return StepEnds(problem, trial)
+
+    def said(self, x: Array, y0: Array, p: Params, path: Any) -> Sequence[str]:
+        grown = growth(self.ivp, path, y0)
+        return (*round_off(path.stiffest, self.ivp), *cancelling(grown), *super().said(x, y0, p, path))
 
 
 def round_off(stiffest: float, ivp: IVP) -> tuple[str, ...]:
@@ -203,31 +199,6 @@ def cancelling(grown: float) -> tuple[str, ...]:
         f"small changes grow {grown:.0e}-fold on the way and shrink again, so that second derivatives cancel: round-off may "
         f"leave no digit of the Hessian at any tolerance (verify=True tells).",
     )
-
-
-def solver(
-    folded: Folded, ivp: IVP, probes: int, attempt: Callable[..., Any]
-) -> tuple[Callable[[Array], Any], Sized | None]:
-    """Solves at `x` by `attempt(tolerances, ivp, x, ends)`, with the sizes of the problem's own point where they fit; these."""
-    problem = folded.problem
-    solve = Solver(ivp, probes, attempt)
-
-    def parts(x: Array, ends: Array | None) -> tuple[Any, ...]:
-        y0, p = problem.unpack(x)
-        return folded.slope(p), folded.t_span, folded.start(y0), x, ends
-
-    def trial(x: Array) -> tuple[Array, Array, Array]:
-        quiet = IVP(METHOD, TRIAL, TRIAL, dim=problem.dim, by_component=True, counters=Counters())
-        p = problem.unpack(x)[1]
-        path = Solver(quiet, probes, attempt)(*parts(x, None))
-        tau, _, states = path.sampled(ivp.max_steps)
-        tau, states = np.append(tau, folded.t_span[1]), np.vstack([states, path.y1])
-        slopes = _slopes(folded, p, tau, states)
-        return np.array([folded.time(s, p) for s in tau]), states, slopes
-
-    ends = StepEnds(problem, trial)
-    solve.prepare(*parts(problem.x0, ends.at(problem.x0)))
-    return (lambda x: solve(*parts(x, ends.at(x)))), solve.known
 
 
 def _slopes(folded: Folded, p: Params, tau: Array, states: Array) -> Array:

@@ -10,14 +10,14 @@ from .._errors import IntegrationError
 from .._integrate.ivp import IVP
 from .._model.counters import Counters
 from .._model.derivatives import Array, Params
-from ..discrete._columns_gate import looked_at, random_end, said_of
+from ..discrete._columns_numpy import ColumnsSwept
 from ..discrete._compiled import flat_params
 from ..discrete._field import NOTHING, Pattern, Values
 from ..discrete._fold import Folded
-from ..discrete._gate import AGREES, Looked, worst
+from ..discrete._gate import AGREES, Looked, look, random_end, said_of, worst
 from ..discrete._stepper import Tolerances
 from ..discrete._workspace import Buffer
-from .compiled import Compiled
+from .compiled import Compiled, CompiledSwept
 from .radau import A, C
 from .stepper import Steps, factorised, solved
 from .sweeps import Sweeps
@@ -31,7 +31,7 @@ class ImplicitField:
 
     def __init__(self, compiled: Compiled, folded: Folded, p: Params) -> None:
         k, self.folded = compiled.kernel, folded
-        e, n, count = k.entries, k.n, len(k.active)
+        e, n, count = k.places, k.n, len(k.active)
         self.n, self.count, self.active, self.code = n, count, np.array(k.active, dtype=int), compiled.code
         self.parameters, self.fixed = flat_params(k.params, p).array, Buffer(k.fixed)
         self.sizes = (n, len(e["J"]), len(e["A"]), k.second)
@@ -85,7 +85,7 @@ class ImplicitDerivatives:
 
 def passes(compiled: Compiled, folded: Folded, ivp: IVP) -> tuple[str | None, Looked]:
     """`None` if the kernel agrees, else one sentence that says how it does not; and the points that were looked at."""
-    looked = looked_at(None, folded, ivp)
+    looked = look(None, folded, ivp)
     field = ImplicitField(compiled, folded, folded.problem.unpack(folded.problem.x0)[1])
     said = said_of(field, folded, looked)
     if said is not None:
@@ -130,13 +130,9 @@ def disagreement(compiled: Compiled, derivatives: ImplicitDerivatives, ivp: IVP)
     f = folded.slope(p)
     end, d = random_end(rng, folded, states, widths), size[:, None] * rng.standard_normal((size.size, 2))
     with np.errstate(all="ignore"):
-        sweeps = Sweeps(derivatives, p, path, columns)
-        swept = sweeps.costates(end.l1)
-        products = sweeps.products(swept, d, lambda v1: columns.product(end, v1, d))
-        grad = columns.gradient(end, *compiled.costates(found, end.l1))
-        ours = compiled.products(found, end, d)
-        pairs = [(grad * size, columns.gradient(end, swept.lam, swept.pulled) * size)]
-        pairs += [(ours * size[:, None], products * size[:, None])]
+        theirs, ours = ColumnsSwept(Sweeps(derivatives, p, path, columns), end), CompiledSwept(compiled, found, end)
+        pairs = [(ours.grad * size, theirs.grad * size)]
+        pairs += [(ours.products(d) * size[:, None], theirs.products(d) * size[:, None])]
         return max(worst(pairs), _residual(f, path, states))
 
 

@@ -14,11 +14,10 @@ import numpy as np
 
 from .._model.derivatives import Array
 from ..discrete._build import LEVELS
-from ..discrete._columns_kernel import Parts
 from ..discrete._emit import Table, Writer, function
+from ..discrete._expressions import Entries, Expressions
 from ..discrete._functions import SCALARS
 from ..discrete._graph import CannotTrace, Node
-from ..discrete._kernel import Entries
 from ..discrete._trace import Traced
 from . import __name__ as package
 from . import radau, stepper
@@ -36,7 +35,7 @@ SECOND = ("YY", "YU", "UU")
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """Source and what is needed to call it: `width` columns of a panel, sizes of tables, `entries` by block of `Parts`."""
+    """Source and what is needed to call it: `width` columns of a panel, sizes of tables, `places` by block of `Expressions`."""
 
     source: str
     level: str
@@ -48,12 +47,12 @@ class Kernel:
     band: tuple[int, int] | None
     params: tuple[str, ...]
     active: tuple[int, ...]
-    entries: dict[str, Entries]
+    places: dict[str, Entries]
 
     @property
     def second(self) -> int:
         """Number of second derivatives of a stage."""
-        return sum(len(self.entries[name]) for name in SECOND)
+        return sum(len(self.places[name]) for name in SECOND)
 
 
 def generate(traced: Traced, columns: int, probes: int, vector: int) -> Kernel:
@@ -61,15 +60,15 @@ def generate(traced: Traced, columns: int, probes: int, vector: int) -> Kernel:
 
     Raises `CannotTrace` where the code would be too large, or dense and large enough for LAPACK to be faster.
     """
-    parts, table, n = Parts(traced, 0), Table(), traced.size
-    if parts.operations > MOST_OPERATIONS:
-        raise CannotTrace(f"its derivatives take {parts.operations} operations, more than {MOST_OPERATIONS}")
-    place, low, high = ordered(parts.entries["J"], n)
+    parts, table, n = Expressions(traced, 0), Table(), traced.size
+    if parts.statements > MOST_OPERATIONS:
+        raise CannotTrace(f"its derivatives take {parts.statements} operations, more than {MOST_OPERATIONS}")
+    place, low, high = ordered(parts.places["J"], n)
     if low == n - 1 and n > MOST_DENSE:
         raise CannotTrace(f"its Jacobian has no band, and {n} states are more than {MOST_DENSE}")
-    blocks, wide = parts.entries, min(WIDEST, -(-columns // vector))
+    blocks, wide = parts.places, min(WIDEST, -(-columns // vector))
     functions = _functions(parts, traced.outputs, table)
-    if parts.operations > HUGE:
+    if parts.statements > HUGE:
         functions = functions.replace("__attribute__((noinline))", '__attribute__((noinline, optimize("O0")))')
     source = "\n".join([
         SCALARS,
@@ -97,7 +96,7 @@ def generate(traced: Traced, columns: int, probes: int, vector: int) -> Kernel:
     size = 3 * n
     lu = size * size if band is None else size * (2 * (3 * low + 2) + 3 * high + 3)
     return Kernel(
-        source, LEVELS[parts.operations > LARGE], vector, wide * vector, n, lu, max(1, len(table.slots)), band,
+        source, LEVELS[parts.statements > LARGE], vector, wide * vector, n, lu, max(1, len(table.slots)), band,
         traced.params, traced.active, blocks,
     )  # fmt: skip
 
@@ -120,7 +119,7 @@ def ordered(jacobian: Entries, n: int) -> tuple[list[int], int, int]:
     return (place.tolist(), low, high) if 2 * low + high + 1 < BAND * n else dense
 
 
-def _functions(parts: Parts, outputs: list[Node], table: Table) -> str:
+def _functions(parts: Expressions, outputs: list[Node], table: Table) -> str:
     """The C functions `slope`, `jacobian`, `by_params` and `second`, of one point."""
     point = ["double t", "const double *restrict X", "const double *restrict C"]
 

@@ -54,6 +54,11 @@ class Steps:
     stiffest: float = 0.0
     sized: Any = None
 
+    @property
+    def steps(self) -> int:
+        """Their number."""
+        return self.t.size
+
     def sampled(self, most: int) -> tuple[Array, Array, Array]:
         """Starts (k,), sizes (k,) and states (k, M) of at most `most` steps, spread over all."""
         at = spread(self.t.size, most)

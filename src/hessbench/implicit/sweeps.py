@@ -34,7 +34,7 @@ class Sweeps:
     path: Steps
     columns: Columns
 
-    def costates(self, at_end: Array) -> Swept:
+    def backward(self, at_end: Array) -> Swept:
         """Backward, from the costate at the end (M,)."""
         path, lam, at = self.path, at_end, self.columns.params
         q, pulled = np.empty(path.stages.shape), np.zeros(self.columns.total)

@@ -23,10 +23,10 @@ from .._model.problem import Problem
 from .._model.result import Result
 from ..discrete._build import CompilerError, clause, load
 from ..discrete._columns import EndBlocks
-from ..discrete._columns_gate import looked_at, said_of
 from ..discrete._compiled import flat_params
 from ..discrete._field import NOTHING, Pattern, Values
 from ..discrete._fold import Folded
+from ..discrete._gate import look, said_of
 from ..discrete._graph import CannotTrace
 from ..discrete._trace import record
 from .source import Source, generate
@@ -95,7 +95,7 @@ class Solver:
             raise HessbenchError(f"The C compiler failed on generated code: {reason.said[:300]}") from reason
         self._declare()
         own = problem.unpack(problem.x0)[1]
-        said = said_of(Field(self.code, self.source, folded, own), folded, looked_at(None, folded, ivp))  # type: ignore[arg-type]
+        said = said_of(Field(self.code, self.source, folded, own), folded, look(None, folded, ivp))  # type: ignore[arg-type]
         if said is not None:
             raise HessbenchError(f"The generated C {said.words}.")
         self.rtol = max(sharpen * ivp.rtol, 1e-14)

@@ -10,8 +10,8 @@ import numpy as np
 
 from .._errors import Unavailable
 from ..discrete._build import CompilerError, load
-from ..discrete._columns_kernel import Parts
 from ..discrete._emit import Table, Writer, function
+from ..discrete._expressions import Entries, Expressions
 from ..discrete._functions import SCALARS
 from ..discrete._graph import CannotTrace, Node
 from ..discrete._trace import Traced
@@ -33,8 +33,6 @@ PROBE = f"""
 void *hessbench_probe[] = {{(void *)CVodeCreate, (void *)N_VNew_Serial, (void *)SUNLinSol_Dense}};
 """
 KLU_PROBE = PROBE + "#include <sunlinsol/sunlinsol_klu.h>\nvoid *hessbench_klu = (void *)SUNLinSol_KLU;\n"
-
-Entries = list[tuple[int, int]]
 
 
 @cache
@@ -80,10 +78,10 @@ def generate(traced: Traced, columns: tuple[int, ...], total: int) -> Source:
 
     Raises `CannotTrace` where it would take minutes to compile.
     """
-    parts, table, n = Parts(traced, 0), Table(), traced.size
-    if parts.operations > MOST_OPERATIONS:
-        raise CannotTrace(f"its derivatives take {parts.operations} operations, more than {MOST_OPERATIONS}")
-    entries, nodes = parts.entries, parts.nodes
+    parts, table, n = Expressions(traced, 0), Table(), traced.size
+    if parts.statements > MOST_OPERATIONS:
+        raise CannotTrace(f"its derivatives take {parts.statements} operations, more than {MOST_OPERATIONS}")
+    entries, nodes = parts.places, parts.nodes
     by_column = {
         name: [(columns[i] if name == "UU" else i, columns[j]) for i, j in entries[name]] for name in ("A", "YU", "UU")
     }
@@ -116,7 +114,7 @@ def generate(traced: Traced, columns: tuple[int, ...], total: int) -> Source:
         POINT,
     ])  # fmt: skip
     libraries = (*LIBRARIES, *SPARSE_LIBRARIES) if sparse else LIBRARIES
-    level = "-O2" if parts.operations < 20_000 else "-O1"
+    level = "-O2" if parts.statements < 20_000 else "-O1"
     return Source(text, libraries, level, traced.params, traced.active, entries, sparse)
 
 

@@ -1,4 +1,4 @@
-"""Calling a kernel of `_columns_kernel`: gradient and Hessian by all columns, or products of the Hessian with directions."""
+"""Calling a kernel by columns: gradient and Hessian by state and parameters, or products of the Hessian with directions."""
 
 from __future__ import annotations
 
@@ -6,34 +6,50 @@ import ctypes
 
 import numpy as np
 
-from .._model.derivatives import Array, Params
-from ._columns import Columns, EndBlocks, parameter_directions
-from ._columns_kernel import ColumnsKernel
-from ._compiled import flat_params
-from ._forward import ForwardSolve, Path
+from .._model.derivatives import Array
+from ._columns import Columns, EndBlocks
+from ._compiled import Compiled
+from ._forward import Path
+from ._kernel import Kernel
 from ._workspace import Buffer, Workspace
 
 LEAST_SEGMENT = 1e6  # bytes of a segment's tangents and entries
 
 
-def hessian_segment(kernel: ColumnsKernel) -> int:
+def hessian_segment(kernel: Kernel) -> int:
     """Steps of a segment for which the tangents take about as much memory as the Hessian: adding to it is then cheap."""
     row = 8 * kernel.stages * (2 * kernel.n * kernel.columns + kernel.entries)
     return max(1, round(max(LEAST_SEGMENT, 16.0 * kernel.columns**2) / row / kernel.granule)) * kernel.granule
 
 
-def products_segment(kernel: ColumnsKernel, limit: float) -> int:
+def products_segment(kernel: Kernel, limit: float) -> int:
     """Steps of a segment whose entries take at most `limit` bytes: with one segment they are computed once."""
     return max(1, int(limit / (8 * kernel.stages * max(1, kernel.entries)) / kernel.granule)) * kernel.granule
 
 
-class ColumnsCompiled(ForwardSolve):
-    """One kernel. `limit`: bytes for the stages of all steps of all calls in flight."""
+class ColumnsSwept:
+    """The gradient, with the multipliers of all stages in the workspace of `path`."""
 
-    def __init__(self, kernel: ColumnsKernel, columns: Columns, probes: int, limit: float, segment: int) -> None:
+    def __init__(self, compiled: ColumnsCompiled, path: Path, end: EndBlocks) -> None:
+        self.compiled, self.path, self.end = compiled, path, end
+        self.grad = compiled.columns.gradient(end, *compiled.costates(path, end.l1))
+
+    def hessian(self) -> Array:
+        """(total, total)"""
+        return self.compiled.columns.hessian(self.end, *self.compiled.curvature(self.path))
+
+    def products(self, directions: Array) -> Array:
+        """Of the Hessian with `directions` (total, k)."""
+        return self.compiled.products(self.path, self.end, directions)
+
+
+class ColumnsCompiled(Compiled):
+    """A kernel whose sweep is by columns."""
+
+    def __init__(self, kernel: Kernel, columns: Columns, probes: int, limit: float, segment: int) -> None:
         k, self.columns = kernel, columns
-        self.kernel, self.padded = kernel, -(-k.columns // k.width) * k.width
-        super().__init__(kernel, probes, limit, segment, 8 * k.stages * (2 * k.n + (not k.autonomous)))
+        self.padded = -(-k.columns // k.width) * k.width
+        super().__init__(kernel, probes, limit, segment, 2 * k.n)
         pointer, long = ctypes.c_void_p, ctypes.c_long
         signatures = {
             "costates": [long] * 4 + [pointer] * 12,
@@ -60,15 +76,14 @@ class ColumnsCompiled(ForwardSolve):
             work.room(name, size)
         return work
 
-    def params(self, p: Params, values: Array, by_component: bool = False) -> Buffer:
-        """The parameters and the random directions of the probes in the active ones, in the kernel's order."""
-        return flat_params(self.kernel.params, p, parameter_directions(values, self.probes, by_component).ravel())
+    def swept(self, path: Path, end: EndBlocks) -> ColumnsSwept:
+        return ColumnsSwept(self, path, end)
 
     def costates(self, path: Path, at_end: Array) -> tuple[Array, Array]:
         """The costate at the start (M,) and the sums of `A^T q` (total,), over the steps of `path`."""
         k, work = self.kernel, path.work
         work.room("multipliers", (path.steps * k.stages + k.width if path.stored else self._stages(path)) * k.n)
-        work.room("jacobians", self._stages(path) * k.jacobian)
+        work.room("jacobians", self._stages(path) * len(k.jacobian))
         work.room("ends", (path.steps // self.segment + 1) * k.n)
         lam, pulled = work.named["lam"].array, work.named["pulled by params"].array
         lam[:], pulled[:], work.named["sums"].array[:] = at_end, 0.0, 0.0

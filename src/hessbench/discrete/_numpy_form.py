@@ -1,0 +1,104 @@
+"""The NumPy forms: by the state alone with dense or sparse matrices, and by columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._integrate.ivp import IVP
+from .._model.derivatives import Array, Params
+from . import _dense, _sparse
+from ._columns import EndBlocks, parameter_directions
+from ._columns_numpy import ColumnsSwept, Sweeps, tangents
+from ._compiled import Swept
+from ._compiled_state import StateSwept
+from ._dense import Costate
+from ._fold import Folded
+from ._fold_derivatives import FoldedDerivatives, StateDerivatives
+from ._options import Options
+from ._quadratic import exploit
+from ._stepper import Tolerances, Trajectory, integrate
+from ._tableau import Pair
+
+SPARSE_FROM = 48  # states from which a sparse Jacobian pays in NumPy
+
+
+class StateInNumpy:
+    """A `_linearised.Form` by the state alone."""
+
+    chooses, end, slopes = None, None, None
+
+    def __init__(self, folded: Folded, made: StateDerivatives, ivp: IVP, options: Options, scheme: Pair) -> None:
+        problem, n, s, given = folded.problem, folded.states, scheme.stages, made.given
+        self.loss_in_c, self.probes, self.scheme, first = (
+            options.form != "numpy",
+            options.probes,
+            scheme,
+            given.jac_sparsity,
+        )
+        self.sparse = (
+            given.sparse and options.form in ("auto", "sparse") and (n >= SPARSE_FROM or options.form == "sparse")
+        )
+        name, self.linearise = "sparse matrix-adjoint form" if self.sparse else "NumPy form", None
+        if given.quadratic is not None and not self.sparse:
+            given, self.linearise, how = exploit(given, problem, compiled=self.loss_in_c)
+            name += f" ({how})"
+        self.folded, self.derivatives, self.name = folded, given, f"{name}, derivatives {given.source}"
+        each = n + len(first.rows) if self.sparse and first else 4 * n * n
+        self.most_kept = options.memory / (8.0 * s * each)
+
+    def attempt(self, tolerances: Tolerances, ivp: IVP, y0: Array, p: Params, ends: Array | None) -> Trajectory:
+        def jac(t: Array, y: Array) -> Any:
+            return _sparse.matrices(self.derivatives, t, y, p) if self.sparse else self.derivatives.jac(t, y, p)
+
+        span, most, given = self.folded.t_span, self.most_kept, self.linearise
+        return integrate(self._slope(p), jac, self.scheme, span, y0, ivp, self.probes, most, given, tolerances, ends)
+
+    def swept(self, path: Trajectory, end: EndBlocks, p: Params) -> StateSwept:
+        f, d, carried = self._slope(p), self.derivatives, Costate.at_end(end)
+        if self.sparse:
+            carried = _sparse.backward(f, d, p, self.scheme, path, carried)
+        else:
+            carried = _dense.backward(f, d, p, self.scheme, path, carried, self._segment(path))
+        return StateSwept(*carried.result(end))
+
+    def checkpoints(self, path: Trajectory) -> int:
+        segment = self._segment(path)
+        return 0 if self.sparse or segment == path.steps else segment
+
+    def _segment(self, path: Trajectory) -> int:
+        return min(path.steps, max(1, int(self.most_kept)))
+
+    def _slope(self, p: Params):
+        linearise = self.linearise
+        return self.folded.slope(p) if linearise is None else lambda t, y: linearise(t, y)[0]
+
+
+class ColumnsInNumpy:
+    """A `_linearised.Form` by columns."""
+
+    chooses, end, slopes = None, None, None
+
+    def __init__(self, folded: Folded, made: FoldedDerivatives, ivp: IVP, options: Options, scheme: Pair) -> None:
+        self.folded, self.derivatives, self.scheme = folded, made, scheme
+        self.loss_in_c, self.probes, self.memory = options.form != "numpy", options.probes, options.memory
+        self.name = f"NumPy form (tangents of {folded.columns.total} columns), derivatives {made.source}"
+        self.most_kept = options.memory / (8.0 * scheme.stages * folded.states)
+
+    def attempt(self, tolerances: Tolerances, ivp: IVP, y0: Array, p: Params, ends: Array | None) -> Trajectory:
+        folded, probes = self.folded, self.probes
+        slopes = tangents(self.derivatives, p, parameter_directions(folded.values(p), probes, ivp.by_component))
+        f, start, most = folded.slope(p), folded.start(y0), self.most_kept
+        path = integrate(f, slopes, self.scheme, folded.t_span, start, ivp, probes, most, None, tolerances, ends)
+        path.jacobians = []
+        return path
+
+    def swept(self, path: Trajectory, end: EndBlocks, p: Params) -> Swept:
+        folded = self.folded
+        sweeps = Sweeps(folded.slope(p), self.derivatives, p, self.scheme, path, folded.columns, self.memory)
+        with np.errstate(all="ignore"):
+            return ColumnsSwept(sweeps, end)
+
+    def checkpoints(self, path: Trajectory) -> int:
+        return 0
