@@ -13,8 +13,8 @@ from hessbench.discrete._build import load
 from hessbench.discrete._compiled import flat_params
 from hessbench.discrete._differentiate import forward, gradient
 from hessbench.discrete._emit import Table, Writer
+from hessbench.discrete._functions import scalars, vectors
 from hessbench.discrete._graph import CannotTrace
-from hessbench.discrete._template import VECTORS
 from hessbench.discrete._trace import record
 
 from .branches import derivatives
@@ -26,7 +26,10 @@ WIDTH = 4
 def compiled(texts, p, level="-O1", derived=True):
     """For each expression a function of a `Point` that gives value (3,), Jacobian (3, 8), Hessian (8, 8) of `s . f`, twice:
     for a number and for vectors of numbers. The last two are 0 unless `derived`."""
-    parts, calls = [f"#define VW {WIDTH}\n#define N 1\n#define M 1\n#define Q 1\n#define COLUMNS 1\n", VECTORS], []
+    parts, calls = (
+        [f"#define VW {WIDTH}\n#define N 1\n#define M 1\n#define Q 1\n#define COLUMNS 1\n", scalars() + vectors()],
+        [],
+    )
     for k, text in enumerate(texts):
         traced = record(function(text), N, p, VARIED, mechanical=False)
         g, one = traced.graph, traced.graph.const(1.0)

@@ -86,6 +86,12 @@ def vector_width() -> int:
     return 8 if "avx512f" in features() else 4 if "avx" in features() else 2
 
 
+@cache
+def fixed_part(package: str, name: str) -> str:
+    """The C file `name` of a package of this one; kernels hold it as a whole, so that it is part of their key."""
+    return (Path(__file__).parents[1] / package / "c" / name).read_text(encoding="utf-8")
+
+
 def binary_path(source: str, level: str = LEVELS[0], libraries: tuple[str, ...] = ()) -> Path:
     """Where the library of `source` is, or will be."""
     key = "\0".join([source, level, *FLAGS, *libraries, *_given()[1:], *sorted(features())])

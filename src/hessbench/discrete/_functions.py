@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ._build import fixed_part
+
 if TYPE_CHECKING:
     from ._graph import Graph, Node
 
@@ -118,90 +120,14 @@ FUNCTIONS: dict[str, Function] = {
     "fmod": Function(np.fmod, "fmod", _rest("trunc")),
 }  # fmt: skip
 
-SCALARS = r"""
-#include <math.h>
-/* Keeps a product apart from a sum that follows it: a condition is to see both rounded, as NumPy does. */
-#if defined(__SSE2__)
-#define APART(a) __asm__("" : "+x"(a))
-#else
-#define APART(a) __asm__("" : "+m"(a))
-#endif
-static inline double times(double a, double b) { double c = a * b; APART(c); return c; }
-static inline double less(double a, double b) { return a < b; }
-static inline double less_equal(double a, double b) { return a <= b; }
-static inline double equal(double a, double b) { return a == b; }
-static inline double negated(double a) { return a == 0; }
-static inline double both(double a, double b) { return a != 0 && b != 0; }
-static inline double either(double a, double b) { return a != 0 || b != 0; }
-static inline double unlike(double a, double b) { return (a != 0) != (b != 0); }
-static inline double signed_(double a) { return signbit(a) != 0; }
-static inline double choose(double c, double x, double y) { return c != 0 ? x : y; }
-static inline double sign_of(double a) { return a > 0 ? 1.0 : a < 0 ? -1.0 : a == 0 ? 0.0 : a; }
-static inline double modulo(double a, double b) {
-  double m = fmod(a, b);
-  if (b == 0) return m;
-  return m == 0 ? copysign(0.0, b) : (b < 0) != (m < 0) ? m + b : m;
-}
-static inline double floor_divide(double a, double b) {
-  if (b == 0) return a / b;
-  double m = fmod(a, b), d = (a - m) / b;
-  if (m != 0 && (b < 0) != (m < 0)) d -= 1.0;
-  if (d == 0) return copysign(0.0, a / b);
-  double f = floor(d);
-  return d - f > 0.5 ? f + 1.0 : f;
-}
-static inline double log_add_exp(double a, double b) {
-  if (a == b) return a + 0.693147180559945309417232121458;
-  double d = a - b;
-  return d > 0 ? a + log1p(exp(-d)) : d <= 0 ? b + log1p(exp(d)) : d;
-}
-static inline double log_add_exp2(double a, double b) {
-  if (a == b) return a + 1;
-  double d = a - b, per = 1.44269504088896340735992468100;
-  return d > 0 ? a + per * log1p(exp2(-d)) : d <= 0 ? b + per * log1p(exp2(d)) : d;
-}
-/* b^m log(b)^q, 0 in the limit at b = 0; a coefficient of 0 comes before a power that is infinite. */
-static inline double power_term(double c, double b, double m, int q) {
-  if (c == 0) return 0;
-  if (b == 0 && q && m >= 0) return 0;
-  double p = c * pow(b, m);
-  return q == 2 ? p * log(b) * log(b) : q ? p * log(b) : p;
-}
-/* The derivative of b^n, j times by b and k times by n, j + k <= 2. */
-static inline double powers(double b, double n, int j, int k) {
-  double c0 = j == 0 ? 1 : j == 1 ? n : n * (n - 1), c1 = j == 0 ? 0 : 1;
-  if (k == 0) return power_term(c0, b, n - j, 0);
-  if (k == 1) return power_term(c1, b, n - j, 0) + power_term(c0, b, n - j, 1);
-  return power_term(c0, b, n, 2);
-}
-"""
+
+def scalars() -> str:
+    """The functions in C."""
+    return fixed_part("discrete", "scalars.h")
 
 
 def vectors() -> str:
-    """The same for vectors of numbers; a condition is a mask of bits, as long as a number."""
-    one = " ".join(f"LANES({f.c})" for name, f in FUNCTIONS.items() if f.numpy.nin == 1 and name != "sqrt")
-    two = " ".join(f"LANES2({f.c})" for f in FUNCTIONS.values() if f.numpy.nin == 2)
-    return VECTORS.replace("ONE", one).replace("TWO", two)
-
-
-VECTORS = r"""
-static inline vd vtimes(vd a, vd b) { vd c = a * b; __asm__("" : "+m"(c)); return c; }
-static inline vd vless(vd a, vd b) { return (vd)(a < b); }
-static inline vd vless_equal(vd a, vd b) { return (vd)(a <= b); }
-static inline vd vequal(vd a, vd b) { return (vd)(a == b); }
-static inline vd vnegated(vd a) { return (vd)~(vl)a; }
-static inline vd vboth(vd a, vd b) { return (vd)((vl)a & (vl)b); }
-static inline vd veither(vd a, vd b) { return (vd)((vl)a | (vl)b); }
-static inline vd vunlike(vd a, vd b) { return (vd)((vl)a ^ (vl)b); }
-static inline vd vsigned_(vd a) { return (vd)((vl)a < 0); }
-static inline vd vholds(vd a) { return (vd)(a != 0); }
-static inline vd vchoose(vd c, vd x, vd y) { return (vd)(((vl)c & (vl)x) | (~(vl)c & (vl)y)); }
-#define LANES(f) static inline vd v##f(vd a) { for (int l = 0; l < VW; l++) a[l] = f(a[l]); return a; }
-#define LANES2(f) static inline vd v##f(vd a, vd b) { for (int l = 0; l < VW; l++) a[l] = f(a[l], b[l]); return a; }
-ONE
-TWO LANES2(pow)
-static inline vd vpowers(vd b, vd n, int j, int k) {
-  for (int l = 0; l < VW; l++) b[l] = powers(b[l], n[l], j, k);
-  return b;
-}
-"""
+    """The same for vectors of numbers, to follow these."""
+    one = " ".join(f"X({f.c})" for name, f in FUNCTIONS.items() if f.numpy.nin == 1 and name != "sqrt")
+    two = " ".join(f"X({f.c})" for f in FUNCTIONS.values() if f.numpy.nin == 2)
+    return f"#define EACH_OF_ONE(X) {one}\n#define EACH_OF_TWO(X) {two}\n" + fixed_part("discrete", "vectors.h")

@@ -18,23 +18,35 @@ from math import gcd
 from typing import Protocol
 
 from .._model.derivatives import Array
-from ._build import LEVELS
+from ._build import LEVELS, fixed_part
 from ._columns import Columns
-from ._columns_template import SWEEPS
 from ._emit import Table
 from ._expressions import BLOCKS, BY_COLUMNS, BY_STATE, Entries, Expressions
+from ._functions import scalars, vectors
 from ._graph import CannotTrace
 from ._kernel_sparse import sparse_backward
-from ._probe_template import PROBE_BY_COLUMNS, PROBE_BY_STATE
 from ._stepper import KICK_EVERY, KICK_ROWS
 from ._tableau import MAX_FACTOR, MIN_FACTOR, SAFETY, Pair
-from ._template import BACKWARD, FORWARD, SYMMETRISE, VECTORS
 from ._trace import Traced
 from ._unrolled import Weights, accumulation, matrix_times
 
 # compile within some five seconds with the first level, and in ten seconds to half a minute with the second
 LARGE, MOST_OPERATIONS = 12_000, 60_000
 LARGE_COLUMNS, MOST_COLUMNS = 3000, 25_000  # the same where the sweep is by columns, in statements
+
+
+PROBED_BY_STATE = """
+#define NU 0
+#define NO NYY
+#define CURVED(T, X, C, L, O, U) contraction((vd *)T, (vd *)X, C, (vd *)L, (vd *)O);
+"""
+PROBED_BY_COLUMNS = """
+#define NU (NUU + NP)
+#define NO NE
+#define CURVED(T, X, C, L, O, U) \\
+  second((vd *)T, (vd *)X, C, (vd *)L, (vd *)O, (vd *)U); \\
+  pull_parameters((vd *)T, (vd *)X, C, (vd *)L, (vd *)U + NUU);
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,15 +160,16 @@ def assemble(
         f"#define STRETCH {pair.stretch!r}\n#define LIMITED {pair.limited!r}",
         *(f"#define N{name} {len(parts.places[name])}" for name in BLOCKS),
         f"#define NP {len(at)}\n#define NE (NJ + NA + NYY + NYU)",
-        VECTORS,
+        scalars() + vectors(),
         f"static const double NODES[S + 1] = {{{_numbers(pair.extended()[1])}}};",
     ]
     if sweep == "columns":
         e = {k: [(r, at[j]) for r, j in part] if k in ("A", "YU") else part for k, part in parts.places.items()}
-        tables, backward = _tables(e, at, pair), _columns_sweep(weights, e, n, -(-total // width)) + PROBE_BY_COLUMNS
+        tables, backward = _tables(e, at, pair), _columns_sweep(weights, e, n, -(-total // width))
     else:
-        tables, backward = [], SYMMETRISE + _state_sweep(weights, parts, n, width, sweep) + PROBE_BY_STATE
-    body = [functions, weights.stepping(), FORWARD, weights.multipliers(parts.places["J"]), backward]
+        tables, backward = [], _state_sweep(weights, parts, n, width, sweep)
+    body = [functions, weights.stepping(), _fixed("forward.c"), weights.multipliers(parts.places["J"]), backward]
+    body += [PROBED_BY_COLUMNS if sweep == "columns" else PROBED_BY_STATE, _fixed("probe.c")]
     source = "\n".join([*head, *tables, *body])
     return Kernel(
         source,
@@ -190,19 +203,19 @@ def prefers_sparse(n: int, m: int, jacobian: int, contraction: int, pair: Pair) 
 def _state_sweep(weights: Weights, parts: Parts, n: int, width: int, sweep: str) -> str:
     m, jacobian, contraction = parts.m, parts.places["J"], parts.places["YY"]
     if sweep == "sparse":
-        return sparse_backward(weights, n, jacobian, contraction)
+        return _fixed("symmetrise.h") + sparse_backward(weights, n, jacobian, contraction)
     rows = -(-n // width)
     products = matrix_times("times_jacobian", jacobian, m, rows) + matrix_times(
         "times_contraction", contraction, m, rows
     )
-    return weights.tangents() + products + accumulation(n, width) + BACKWARD
+    return _fixed("symmetrise.h") + weights.tangents() + products + accumulation(n, width) + _fixed("dense.c")
 
 
 def _columns_sweep(weights: Weights, e: dict[str, Entries], n: int, vectors: int) -> str:
     products = matrix_times("times_jacobian", e["J"], n, vectors) + matrix_times(
         "times_contraction", e["YY"], n, vectors
     )
-    return weights.tangents() + products + SWEEPS
+    return weights.tangents() + products + _fixed("columns.c")
 
 
 def _tables(e: dict[str, Entries], at: tuple[int, ...], pair: Pair) -> list[str]:
@@ -216,6 +229,10 @@ def _tables(e: dict[str, Entries], at: tuple[int, ...], pair: Pair) -> list[str]
         ),
         f"static const int PCOL[] = {{{', '.join(map(str, at)) or '0'}}};",
     ]
+
+
+def _fixed(name: str) -> str:
+    return fixed_part("discrete", name)
 
 
 def _numbers(row: Array) -> str:

@@ -17,7 +17,7 @@ from ._build import CompilerError, clause, load
 from ._compiled import flat_params
 from ._differentiate import forward, gradient
 from ._emit import Table, Writer, operations
-from ._functions import SCALARS
+from ._functions import scalars
 from ._graph import CannotTrace, Graph, Node
 from ._namespace import Namespace
 from ._symbols import Symbol, symbols
@@ -114,7 +114,7 @@ class JointLossInC:
         table = Table()
         body = Writer(table.name, False).body(nodes, [f"G[{k}]" for k in range(len(nodes))])
         head = "void loss(const double *restrict X, const double *restrict C, double *restrict G)"
-        code, _ = load(f"{SCALARS}{table.source()}{head} {{\n{body}}}\n")
+        code, _ = load(f"{scalars()}{table.source()}{head} {{\n{body}}}\n")
         code.prepare.argtypes, code.loss.argtypes = [ctypes.c_void_p] * 2, [ctypes.c_void_p] * 3
         code.prepare.restype = code.loss.restype = None
         self.size, self.count, self.table = size, len(nodes), Buffer(max(1, len(table.slots)))

@@ -1,6 +1,6 @@
 """What a generated kernel computes at given points: slopes, first and second derivatives, for the checks of `_trust`.
 
-Every kernel ends with the C function `probe` (`_probe_template`).
+Every kernel ends with the C function `probe` (`c/probe.c`).
 """
 
 from __future__ import annotations

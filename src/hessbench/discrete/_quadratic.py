@@ -24,102 +24,19 @@ from .._errors import InvalidInput, Unavailable
 from .._model.derivatives import Array, Derivatives
 from .._model.problem import Problem
 from .._model.quadratic import Quadratic
-from ._build import CompilerError, clause, load, vector_width
+from ._build import CompilerError, clause, fixed_part, load, vector_width
 
 MOST_VECTORS = 6
 AGREES = 1e-13  # of the C code with products of the arrays as given, relative, per state
 ROUND_OFF = 1e-9  # of the arrays with the problem's right-hand side
 PRODUCTS, LEAST_ROWS = 3e8, 64  # of one call of `contract`, so that Python sees Ctrl-C in between
 
-JACOBIAN = r"""
-typedef double vec __attribute__((vector_size(8 * VW), may_alias));
-#define UNROLL _Pragma("GCC unroll 16")
-#define INLINE static inline __attribute__((always_inline))
-#define WIDTHS(call) switch (w) { CASES }
-
-INLINE const vec *multiply(long n, long ld, const vec *t, const double *y, double *jac, const int w) {
-  for (long i = 0; i < n; i++) {
-    const vec yi = (vec){0} + y[i];
-    vec row[MOST];
-    UNROLL for (int v = 0; v < w; v++) row[v] = ((vec *)(jac + i * ld))[v] + t[v] * yi;
-    t += w;
-    for (long j = i + 1; j < n; j++, t += w) {
-      vec *other = (vec *)(jac + j * ld);
-      const vec yj = (vec){0} + y[j];
-      UNROLL for (int v = 0; v < w; v++) {
-        other[v] += t[v] * yi;
-        row[v] += t[v] * yj;
-      }
-    }
-    UNROLL for (int v = 0; v < w; v++) ((vec *)(jac + i * ld))[v] = row[v];
-  }
-  return t;
-}
-
-/* jac (n, ld): the transposed Jacobian; value (ld): F; linear (n, ld): A transposed. */
-void jacobian(long n, long ld, long vectors, long pairs, const double *constant, const double *linear, const double *packed,
-              const double *y, double *jac, double *value) {
-  const vec *t = (const vec *)packed;
-  __builtin_memcpy(jac, linear, 8 * n * ld);
-  for (long chunks = (vectors + MOST - 1) / MOST, at = 0, w; chunks; chunks--, at += w) {
-    w = (vectors - at + chunks - 1) / chunks;
-#define CALL(width) t = multiply(n, ld, t, y, jac + at * VW, width) + (pairs - n * (n + 1) / 2) * width
-    WIDTHS(CALL)
-#undef CALL
-  }
-  for (long v = 0; v < vectors; v++) {
-    vec sum = {0};
-    for (long i = 0; i < n; i++)
-      sum += (((const vec *)(jac + i * ld))[v] + ((const vec *)(linear + i * ld))[v]) * ((vec){0} + y[i]);
-    ((vec *)value)[v] = sum * 0.5 + ((const vec *)constant)[v];
-  }
-}
-
-"""
-
-CONTRACT = r"""
-/* The sums of VW vectors' components, as one vector. */
-INLINE vec sums(vec *a) {
-SUMS
-  return a[0];
-}
-
-INLINE const vec *reduce(long pairs, long rows, long ld, const vec *t, const double *q, double *out, const int w) {
-  for (long p = 0; p < pairs; p += VW, t += VW * w)
-    for (long r = 0; r < rows; r++) {
-      const vec *by = (const vec *)(q + r * ld);
-      vec sum[VW];
-      UNROLL for (int l = 0; l < VW; l++) sum[l] = t[l * w] * by[0];
-      UNROLL for (int v = 1; v < w; v++)
-        UNROLL for (int l = 0; l < VW; l++) sum[l] += t[l * w + v] * by[v];
-      *(vec *)(out + r * pairs + p) += sums(sum);
-    }
-  return t;
-}
-
-/* out (rows, n, n) for q (rows, ld); work (rows, pairs) is zero; `pairs` is a multiple of VW. */
-void contract(long n, long ld, long vectors, long pairs, long rows, const double *packed, const double *q, double *work,
-              double *out) {
-  const vec *t = (const vec *)packed;
-  for (long chunks = (vectors + MOST - 1) / MOST, at = 0, w; chunks; chunks--, at += w) {
-    w = (vectors - at + chunks - 1) / chunks;
-#define CALL(width) t = reduce(pairs, rows, ld, t, q + at * VW, work, width)
-    WIDTHS(CALL)
-#undef CALL
-  }
-  for (long r = 0; r < rows; r++, out += n * n) {
-    const double *from = work + r * pairs;
-    for (long i = 0; i < n; i++)
-      for (long j = i; j < n; j++) out[i * n + j] = out[j * n + i] = *from++;
-  }
-}
-"""
-
 
 def jacobian_loops(width: int, chunks: Sequence[int]) -> str:
     """C code of `jacobian` for vectors of `width` doubles and the given numbers of vectors in a chunk."""
     cases = " ".join(f"case {w}: call({w}); break;" for w in chunks)
-    return f"#define VW {width}\n#define MOST {max(chunks)}\n" + JACOBIAN.replace("CASES", cases)
+    head = f"#define VW {width}\n#define MOST {max(chunks)}\n#define CASES(call) {cases}\n"
+    return head + fixed_part("discrete", "packed.c")
 
 
 def contract_loops(width: int) -> str:
@@ -132,7 +49,9 @@ def contract_loops(width: int) -> str:
         sides = " + ".join(f"__builtin_shufflevector(a[2 * l], a[2 * l + 1], {mask})" for mask in masks)
         lines.append(f"  UNROLL for (int l = 0; l < {width // (2 * half)}; l++) a[l] = {sides};")
         half *= 2
-    return CONTRACT.replace("SUMS", "\n".join(lines))
+    body = "\n".join(lines)
+    head = f"/* The sums of VW vectors' components, as one vector. */\nINLINE vec sums(vec *a) {{\n{body}\n  return a[0];\n}}\n"
+    return head + fixed_part("discrete", "contract.c")
 
 
 Linearise = Callable[[float, Array], tuple[Array, Array]]

@@ -7,19 +7,16 @@ band, as for a reaction-diffusion system, the factors of a step take `O(N)` numb
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 
 import numpy as np
 
 from .._model.derivatives import Array
-from ..discrete._build import LEVELS
+from ..discrete._build import LEVELS, fixed_part
 from ..discrete._emit import Table, Writer, function
 from ..discrete._expressions import Entries, Expressions
-from ..discrete._functions import SCALARS
+from ..discrete._functions import scalars
 from ..discrete._graph import CannotTrace, Node
 from ..discrete._trace import Traced
-from . import __name__ as package
 from . import radau, stepper
 
 LARGE, HUGE, MOST_OPERATIONS = (
@@ -71,7 +68,7 @@ def generate(traced: Traced, columns: int, probes: int, vector: int) -> Kernel:
     if parts.statements > HUGE:
         functions = functions.replace("__attribute__((noinline))", '__attribute__((noinline, optimize("O0")))')
     source = "\n".join([
-        SCALARS,
+        scalars(),
         "#include <string.h>",
         f"#define VW {vector}\n#define PW {wide}\n#define N {n}\n#define NP {len(traced.active)}\n#define TANGENTS {probes}",
         f"#define KL {low}\n#define KU {high}",
@@ -88,9 +85,9 @@ def generate(traced: Traced, columns: int, probes: int, vector: int) -> Kernel:
         ),
         table.source(),
         functions,
-        fixed_part("linear.c"),
-        fixed_part("radau.c"),
-        fixed_part("sweeps.c"),
+        fixed_part("implicit", "linear.c"),
+        fixed_part("implicit", "radau.c"),
+        fixed_part("implicit", "sweeps.c"),
     ])  # fmt: skip
     band = None if low == n - 1 else (low, high)
     size = 3 * n
@@ -134,12 +131,6 @@ def _functions(parts: Expressions, outputs: list[Node], table: Table) -> str:
         + written("by_params", [], "O", parts.nodes["A"])
         + written("second", ["const double *restrict L"], "O", second)
     )
-
-
-@cache
-def fixed_part(name: str) -> str:
-    """A C file of this package."""
-    return files(package).joinpath("c", name).read_text()
 
 
 def _row(row: Array) -> str:

@@ -12,7 +12,7 @@ from .._errors import Unavailable
 from ..discrete._build import CompilerError, load
 from ..discrete._emit import Table, Writer, function
 from ..discrete._expressions import Entries, Expressions
-from ..discrete._functions import SCALARS
+from ..discrete._functions import scalars
 from ..discrete._graph import CannotTrace, Node
 from ..discrete._trace import Traced
 
@@ -107,7 +107,7 @@ def generate(traced: Traced, columns: tuple[int, ...], total: int) -> Source:
         *(f"static const int {name}_R[] = {_numbers(r for r, _ in part)}, {name}_C[] = {_numbers(c for _, c in part)};"
           for name, part in placed.items()),
         _patterns(n, entries["J"]) if sparse else "",
-        SCALARS,
+        scalars(),
         table.source(),
         *functions,
         (HERE / "cvodes.c").read_text(),

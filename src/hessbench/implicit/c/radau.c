@@ -252,7 +252,7 @@ long forward(double *state, const double *P, double *C, double t, double t1, dou
       slope(t, state, C, F);
       evaluations++;
       memcpy(J0, J[2], sizeof J0);
-      if (TANGENTS) memcpy(A0, A[2], sizeof A0);
+      if (TANGENTS && NA) memcpy(A0, A[2], sizeof A0);
     }
   }
   info[0] = evaluations; info[1] = rejected; info[2] = t; info[3] = size; info[4] = last; info[5] = n;

@@ -1,6 +1,4 @@
-"""The fixed part of a kernel by columns (`_kernel`): sweeps over the steps, in segments, with tangents of all columns."""
-
-SWEEPS = r"""
+/* Sweeps by columns, in segments of steps; entries of each stage are stored in the order J, A, YY, YU (see `_expressions`). */
 /* Repeats the last stage in the rest of its vector, so that all lanes are finite; multipliers are zero there. */
 static void pad(double *X, double *T, double *L, long count) {
   for (long g = count; g % VW; g++) {
@@ -142,4 +140,3 @@ void pull_back(long steps, const double *hs, const double *O, const double *d, c
     for (int e = 0; e < NA; e++) H[ACOL[e]] += a[e] * q_all[AROW[e]];
   }
 }
-"""

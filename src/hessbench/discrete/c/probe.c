@@ -1,6 +1,4 @@
-"""The C function at the end of both kinds of kernel by which `_probe` looks at them; it calls what their sweeps call."""
-
-PROBE = r"""
+/* The last function of every kernel: it calls what the sweeps call, so that they can be looked at (`_probe`). */
 /* For checks: at `count` vectors of points for each of `sets` of parameters. F: slopes with tangents W as `slopes` has them,
    then as `slope` has them, for one point after the other; J: `jacobian`; O and U: CURVED, if O is not null. */
 __attribute__((cold)) void probe(long count, long sets, long params, const double *P, double *C, const double *T,
@@ -21,18 +19,9 @@ __attribute__((cold)) void probe(long count, long sets, long params, const doubl
       }
       jacobian((vd *)T, (vd *)X, C, (vd *)J);
       if (O) {
-        CURVED
+        CURVED(T, X, C, L, O, U)
         O += NO * VW;
       }
     }
   }
 }
-"""
-PROBE_BY_STATE = "#define NU 0\n#define NO NYY\n" + PROBE.replace(
-    "CURVED", "contraction((vd *)T, (vd *)X, C, (vd *)L, (vd *)O);"
-)
-PROBE_BY_COLUMNS = "#define NU (NUU + NP)\n#define NO NE\n" + PROBE.replace(
-    "CURVED",
-    "second((vd *)T, (vd *)X, C, (vd *)L, (vd *)O, (vd *)U);\n"
-    "        pull_parameters((vd *)T, (vd *)X, C, (vd *)L, (vd *)U + NUU);",
-)
