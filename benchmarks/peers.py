@@ -56,8 +56,8 @@ def jax_one_pass(problem, rtol, method):
     """The paper's one-pass method, compiled: y forward, then y, s, P (and W) backward, both adaptive, in one jitted call."""
     import jax
 
+    from hessbench._integrate.pairs import pair
     from hessbench.backends import backend
-    from hessbench.discrete._tableau import pair
 
     b = backend("jax")
     jnp, n, (t0, t1) = b.xp, problem.dim, problem.t_span

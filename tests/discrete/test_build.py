@@ -7,13 +7,12 @@ import sys
 import warnings
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import hessbench
 from hessbench._errors import HessbenchWarning
 from hessbench._storage import cache
-from hessbench.discrete import _build, _tableau
+from hessbench.discrete import _build
 
 pytestmark = pytest.mark.skipif(_build.compiler() is None, reason="no C compiler")
 SOURCE = "double square(double x) { return x * x; }\n"
@@ -136,18 +135,6 @@ def test_the_temporary_folder_is_gone_when_the_process_is(tmp_path):
 def test_a_folder_is_made_for_this_user_alone(tmp_path):
     square()
     assert (tmp_path / "cache").stat().st_mode & 0o777 == 0o700
-
-
-def test_a_changed_number_of_a_tableau_is_not_used():
-    right = _tableau.pair.__wrapped__("DOP853")
-    (file,) = _build.cache_folder().glob("DOP853*.npy")
-    numbers = np.load(file)
-    numbers[2 + 12] += 1e-3  # a[1, 0]
-    np.save(file, numbers)
-    again = _tableau.pair.__wrapped__("DOP853")
-    assert np.array_equal(again.a, right.a)
-    assert again.a[1, 0] == 5.26001519587677318785587544488e-2  # A21 of Hairer's DOP853
-    assert cache.whole(file) is not None
 
 
 def test_a_compiler_may_have_arguments(monkeypatch):

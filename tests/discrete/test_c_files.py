@@ -6,11 +6,11 @@ import subprocess
 import pytest
 
 import hessbench
+from hessbench._integrate.pairs import METHODS, pair
 from hessbench.discrete import Options, _build, _quadratic
 from hessbench.discrete._compiled_form import _kernel
 from hessbench.discrete._fold import Folded
 from hessbench.discrete._functions import scalars
-from hessbench.discrete._tableau import METHODS, pair
 from hessbench.discrete._trace import record
 from hessbench.implicit.kernel import generate
 

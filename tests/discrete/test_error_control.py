@@ -5,8 +5,8 @@ from functools import cache
 import pytest
 
 import hessbench
+from hessbench._integrate.pairs import Pair
 from hessbench.discrete import _stepper
-from hessbench.discrete._tableau import Pair
 
 from .helpers import CASES, case, error, needs_compiler, run
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import hessbench
+from hessbench._integrate.pairs import pair
 from hessbench.discrete._build import vector_width
 from hessbench.discrete._compiled_state import StateCompiled
 from hessbench.discrete._dense import Costate, backward
@@ -13,7 +14,6 @@ from hessbench.discrete._gate import disagreement
 from hessbench.discrete._kernel import generate
 from hessbench.discrete._sparse import backward as sparse_backward
 from hessbench.discrete._stepper import integrate
-from hessbench.discrete._tableau import pair
 from hessbench.discrete._trace import trace
 
 from .helpers import CASES, case, error, logistic, logistic_hessian, needs_compiler, run

@@ -9,11 +9,11 @@ import pytest
 
 import hessbench
 from hessbench import InvalidInput
+from hessbench._integrate.pairs import pair
 from hessbench.discrete import _build, _compiled_form, _emit, _forms, _kernel
 from hessbench.discrete._build import vector_width
 from hessbench.discrete._compiled_state import StateCompiled
 from hessbench.discrete._kernel import generate
-from hessbench.discrete._tableau import pair
 from hessbench.discrete._trace import trace
 
 from .helpers import CASES, case, error, logistic, needs_compiler, run

@@ -7,6 +7,7 @@ import pytest
 
 import hessbench
 from hessbench import InvalidInput, Problem
+from hessbench._integrate.pairs import pair
 from hessbench.discrete import Options, _compiled_form, _emit, _kernel
 from hessbench.discrete._columns_numpy import Sweeps
 from hessbench.discrete._fold import Folded
@@ -14,7 +15,6 @@ from hessbench.discrete._fold_derivatives import FoldedDerivatives
 from hessbench.discrete._forms import linearised
 from hessbench.discrete._gate import random_end
 from hessbench.discrete._stepper import integrate
-from hessbench.discrete._tableau import pair
 
 from .helpers import error, needs_compiler, run
 

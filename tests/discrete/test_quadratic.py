@@ -5,6 +5,7 @@ import pytest
 
 import hessbench
 from hessbench import InvalidInput, Problem, Quadratic, quadratic_derivatives
+from hessbench._integrate.pairs import pair
 from hessbench.discrete import _compiled_form, _kernel, _kernel_quadratic, _quadratic
 from hessbench.discrete._compiled_state import StateCompiled
 from hessbench.discrete._fold import Folded
@@ -12,7 +13,6 @@ from hessbench.discrete._fold_derivatives import StateDerivatives
 from hessbench.discrete._gate import disagreement
 from hessbench.discrete._kernel_quadratic import quadratic_kernel
 from hessbench.discrete._quadratic import PackedQuadratic
-from hessbench.discrete._tableau import pair
 
 from .helpers import error, half_square, logistic_hessian, needs_compiler, run
 

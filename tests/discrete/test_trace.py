@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from hessbench import Problem
+from hessbench._integrate.pairs import pair
 from hessbench.discrete._build import vector_width
 from hessbench.discrete._compiled_state import StateCompiled
 from hessbench.discrete._fold import Folded
 from hessbench.discrete._gate import look, passes
 from hessbench.discrete._graph import CannotTrace
 from hessbench.discrete._kernel import generate
-from hessbench.discrete._tableau import pair
 from hessbench.discrete._trace import trace
 
 from .helpers import case, needs_compiler

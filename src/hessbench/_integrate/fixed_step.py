@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import _dormand_prince
-from .._errors import IntegrationError, InvalidInput
+from .._errors import IntegrationError
 from .._model.counters import Counters
+from .pairs import pair
 
 if TYPE_CHECKING:
     from .._model.problem import Problem
@@ -41,17 +41,9 @@ def tableau(name: str) -> Tableau:
         return Tableau(
             name, 4, ((), (0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)), (1 / 6, 1 / 3, 1 / 3, 1 / 6), (0, 0.5, 0.5, 1)
         )
-    if name == "RK45":
-        rows = tuple(tuple(map(float, row)) for row in _dormand_prince.A)
-        return Tableau(name, 5, rows, tuple(map(float, _dormand_prince.B)), tuple(map(float, _dormand_prince.C)))
-    if name != "DOP853":
-        raise InvalidInput(f"There is no tableau {name!r}; choose RK4, RK45 or DOP853.")
-    from scipy import integrate
-
-    method: Any = integrate.DOP853
-    s = method.n_stages
-    a = tuple(tuple(float(v) for v in method.A[i, :i]) for i in range(s))
-    return Tableau(name, method.order, a, tuple(map(float, method.B[:s])), tuple(map(float, method.C[:s])))
+    found = pair(name)
+    rows = tuple(tuple(map(float, row)) for row in found.lower)
+    return Tableau(name, found.order, rows, tuple(map(float, found.weights)), tuple(map(float, found.nodes)))
 
 
 def write_step(scheme: Tableau, f: Callable[[Any, Any], Any], t: Any, y: Any, h: Any) -> Any:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .._errors import IntegrationError, InvalidInput
+from .._errors import IntegrationError, InvalidInput, Unsupported
 from .._model.counters import Counters
 from .._model.derivatives import Array
+from .pairs import names
 
-METHODS = ("RK45", "DOP853", "RK23", "Radau", "BDF", "LSODA")
+SCIPY = ("RK45", "DOP853", "RK23", "Radau", "BDF", "LSODA")
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,9 @@ class IVP:
     counters: Counters = field(default_factory=Counters, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise InvalidInput(f"`method` is {self.method!r}; choose one of {', '.join(METHODS)}.")
+        if self.method not in SCIPY and self.method not in names():  # the latter for `discrete-adjoint`
+            known = dict.fromkeys([*SCIPY, *names()])
+            raise InvalidInput(f"`method` is {self.method!r}; choose one of {', '.join(known)}.")
         for what in ("rtol", "atol"):
             value = getattr(self, what)
             if not (isinstance(value, int | float) and 0 < value < 1):
@@ -56,9 +58,12 @@ class IVP:
         """Integrate `dy/dt = f(t, y)` over `t_span` (either direction) from `y0` (any length).
 
         With `dense`, `Solution.y` interpolates between the steps at the method's own order.
-        Raises `IntegrationError` when the end is not reached.
+        Raises `IntegrationError` when the end is not reached, `Unsupported` for a method that SciPy does not have.
         """
         from scipy import integrate
+
+        if self.method not in SCIPY:
+            raise Unsupported(f"It integrates with SciPy, which has no {self.method}; choose {', '.join(SCIPY)}.")
 
         counters, calls = self.counters, 0
 

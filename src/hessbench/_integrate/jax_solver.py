@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..discrete._tableau import MAX_FACTOR, MIN_FACTOR, SAFETY, pair
-from ..discrete._tableau import METHODS as METHODS
+from .pairs import MAX_FACTOR, MIN_FACTOR, SAFETY, first_step, pair
 
 Array = Any
+METHODS = ("RK45", "DOP853")  # with dense output
 
 SMALLEST_STEP = 1e-14
 """Relative to the span; an integration that wants to go below has failed."""
@@ -121,7 +121,9 @@ def solve(
         return Dense(*(store.at[i].set(value) for store, value in zip(kept, new, strict=True)))
 
     slope = field(t0, y0)
-    h0 = lax.stop_gradient(_first_step(field, t0, y0, slope, span, rtol, atol, scheme.exponent))
+    scale = atol + rtol * jnp.abs(y0)
+    h0 = first_step(jnp, field, t0, span, y0, slope, scale, scheme.exponent)
+    h0 = lax.stop_gradient(h0 * jnp.sign(span))
     more_a, more_c, weights = _interpolant(method)
     never = jnp.full(dense, jnp.inf) * jnp.sign(span)
     kept = Dense(never, jnp.ones(dense), jnp.zeros((dense, len(weights) + 1, n))) if dense else None
@@ -130,24 +132,6 @@ def solve(
     ok = ok & (t == t1)
     rhs = 2 + s * steps + (len(more_c) * accepted if dense else 0)
     return Solution(jnp.where(ok, y, jnp.nan), ok, steps, accepted, rhs, t, kept)
-
-
-def _first_step(
-    field: Any, t0: Array, y0: Array, slope: Array, span: Array, rtol: float, atol: float, exponent: float
-) -> Array:
-    """The starting step of Hairer, Norsett & Wanner, section II.4, with its sign; one evaluation."""
-    import jax.numpy as jnp
-
-    def norm(v: Array) -> Array:
-        return jnp.sqrt(jnp.mean((v / (atol + rtol * jnp.abs(y0))) ** 2))
-
-    d0, d1 = norm(y0), norm(slope)
-    h0 = jnp.where((d0 < 1e-5) | (d1 < 1e-5), 1e-6, 0.01 * d0 / jnp.where(d1 > 0, d1, 1.0))
-    h0 = jnp.minimum(h0, jnp.abs(span)) * jnp.sign(span)
-    d2 = norm(field(t0 + h0, y0 + h0 * slope) - slope) / jnp.abs(h0)
-    top = jnp.maximum(d1, d2)
-    h1 = jnp.where(top <= 1e-15, jnp.maximum(1e-6, 1e-3 * jnp.abs(h0)), (0.01 / jnp.maximum(top, 1e-15)) ** -exponent)
-    return jnp.minimum(100 * jnp.abs(h0), h1) * jnp.sign(span)
 
 
 @cache

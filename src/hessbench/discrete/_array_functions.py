@@ -12,7 +12,20 @@ from typing import Any
 import numpy as np
 
 from ._graph import CannotTrace
-from ._symbols import FLOATS, Symbol, Symbols, _objects, _refused, each, native, plain, reduced, symbols, tidy
+from ._symbols import (
+    FLOATS,
+    Symbol,
+    Symbols,
+    _objects,
+    _refused,
+    array_function,
+    each,
+    native,
+    plain,
+    reduced,
+    symbols,
+    tidy,
+)
 
 MOVING = [
     "append",
@@ -260,3 +273,4 @@ RECORDED: dict[Any, Callable[..., Any]] = {
     np.real: lambda a: a, np.imag: lambda a: np.zeros(np.shape(a)), np.zeros_like: _like(0.0), np.ones_like: _like(1.0),
     np.empty_like: _like(0.0), np.full_like: _full_like,
 }  # fmt: skip
+array_function.append(dispatch)

@@ -8,11 +8,11 @@ from typing import Protocol
 
 import numpy as np
 
+from .._integrate.pairs import Pair
 from .._model.derivatives import Array, Params
 from ._columns import Columns, EndBlocks
 from ._fold_derivatives import Folding
 from ._stepper import Trajectory, replay
-from ._tableau import Pair
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ import numpy as np
 
 from .._errors import Unavailable
 from .._integrate.ivp import IVP
+from .._integrate.pairs import Pair
 from .._model.derivatives import Array, Params
 from ._build import CompilerError, clause, compiler, is_built, vector_width
 from ._columns import EndBlocks
@@ -25,7 +26,6 @@ from ._options import NotCompiled, Options
 from ._probe import KernelField
 from ._quadratic import agrees_with_rhs
 from ._stepper import Tolerances
-from ._tableau import Pair
 from ._trace import moves_switches, record
 from ._workspace import Buffer
 

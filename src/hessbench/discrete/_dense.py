@@ -21,11 +21,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._integrate.pairs import Pair
 from .._model.derivatives import Array, Derivatives, Params
 from .._model.loss import LossBlocks
 from ._columns import EndBlocks
 from ._stepper import Trajectory, replay
-from ._tableau import Pair
 
 BLOCK = 48  # rows at a time of a product that is symmetric; OpenBLAS takes 0.8 of the whole product's time, not 0.75
 

@@ -17,12 +17,12 @@ from .._derive.features import narrow_features, through
 from .._derive.switches import reads_time, watched
 from .._errors import IntegrationError
 from .._integrate.ivp import IVP
+from .._integrate.pairs import pair
 from .._model.counters import Counters
 from .._model.derivatives import Array
 from .._model.problem import TIMES, Problem
 from ._sizes import TRIAL, Solver
 from ._stepper import Tolerances, Trajectory, integrate
-from ._tableau import pair
 
 Slopes = Callable[[Array], Callable[[Array, Array], Array]]
 SEEN = 8  # parts of a step: what is wider has several stages in it, and the error estimate sees it

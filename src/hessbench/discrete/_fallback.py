@@ -14,11 +14,11 @@ import numpy as np
 
 from .._errors import HessbenchError, IntegrationError
 from .._integrate.ivp import IVP
+from .._integrate.pairs import Pair
 from .._model.counters import Counters
 from .._model.derivatives import Array
 from .._model.warnings import all_finite
 from ._stepper import TOO_SMALL_STEP, integrate
-from ._tableau import Pair
 
 if TYPE_CHECKING:
     from ._fold_derivatives import Folding

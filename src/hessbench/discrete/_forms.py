@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from .._errors import InvalidInput
 from .._integrate.ivp import IVP
+from .._integrate.pairs import pair
 from .._model.derivatives import Array
 from .._model.problem import Problem
 from ._compiled_form import CompiledForm
@@ -16,7 +17,6 @@ from ._given import trusted
 from ._linearised import Linearised, Point
 from ._numpy_form import ColumnsInNumpy, StateInNumpy
 from ._options import NotCompiled, Options, Products, Run, multiplied, results
-from ._tableau import pair
 
 
 def prepare(problem: Problem, ivp: IVP, options: Options) -> Run:

@@ -18,6 +18,7 @@ import numpy as np
 
 from .._errors import IntegrationError
 from .._integrate.ivp import IVP
+from .._integrate.pairs import Pair
 from .._model.counters import Counters
 from .._model.derivatives import Array
 from ._columns import EndBlocks, parameter_directions
@@ -29,7 +30,6 @@ from ._fold_derivatives import Folding
 from ._forward import ForwardSolve
 from ._probe import KernelDerivatives, KernelField
 from ._stepper import Trajectory, probe_directions, replay
-from ._tableau import Pair
 from ._trust import Finding, Points, complaint, doubles
 from ._workspace import Buffer
 

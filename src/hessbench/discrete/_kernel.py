@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from math import gcd
 from typing import Protocol
 
+from .._integrate.pairs import FIRST, MAX_FACTOR, MIN_FACTOR, SAFETY, Pair
 from .._model.derivatives import Array
 from ._build import LEVELS, fixed_part
 from ._columns import Columns
@@ -26,7 +27,6 @@ from ._functions import scalars, vectors
 from ._graph import CannotTrace
 from ._kernel_sparse import sparse_backward
 from ._stepper import KICK_EVERY, KICK_ROWS
-from ._tableau import MAX_FACTOR, MIN_FACTOR, SAFETY, Pair
 from ._trace import Traced
 from ._unrolled import Weights, accumulation, matrix_times
 
@@ -157,6 +157,7 @@ def assemble(
         f"#define Q ((1 + TANGENTS) * M)\n#define SECOND {int(second)}",
         f"#define AUTONOMOUS {int(parts.autonomous)}\n#define EXPONENT ({pair.exponent!r})",
         f"#define SAFETY {SAFETY!r}\n#define MIN_FACTOR {MIN_FACTOR!r}\n#define MAX_FACTOR {MAX_FACTOR!r}",
+        *(f"#define {name} {value!r}" for name, value in FIRST.items()),
         f"#define STRETCH {pair.stretch!r}\n#define LIMITED {pair.limited!r}",
         *(f"#define N{name} {len(parts.places[name])}" for name in BLOCKS),
         f"#define NP {len(at)}\n#define NE (NJ + NA + NYY + NYU)",

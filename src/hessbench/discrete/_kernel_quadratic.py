@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._integrate.pairs import Pair
 from .._model.derivatives import Array
 from .._model.quadratic import Quadratic
 from ._build import fixed_part
 from ._expressions import Entries
 from ._kernel import Kernel, assemble
 from ._quadratic import Packed, jacobian_loops
-from ._tableau import Pair
 
 
 class DenseQuadratic:

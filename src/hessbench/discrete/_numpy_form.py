@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._integrate.ivp import IVP
+from .._integrate.pairs import Pair
 from .._model.derivatives import Array, Params
 from . import _dense, _sparse
 from ._columns import EndBlocks, parameter_directions
@@ -19,7 +20,6 @@ from ._fold_derivatives import FoldedDerivatives, StateDerivatives
 from ._options import Options
 from ._quadratic import exploit
 from ._stepper import Tolerances, Trajectory, integrate
-from ._tableau import Pair
 
 SPARSE_FROM = 48  # states from which a sparse Jacobian pays in NumPy
 

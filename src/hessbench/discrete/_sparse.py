@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from .._integrate.pairs import Pair
 from .._model.derivatives import Array, Derivatives, Params
 from ._dense import Costate
 from ._stepper import Trajectory, replay
-from ._tableau import Pair
 
 
 def matrices(derivatives: Derivatives, t: Array, y: Array, p: Params) -> list[Any]:

@@ -22,8 +22,8 @@ import numpy as np
 
 from .._errors import IntegrationError
 from .._integrate.ivp import IVP
+from .._integrate.pairs import MAX_FACTOR, MIN_FACTOR, SAFETY, Pair, first_step
 from .._model.derivatives import Array
-from ._tableau import MAX_FACTOR, MIN_FACTOR, SAFETY, Pair
 
 SEED = 20230125  # of the probes; any fixed number will do
 KICK, KICK_EVERY, KICK_ROWS = (
@@ -138,7 +138,8 @@ def integrate(
         return value
 
     slopes[0, 0] = slope(0, t, y0)
-    size = _first_step(f, t_span, y0, slopes[0, 0], pair, rtol, atol[0])
+    scale = atol[0] + np.abs(y0) * rtol
+    size = float(first_step(np, f, t_span[0], t_span[1] - t_span[0], y0, slopes[0, 0], scale, pair.exponent))
     out: list[tuple[float, float, Array]] = []
     stages, jacobians, before = [], [], 0
     with np.errstate(all="ignore"):
@@ -241,30 +242,6 @@ def _stretch(h: float, up: Array, across: Array, rtol: float, atol: Array, new: 
     weights = 1.0 / (atol + rtol * np.abs(new))
     down = float(np.sum((across * weights) ** 2))
     return abs(h) * float(np.sqrt(np.sum((up * weights) ** 2) / down)) if down > new.size * (7e-15 / rtol) ** 2 else 0.0
-
-
-def _first_step(
-    f: Callable[[float, Array], Array],
-    t_span: tuple[float, float],
-    y: Array,
-    slope: Array,
-    pair: Pair,
-    rtol: float,
-    atol: Array,
-) -> float:
-    """Hairer, Norsett & Wanner, section II.4, as SciPy has it; one evaluation of `f`."""
-    t0, t1 = t_span
-    scale, length = atol + np.abs(y) * rtol, abs(t1 - t0)
-
-    def rms(v: Array) -> float:
-        return float(np.linalg.norm(v / scale)) / y.size**0.5
-
-    d0, d1 = rms(y), rms(slope)
-    h0 = min(1e-6 if d0 < 1e-5 or d1 < 1e-5 else 0.01 * d0 / d1, length)
-    way = np.sign(t1 - t0)
-    d2 = rms(f(t0 + h0 * way, y + h0 * way * slope) - slope) / h0
-    h1 = max(1e-6, h0 * 1e-3) if max(d1, d2) <= 1e-15 else (0.01 / max(d1, d2)) ** -pair.exponent
-    return float(min(100 * h0, h1, length))
 
 
 def _count(counters, calls: int, steps: int, rejected: int, ivp: IVP, n: int) -> None:

@@ -29,6 +29,10 @@ IN_AN_ARRAY = (
     "ravel", "flatten", "squeeze", "T", "dot", "transpose", "cumsum", "cumprod",
 )  # fmt: skip
 
+array_function: list[
+    Callable[[Any, Any, dict[str, Any]], Any]
+] = []  # what `_array_functions`, one floor up, does for both
+
 
 class Symbol:
     """A number that records. `==`, `<` and the like give truth values that record.
@@ -69,9 +73,7 @@ class Symbol:
         return apply(ufunc, method, inputs, options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        from ._array_functions import dispatch
-
-        return dispatch(function, args, kwargs)
+        return array_function[0](function, args, kwargs)
 
     def __getattr__(self, name: str) -> Any:
         if name in KNOWN:
@@ -144,9 +146,7 @@ class Symbols(np.ndarray):
         return apply(ufunc, method, inputs, options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        from ._array_functions import dispatch
-
-        return dispatch(function, args, kwargs)
+        return array_function[0](function, args, kwargs)
 
     def __getitem__(self, key: Any) -> Any:
         return super().__getitem__(_place(key))

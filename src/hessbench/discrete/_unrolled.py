@@ -6,15 +6,23 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from .._integrate.pairs import Pair
 from .._model.derivatives import Array
 from ._emit import literal
-from ._tableau import Pair
 
 MOST_UNROLLED = 2048  # products written out one by one; more become a loop over an index table
 
 
 class Weights:
-    """A tableau as C. In second order, stages are those of the Nystrom form (see `_tableau`)."""
+    """A tableau as C. In second order, stages are those of the Nystrom form.
+
+    For `q' = v, v' = g(t, q)` the slopes of `q` can be eliminated, because they are stage values of `v`:
+
+        Q_i = q + c_i h v + h^2 (a a)_ij g_j,   q_new = q + h v + h^2 (b a)_j g_j,   v_new = v + h b_j g_j
+
+    which halves the stages' size and skips the arithmetic on the trivial half. Source: Hairer, Norsett & Wanner, Solving
+    Ordinary Differential Equations I, section II.14.
+    """
 
     def __init__(self, pair: Pair, second_order: bool) -> None:
         self.pair, self.second = pair, second_order

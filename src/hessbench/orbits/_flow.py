@@ -15,10 +15,10 @@ import numpy as np
 from .._derive.generated import derivatives_of
 from .._errors import HessbenchError, IntegrationError, InvalidInput
 from .._integrate.ivp import IVP
+from .._integrate.pairs import pair
 from .._model.derivatives import Array, Derivatives
 from .._model.problem import Problem
 from ..discrete._stepper import Trajectory, integrate
-from ..discrete._tableau import pair
 from ._systems import System, system_of
 
 TOO_CLOSE = 1e-6  # of two bodies: below, double precision has nothing left to say about what follows

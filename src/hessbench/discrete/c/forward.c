@@ -2,7 +2,7 @@
 
    Before this come VW (doubles per vector), N states, M inputs of the recorded function, S stages, TANGENTS in the error
    norm, Q rows (1 + TANGENTS) M, SECOND (1 for q' = v, v' = g(t, q)), AUTONOMOUS, the constants of the controller
-   (EXPONENT, SAFETY, MIN_FACTOR, MAX_FACTOR, STRETCH, LIMITED), NODES, and the functions `prepare`, `slope`, `slopes`,
+   (EXPONENT, SAFETY, MIN_FACTOR, MAX_FACTOR, STRETCH, LIMITED) and of the first step (NOTHING, ...), NODES, and the functions `prepare`, `slope`, `slopes`,
    `stage`, `finish`, `error`. */
 static void load(State *z, const double *y, const double *probes) {
   memset(z, 0, sizeof *z);
@@ -46,13 +46,13 @@ static double first_step(double t0, double t1, const double *y, const double *C,
   double f0[N], f1[N], y1[N], length = fabs(t1 - t0), way = t1 > t0 ? 1 : -1;
   field(t0, y, C, f0);
   double d0 = rms(y, y, rtol, atol), d1 = rms(f0, y, rtol, atol);
-  double h0 = fmin(d0 < 1e-5 || d1 < 1e-5 ? 1e-6 : 0.01 * d0 / d1, length);
+  double h0 = fmin(d0 < NOTHING || d1 < NOTHING ? TINY : SHARE * d0 / d1, length);
   for (int i = 0; i < N; i++) y1[i] = y[i] + h0 * way * f0[i];
   field(t0 + h0 * way, y1, C, f1);
   for (int i = 0; i < N; i++) f1[i] -= f0[i];
   double d2 = rms(f1, y, rtol, atol) / h0, d = fmax(d1, d2);
-  double h1 = d <= 1e-15 ? fmax(1e-6, h0 * 1e-3) : pow(0.01 / d, -EXPONENT);
-  return fmin(fmin(100 * h0, h1), length);
+  double h1 = d <= FLAT ? fmax(TINY, h0 * THEN) : pow(SHARE / d, -EXPONENT);
+  return fmin(fmin(AT_MOST * h0, h1), length);
 }
 
 /* Keeps every mode of the tangents at the level of the tolerance (see `_stepper`). */
