@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 import hessbench
-from hessbench._integrate.pairs import METHODS, pair
+from hessbench._integrate.pairs import names, pair
 from hessbench.discrete import Options, _build, _quadratic
 from hessbench.discrete._compiled_form import _kernel
 from hessbench.discrete._fold import Folded
@@ -32,7 +32,7 @@ def implicit(name, **arguments):
 
 
 SOURCES = {
-    **{f"dense, {method}": lambda method=method: explicit("three-body", method) for method in METHODS},
+    **{f"dense, {method}": lambda method=method: explicit("three-body", method) for method in names()},
     "products": lambda: explicit("three-body", "DOP853", products=True),
     "sparse": lambda: explicit("brusselator", "DOP853", "sparse", n=24),
     "quadratic": lambda: explicit("random-quadratic", "DOP853", n=12),

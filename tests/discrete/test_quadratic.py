@@ -173,8 +173,8 @@ def test_without_a_compiler_numpy_does_it_and_says_so(monkeypatch, tmp_path):
     [("row[v] += t[v] * yj", "row[v] -= t[v] * yj"), ("+= t[v] * yi", "+= 1.001 * t[v] * yi")],
 )
 def test_a_planted_fault_in_the_packed_kernel_is_caught(monkeypatch, packed_only, right, wrong):
-    assert right in _quadratic.JACOBIAN
-    monkeypatch.setattr(_quadratic, "JACOBIAN", _quadratic.JACOBIAN.replace(right, wrong))
+    assert right in fixed_part("discrete", "packed.c")
+    monkeypatch.setattr(_quadratic, "fixed_part", lambda *which: fixed_part(*which).replace(right, wrong))
     problem, exact = turned_logistic()
     result = run(problem, rtol=1e-11)
     assert "differs from NumPy" in result.note
@@ -187,8 +187,8 @@ def test_a_planted_fault_in_the_packed_kernel_is_caught(monkeypatch, packed_only
     [("+= t[l] * X[j]", "+= 1.001 * t[l] * X[j]"), ("SPREAD(0.0);\n      const", "SPREAD(1e-3);\n      const")],
 )
 def test_a_planted_fault_in_the_loops_is_caught(monkeypatch, right, wrong):
-    assert right in _kernel_quadratic.FUNCTIONS
-    monkeypatch.setattr(_kernel_quadratic, "FUNCTIONS", _kernel_quadratic.FUNCTIONS.replace(right, wrong))
+    assert right in fixed_part("discrete", "quadratic.c")
+    monkeypatch.setattr(_kernel_quadratic, "fixed_part", lambda *which: fixed_part(*which).replace(right, wrong))
     problem, exact = turned_logistic()
     result = run(problem, rtol=1e-11)
     assert "differs from the NumPy form" in result.note and "packed" in result.note
