@@ -79,7 +79,10 @@ def _entry_points() -> Iterator[Listed]:
 
 
 def _judged(name: str, cls: Any, origin: str, distribution: str = "") -> Listed:
-    error = wrong_with(cls, name)
+    try:
+        error = wrong_with(cls, name)
+    except Exception as fault:  # of fields that are something else altogether
+        error = _in_words(fault)
     return Listed(name, cls if error is None else None, origin, error or "", distribution)
 
 
@@ -93,7 +96,7 @@ def wrong_with(cls: Any, name: str) -> str | None:
         return f"`name` is {getattr(cls, 'name', None)!r}, expected {name!r}, of lower-case letters, digits and dashes"
     if cls.order not in (0, 1, 2):
         return f"`order` is {cls.order!r}, expected the highest derivatives it takes: 0, 1 or 2"
-    if not isinstance(cls.operations, tuple) or not set(cls.operations) <= set(OPERATIONS):
+    if not isinstance(cls.operations, tuple) or not all(o in OPERATIONS for o in cls.operations):
         return f"`operations` is {cls.operations!r}, expected a tuple of some of {', '.join(OPERATIONS)}"
     if bool(cls.order) != bool(cls.operations):
         return f"`order` is {cls.order} and `operations` is {cls.operations!r}: one says that it differentiates, one does not"
