@@ -89,6 +89,11 @@ def test_what_is_missing_is_said_with_its_remedy(monkeypatch):
             ask("tensorflow")
 
 
+def test_a_package_in_a_package_that_is_missing_is_missing(monkeypatch):
+    monkeypatch.setattr(about("jax"), "package", "no_such_package.inner")
+    assert not available("jax")
+
+
 def test_names_in_words():
     assert [one_of(("a", "b", "c")[:n], "or") for n in range(4)] == ["", "a", "a or b", "a, b or c"]
     assert one_of(("a", "b")) == "a and b"

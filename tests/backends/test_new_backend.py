@@ -63,11 +63,11 @@ class Complex(Backend):
 '''
 IN_FOLDER = """
 import hessbench
-from hessbench.backends import __path__, _listing, known
+from hessbench.backends import __path__, _listing, broken, known
 
 _listing.in_folder.cache_clear()  # what was read before the file was there
 __path__.append({folder!r})
-print(known(2, "vjp"), hessbench.strategies()["unrolled"].backends)
+print(known(2, "vjp"), hessbench.strategies()["unrolled"].backends, broken())
 """
 
 
@@ -173,7 +173,9 @@ out += [b.jvp(lambda x: x**3, np.array([2.0]), np.array([1.0]))[1].tolist()]
 
 def test_a_file_in_the_folder_of_backends_is_one_too(tmp_path):
     (tmp_path / "_mine.py").write_text(FILE)
-    assert run(tmp_path, "-c", IN_FOLDER.format(folder=str(tmp_path))).count("'mine'") == 2
+    (tmp_path / "_torn.py").write_text("raise OSError('no disk')")
+    said = run(tmp_path, "-c", IN_FOLDER.format(folder=str(tmp_path)))
+    assert said.count("'mine'") == 2 and "{'torn': 'OSError: no disk (_torn.py)'}" in said
 
 
 @pytest.mark.parametrize(
