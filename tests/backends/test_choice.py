@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from hessbench import InvalidInput, Unavailable, Unsupported, backends
+from hessbench._measuring.overhead_calls import PACKAGES as OVERHEAD
 from hessbench.backends import about, available, built_in, differentiating, known, one_of
 from hessbench.backends._base import OPERATIONS
 
@@ -27,6 +28,7 @@ def test_the_order_of_choice_is_that_of_this_package_s_measurements():
     assert built_in(2, "derivatives", use="reference") == ("casadi", "torch", "autograd", "jax")
     assert built_in(2, "derivatives", use="contractions") == ("jax", "torch", "casadi", "autograd")
     assert built_in(3) == ()
+    assert [name for name in OVERHEAD if name in ("numba", *built_in())] == ["numpy", "numba", *built_in(1)]
 
 
 def test_only_what_is_installed_is_taken(monkeypatch):
