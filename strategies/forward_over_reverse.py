@@ -17,6 +17,7 @@ from typing import ClassVar
 import numpy as np
 
 from hessbench import Result, Strategy, Vector, loss_blocks
+from hessbench.backends import known
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class ForwardOverReverse(Strategy):
     applied to the continuous adjoint; arXiv:2301.08085, section 2.
     """
 
-    backends: ClassVar[tuple[str, ...]] = ("jax", "torch", "autograd")
+    backends: ClassVar[tuple[str, ...]] = known(2, "vjp", "jvp", "value_grad_hessian")
 
     def prepare(self, problem, backend, ivp) -> Callable[[Vector], Result]:
         n, (t0, t1), p, xp = problem.dim, problem.t_span, backend.params(problem), backend.xp

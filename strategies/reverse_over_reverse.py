@@ -17,6 +17,7 @@ from typing import ClassVar
 import numpy as np
 
 from hessbench import Limits, Result, Strategy, Vector, loss_blocks
+from hessbench.backends import known
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class ReverseOverReverse(Strategy):
     the state is integrated backward. Source: arXiv:2301.08085, section 3 ("BP2"), extended to losses of the initial state.
     """
 
-    backends: ClassVar[tuple[str, ...]] = ("jax", "torch", "autograd")
+    backends: ClassVar[tuple[str, ...]] = known(2, "vjp", "value_grad_hessian")
     limits: ClassVar[Limits] = Limits(reversible_only=True)
 
     def prepare(self, problem, backend, ivp) -> Callable[[Vector], Result]:

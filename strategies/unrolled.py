@@ -9,12 +9,12 @@ integrated as one more state.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from hessbench import Limits, Result, Strategy, Vector, count_fixed, integrate_fixed, steps_for, tableau
+from hessbench.backends import known
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Unrolled(Strategy):
     mode: str | None = None
     stages: str = "loop"
     checkpoints: bool = False
-    backends: ClassVar[tuple[str, ...]] = ("jax", "torch", "autograd")
+    backends: ClassVar[tuple[str, ...]] = known(2, "value_grad_hessian")
     limits: ClassVar[Limits] = Limits(parameters=True, running_loss=True)
     variants: ClassVar = {
         "": {},
@@ -71,7 +71,7 @@ class Unrolled(Strategy):
             y0 = backend.asarray(y0)
             z = y0 if running is None else xp.concatenate((y0, 0.0 * y0[:1]))
             if self.checkpoints:
-                again, at = checkpointing(backend.name)(segment), backend.asarray(starts)
+                again, at = backend.checkpoint(segment), backend.asarray(starts)
                 varied = x if problem.varied else None  # autograd warns of an argument without influence
                 z = backend.iterate(lambda i, z: again(z, varied, at[i]), z, segments)
             else:
@@ -91,18 +91,3 @@ class Unrolled(Strategy):
         if backend.compiles_loops:
             hessian(problem.x0)
         return hessian
-
-
-def checkpointing(framework):
-    """What makes a function forget its intermediate values and compute them again when it is differentiated."""
-    if framework == "jax":
-        import jax
-
-        return jax.checkpoint
-    if framework == "torch":
-        from torch.utils.checkpoint import checkpoint
-
-        return lambda f: partial(checkpoint, f, use_reentrant=False, preserve_rng_state=False)
-    from autograd.differential_operators import checkpoint
-
-    return checkpoint

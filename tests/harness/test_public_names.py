@@ -30,6 +30,12 @@ def test_every_name_of_the_package_is_still_there_and_says_what_it_is():
         assert name == "STATUSES" or getattr(hessbench, name).__doc__, name
 
 
+def test_every_name_that_backends_are_made_and_found_by_is_still_there():
+    assert set(KNOWN["backends"]) <= set(hessbench.backends.__all__)
+    assert all(hasattr(hessbench.backends, name) for name in KNOWN["backends"])
+    assert dict(hessbench.backends.PACKAGES)["jax"] == "jax"
+
+
 def test_every_command_is_still_there():
     shown = subprocess.run(
         [sys.executable, "-m", "hessbench", "--help"], capture_output=True, text=True, check=True

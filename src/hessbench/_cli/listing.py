@@ -54,6 +54,8 @@ def list_plugins(
             before = base
         print_table(table, out)
         print()
+    for name, reason in backends.broken().items():
+        say(f"backend {name!r} cannot be used: {reason}")
 
 
 LONGEST = 48  # characters of a name

@@ -18,11 +18,11 @@ from .._errors import Unavailable
 from .._model.derivatives import Array, Derivatives, JointDerivatives
 from .._model.loss import LossBlocks
 from .._model.problem import Problem
-from ..backends import available, backend
+from ..backends import backend, differentiating, known, one_of
 from .generated import generated_joint_derivatives
 from .loss import loss_blocks
 
-DIFFERENTIATING = ("jax", "torch", "autograd")
+OPERATIONS = ("vjp", "jvp", "value_grad_hessian")  # that a reference is made of
 POINTS = 3
 
 
@@ -30,16 +30,17 @@ def check_derivatives(problem: Problem, frameworks: Sequence[str] | None = None,
     """What is wrong with `problem.derivatives` and `problem.loss_blocks`, one sentence each.
 
     The list is empty when all is well, or nothing is written by hand. Compares `vjp`, `jac`, `vhp` and the blocks of
-    the loss with each of `frameworks` (default: those installed of jax, torch, autograd), `derivatives.joint` with the
+    the loss with each of `frameworks` (default: those installed, of jax, torch, autograd), `derivatives.joint` with the
     first of them, all forms of broadcasting with single calls, and the sparse values with the dense ones.
     `tolerance` is relative to the largest entry.
     Raises `Unavailable` without any framework.
     """
     if problem.derivatives is None and problem.loss_blocks is None:
         return []
-    chosen = [name for name in DIFFERENTIATING if available(name)] if frameworks is None else list(frameworks)
+    chosen = differentiating(2, *OPERATIONS) if frameworks is None else list(frameworks)
     if not chosen:
-        raise Unavailable("Checking derivatives needs jax, torch or autograd: pip install 'hessbench[jax]'.")
+        needed = one_of(known(2, *OPERATIONS), "or")
+        raise Unavailable(f"Checking derivatives needs {needed}: pip install 'hessbench[jax]'.")
     sample = sample_points(problem)
     faults = [] if problem.derivatives is None else _derivative_faults(problem, chosen, sample, tolerance)
     return faults if problem.loss_blocks is None else faults + _loss_faults(problem, chosen, sample, tolerance)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._plugins.strategy import Strategy
+from ..backends import known
 from .lifting import MULTIPLIER
 from .model import model
 
-FRAMEWORKS = frozenset({"jax", "torch", "autograd", "casadi"})
 NAME = "as-is"
 
 
@@ -46,4 +46,4 @@ class AsIs(Strategy):
 
 def has_variant(backends: tuple[str, ...]) -> bool:
     """Whether strategies on these backends differentiate switches by a framework."""
-    return bool(FRAMEWORKS & set(backends))
+    return bool(set(known(1)) & set(backends))

@@ -77,7 +77,8 @@ def findings_of(name: str) -> Iterator[Finding]:
 
 def check_listing(subject: str, strategy: Strategy, path: str | None = None) -> Finding:
     """The law that listing, and reading the file at `path`, imports no framework; tried in a process of its own."""
-    frameworks = [name for name in (*backends.PACKAGES.values(), *strategy.packages) if name != "numpy"]
+    needed = (backends.about(name).needs() for name in backends.known())
+    frameworks = [name for name in (*needed, *strategy.packages) if name != "numpy"]
     name = subject.partition("@")[0]
     found = "hessbench.strategies()" if path is None else f"hessbench._plugins.registry.load_file({path!r})[0]"
     listing = f"{found}[{name!r}].load()"

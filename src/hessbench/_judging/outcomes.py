@@ -37,6 +37,7 @@ from .._plugins.prepare import Prepared, prepare, resolve
 from .._plugins.registry import problem, strategies
 from .._plugins.strategy import Strategy
 from .._storage.files import write
+from ..backends import built_in as built_in_backends
 from .gate import Seen, judge
 from .gate_points import VARIABLE, drawn_points, first_with_reference, run_seed
 from .reference import points
@@ -155,7 +156,9 @@ def read_table(text: str) -> dict[str, dict[str, str]]:
 
 def update_table(rows: Sequence[Row]) -> Path:
     """Write what was observed of built-in strategies into the table, drop rows of contenders that are gone; its path."""
-    there = {f"{name}@{b}" for name in built_in() for b in strategies()[name].load().backends}
+    there = {
+        f"{name}@{b}" for name in built_in() for b in strategies()[name].load().backends if b in built_in_backends()
+    }
     old = table() if table_path().is_file() else {}
     new = {contender: dict(row) for contender, row in old.items() if contender in there}
     for row in rows:

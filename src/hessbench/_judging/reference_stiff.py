@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from .._derive.augment import Augmented, augmented
-from .._derive.loss import loss_blocks
+from .._derive.loss import differentiating_loss, loss_blocks
 from .._errors import IntegrationError, Unavailable
 from .._model.derivatives import Array, Derivatives
 from .._model.problem import TIMES, Problem
+from ..backends import backend, differentiating
 from .reference_implicit import STAGES, implicit_adjoint, implicit_forward, lobatto_iiic, radau_iia, solved
 from .reference_methods import Check, of_state_alone, subdivided
 from .reference_ways import Way, derivatives_by, sources_of
@@ -127,9 +128,8 @@ def stiff_ways(mesh: Mesh) -> Callable[[Problem, Array], list[Way]]:
             return Way(f"{name}, derivatives {by}", run, formula=name)
 
         sources = sources_of(whole)
-        fast = [
-            name for name in ("jax", "torch", "casadi", "autograd") if name in sources
-        ]  # N contractions for each stage
+        able = differentiating(2, "derivatives", use="contractions")
+        fast = [name for name in able if name in sources]  # N contractions for each stage
         others = [name for name in fast if name != sources[0]]
         turned = [*others, *(name for name in sources if name not in others)]  # other derivatives, where there are any
         adjoints = [way("adjoint of Lobatto IIIC steps", lobatto_iiic, implicit_adjoint, name) for name in sources]
@@ -142,9 +142,7 @@ def stiff_ways(mesh: Mesh) -> Callable[[Problem, Array], list[Way]]:
 
 def loss_by(problem: Problem, source: str) -> Any:
     """Derivatives of the loss by the framework that made those of the right-hand side, or by any."""
-    from ..backends import available, backend
-
-    if source in ("jax", "torch", "autograd") and available(source):
+    if source in differentiating_loss():
         return loss_blocks(problem, backend(source))[0]
     return loss_blocks(problem)[0]
 

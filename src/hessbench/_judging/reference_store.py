@@ -76,9 +76,9 @@ def save_refusal(path: Path | None, message: str, diagnosis: str) -> None:
 
 
 def _refusal(path: Path) -> Path:
-    from ..backends import PACKAGES, available
+    from ..backends import available, known
 
-    return path.with_suffix("." + "-".join(name for name in PACKAGES if available(name)) + ".none")
+    return path.with_suffix("." + "-".join(name for name in known() if available(name)) + ".none")
 
 
 def _keep(path: Path, content: bytes) -> None:

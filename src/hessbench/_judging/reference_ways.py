@@ -10,8 +10,10 @@ import numpy as np
 
 from .._derive.augment import augmented
 from .._derive.generated import generated_derivatives
+from .._derive.loss import differentiating_loss
 from .._model.derivatives import Array, Derivatives
 from .._model.problem import Problem
+from ..backends import about, differentiating
 from .reference_methods import Check, automatic, discrete_adjoint, of_state_alone, subdivided
 
 MOST_TRACED = 1000  # steps times unknowns up to which autograd and torch go through a whole solve, some ten seconds
@@ -35,16 +37,14 @@ def ways(problem: Problem, x: Array, times: Array) -> list[Way]:
 
     Where there are neither frameworks nor enough written by hand, the default strategy with what it records.
     """
-    from ..backends import available
-
     out: list[Way] = []
     exact = problem.exact(x) if problem.exact is not None else None
-    frameworks = [name for name in ("jax", "autograd", "torch") if available(name)]
+    through_solve = list(differentiating(2, "value_grad_hessian", "grad", "jvp", use="loss"))
     if exact is not None:
         out.append(Way("closed form", lambda parts: Check(*exact)))
     whole = problem if of_state_alone(problem) else augmented(problem).problem
     sources = sources_of(whole)
-    frameworks.sort(key=lambda name: name in sources[:1])  # prefer one that did not make these derivatives
+    through_solve.sort(key=lambda name: name in sources[:1])  # prefer one that did not make these derivatives
 
     def adjoint(k: int, source: str) -> Way:
         made: list[Derivatives] = []
@@ -67,7 +67,9 @@ def ways(problem: Problem, x: Array, times: Array) -> list[Way]:
 
     adjoints = [adjoint(2 * k, source) for k, source in enumerate(sources)]
     throughs = [
-        through(k + 1, name) for k, name in enumerate(frameworks) if name == "jax" or len(times) * x.size <= MOST_TRACED
+        through(k + 1, name)
+        for k, name in enumerate(through_solve)
+        if about(name).compiles_loops or len(times) * x.size <= MOST_TRACED
     ]
     out += [*adjoints[:1], *throughs[:1], *adjoints[1:], *throughs[1:]]
     if not sources:
@@ -77,12 +79,10 @@ def ways(problem: Problem, x: Array, times: Array) -> list[Way]:
 
 def sources_of(problem: Problem) -> list[str]:
     """Where derivatives of right-hand side and loss can come from, for a problem by its initial state alone."""
-    from ..backends import available
-
-    frameworks = any(available(name) for name in ("jax", "autograd", "torch"))
-    out = [name for name in ("casadi", "torch", "autograd", "jax") if available(name)] if frameworks else []
+    of_loss = differentiating_loss()
+    out = list(differentiating(2, "derivatives", use="reference")) if of_loss else []
     own = problem.derivatives
-    if own is not None and (frameworks or problem.loss_blocks is not None):
+    if own is not None and (of_loss or problem.loss_blocks is not None):
         return [own.source, *(name for name in out if name not in own.source)]
     return out
 

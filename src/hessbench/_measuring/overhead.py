@@ -29,6 +29,7 @@ import numpy as np
 
 from .._errors import InvalidInput
 from .._plugins.registry import problem as named_problem
+from ..backends import about, known
 from .measure import child_environment
 from .overhead_calls import OPERATIONS, PACKAGES, calls
 from .record import Record
@@ -77,8 +78,9 @@ def measure_overhead(package: str, sizes: Sequence[int], time_limit: float = 40.
     if package not in PACKAGES:
         raise InvalidInput(f"There is no package {package!r}; choose one of {', '.join(PACKAGES)}.")
     wanted = [Row(package, operation, n, "failed") for n in sizes for operation in OPERATIONS]
-    if find_spec(package) is None:
-        return [replace(row, status="unavailable", message=f"needs {package}: pip install {package}") for row in wanted]
+    needed = distribution(package)
+    if find_spec(needed) is None:
+        return [replace(row, status="unavailable", message=f"needs {needed}: pip install {needed}") for row in wanted]
     command = [sys.executable, "-m", "hessbench._measuring.overhead", package, *map(str, sizes)]
     status, message = "failed", "the process ended early"
     try:
@@ -92,6 +94,11 @@ def measure_overhead(package: str, sizes: Sequence[int], time_limit: float = 40.
     found = {(row.operation, row.n): row for row in _rows(output.decode(errors="replace"))}
     rows = [found.get((row.operation, row.n), replace(row, status=status, message=message)) for row in wanted]
     return [row for operation in OPERATIONS for row in split([r for r in rows if r.operation == operation])]
+
+
+def distribution(package: str) -> str:
+    """What has to be installed for `package`, a backend or numba."""
+    return about(package).needs() if package in known() else package
 
 
 def split(rows: Sequence[Row]) -> list[Row]:
@@ -149,7 +156,7 @@ def time_package(package: str, sizes: Sequence[int]) -> Iterator[Row]:
     for n in sizes:
         target = named_problem(PROBLEM, n=n)
         for operation in OPERATIONS:
-            row = Row(package, operation, n, "ok", version=version(package))
+            row = Row(package, operation, n, "ok", version=version(distribution(package)))
             ours, numpy = calls(package, target, operation), calls("numpy", target, operation)
             right = np.asarray(numpy.call())
             gap = float(np.max(np.abs(np.asarray(ours.call()) - right)) / np.max(np.abs(right)))

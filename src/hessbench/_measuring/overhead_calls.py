@@ -12,7 +12,7 @@ import numpy as np
 from .. import backends
 from .._model.problem import Problem
 
-PACKAGES = ("numpy", "numba", "jax", "torch", "autograd", "casadi")
+PACKAGES = ("numpy", "numba", *backends.known(2, "vjp", "jvp"), "casadi")
 OPERATIONS = ("rhs", "vjp", "contraction")
 
 

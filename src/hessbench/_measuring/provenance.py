@@ -12,9 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from ..backends import distributions
 from .machine import facts
-
-PACKAGES = {"jax": ("jax", "jaxlib")}  # of a backend, where they are not called as it is
 
 
 def provenance(suite: str, command: str, root: Path) -> dict[str, object]:
@@ -54,7 +53,7 @@ def sources(*more: Path) -> str:
 def versions(backend_name: str, packages: tuple[str, ...]) -> str:
     """`package version` of everything that a case runs on beside hessbench itself, separated by commas."""
     found = []
-    for name in dict.fromkeys(["numpy", "scipy", *PACKAGES.get(backend_name, (backend_name,)), *packages]):
+    for name in dict.fromkeys(["numpy", "scipy", *distributions(backend_name), *packages]):
         with suppress(PackageNotFoundError):
             found.append(f"{name} {version(name)}")
     return ", ".join(found)

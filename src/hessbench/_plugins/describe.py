@@ -21,6 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from .. import backends
 from .._processes.contain import Ended, contained
 from .._storage.cache import keep, private_folder, whole
 from .plugin import About, Plugin, Source, digest, in_words, plugins_in
@@ -66,11 +67,12 @@ def seed(descriptions: dict[str, list[dict[str, Any]]]) -> None:
 
 @cache
 def _surroundings() -> str:
-    """What a description depends on beside the file: Python, what is installed, and how plugins are read."""
+    """What a description depends on beside the file: Python, what is installed, backends, and how plugins are read."""
     installed = Path(sysconfig.get_path("purelib"))
     stamp = installed.stat().st_mtime_ns if installed.is_dir() else 0
     reading = [Path(__file__), Path(__file__).with_name("plugin.py")]
-    parts = [platform.python_version(), str(installed), str(stamp), *(p.read_text(encoding="utf-8") for p in reading)]
+    parts = [platform.python_version(), str(installed), str(stamp), *backends.known()]
+    parts += [p.read_text(encoding="utf-8") for p in reading]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

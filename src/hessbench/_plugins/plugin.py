@@ -19,7 +19,7 @@ from .._errors import HessbenchError, Unavailable
 from .._hybrid.asis import NAME as AS_IS
 from .._hybrid.asis import AsIs, has_variant
 from .._model.problem import Problem
-from ..backends import PACKAGES
+from ..backends import broken, known
 from .strategy import Accuracy, Limits, Strategy
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*(/[a-z0-9-]+)?")  # name or name/variant
@@ -226,10 +226,11 @@ def wrong_with(cls: Any) -> str | None:
         value = getattr(cls, key)
         if not isinstance(value, tuple | list) or not all(isinstance(item, str) and item for item in value):
             return f"`{key}` is {_shown(value)}, expected a tuple of names, such as {example}"
-    unknown = [name for name in cls.backends if name not in PACKAGES]
+    unknown = [name for name in cls.backends if name not in known()]
     if unknown or not cls.backends:
         what = f"names {unknown[0]!r}" if unknown else "is empty"
-        return f"`backends` {what}; there are {', '.join(PACKAGES)}"
+        why = f", which cannot be used: {broken()[unknown[0]]}" if unknown and unknown[0] in broken() else ""
+        return f"`backends` {what}{why}; there are {', '.join(known())}"
     for key, kind in (("limits", Limits), ("accuracy", Accuracy)):
         if not isinstance(getattr(cls, key), kind):
             return f"`{key}` is {_shown(getattr(cls, key))}, expected `{kind.__name__}(...)`"

@@ -132,7 +132,7 @@ def resolve(strategy: str | Strategy, backend: str | None = None) -> tuple[Strat
         if backends.available(choice):
             return strategy, choice
     wanted = backend or strategy.backends[0]
-    raise Unavailable(f"{type(strategy).__name__} needs `{wanted}`: pip install 'hessbench[{wanted}]'")
+    raise Unavailable(f"{type(strategy).__name__} needs `{wanted}`: {backends.remedy(wanted)}")
 
 
 def prepare(

@@ -5,15 +5,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-import autograd
-import autograd.numpy
 import numpy as np
-from autograd.extend import Box, vspace
 
-from ._base import Backend, float64
+from ._base import Backend, Ranks, float64
 
-ag: Any = autograd  # its wrappers carry no usable types
-anp: Any = autograd.numpy
 _ALONE = threading.RLock()
 
 
@@ -34,43 +29,53 @@ class AutogradBackend(Backend):
     """
 
     name = "autograd"
-    xp = anp
+    order = 2
+    operations = ("vjp", "jvp", "grad", "value_grad_hessian", "checkpoint")
+    ranks = Ranks(derivatives=3, loss=2, reference=3, contractions=4)
+
+    def __init__(self) -> None:
+        import autograd
+        import autograd.numpy
+        from autograd.extend import Box, vspace
+
+        self.autograd: Any = autograd  # its wrappers carry no usable types
+        self.xp, self.box, self.vspace = autograd.numpy, Box, vspace
 
     def asarray(self, a: Any) -> Any:
-        return a if isinstance(a, Box) else float64(a)
+        return a if isinstance(a, self.box) else float64(a)
 
     @alone
     def vjp(self, f: Callable[[Any], Any], x: Any, v: Any) -> tuple[Any, Any]:
-        pull, value = ag.make_vjp(f)(x)
+        pull, value = self.autograd.make_vjp(f)(x)
         return value, pull(v)
 
     @alone
     def jvp(self, f: Callable[[Any], Any], x: Any, v: Any) -> tuple[Any, Any]:
         if v.ndim == 1:
-            return ag.make_jvp(f)(x)(v)
-        pull, value = ag.make_vjp(f)(x)
-        return value, anp.stack([pull(e) for e in vspace(value).standard_basis()]) @ v
+            return self.autograd.make_jvp(f)(x)(v)
+        pull, value = self.autograd.make_vjp(f)(x)
+        return value, self.xp.stack([pull(e) for e in self.vspace(value).standard_basis()]) @ v
 
     def grad(self, f: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        return alone(ag.grad(f))
+        return alone(self.autograd.grad(f))
 
     def value_grad_hessian(
         self, f: Callable[[Any], Any], mode: str | None = None
     ) -> Callable[[Any], tuple[Any, Any, Any]]:
         def both(x: Any) -> Any:
-            value, g = ag.value_and_grad(f)(x)
-            return anp.concatenate([anp.reshape(value, (1,)), g])
+            value, g = self.autograd.value_and_grad(f)(x)
+            return self.xp.concatenate([self.xp.reshape(value, (1,)), g])
 
         def all_three(x: Any) -> tuple[Any, Any, Any]:
             basis = np.eye(len(x))
             if mode == "forward-over-reverse":
-                push = ag.make_jvp(both)(x)
+                push = self.autograd.make_jvp(both)(x)
                 pairs = [push(e) for e in basis]
                 return pairs[0][0][0], pairs[0][0][1:], np.stack([tangent[1:] for _, tangent in pairs], axis=1)
-            pull, out = ag.make_vjp(both)(x)
+            pull, out = self.autograd.make_vjp(both)(x)
             return out[0], out[1:], np.stack([pull(np.append(0.0, e)) for e in basis])
 
         return alone(all_three)
 
-
-BACKEND = AutogradBackend()
+    def checkpoint(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        return self.autograd.differential_operators.checkpoint(f)

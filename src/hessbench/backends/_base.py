@@ -4,26 +4,66 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from .._errors import Unsupported
 
 if TYPE_CHECKING:
+    from .._model.derivatives import Array
     from .._model.problem import Problem
+
+
+OPERATIONS = ("vjp", "jvp", "grad", "value_grad_hessian", "derivatives", "checkpoint")
+LAST = 100
+
+Use = Literal["derivatives", "loss", "reference", "contractions"]
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The place of a backend in the order of choice for each use: the lowest is taken first. Among equals, the one of this
+    package and then the one whose entry point is found first.
+    """
+
+    derivatives: int = LAST  # of a right-hand side: compiled once, called at every step
+    loss: int = LAST  # of a loss or of a whole solve: written down once, called a few times
+    reference: int = (
+        LAST  # of a right-hand side for references: last whose derivatives of the solve are the second opinion
+    )
+    contractions: int = LAST  # of many costates with the second derivatives, at each stage of a step
 
 
 class Backend(ABC):
     """Arrays, derivatives, a loop and a compiler of one framework. Everything is float64.
 
-    Functions handed to the derivative operators take and return arrays of the framework, vectors unless said otherwise.
+    A subclass says what it can do as data, which is read without the framework: it is imported by `__init__`, not by the
+    file. `_jax.py` is an example. Functions handed to the derivative operators take and return arrays of the framework,
+    vectors unless said otherwise. With `order` 2, an operator may be applied to a function that calls another one.
     """
 
     name: ClassVar[str]
+    package: ClassVar[str] = ""  # that has to be installed; called as the backend is where it is left out
+    distributions: ClassVar[tuple[str, ...]] = ()  # whose versions a record names; `package` where it is left out
+    order: ClassVar[int] = 0  # of the highest derivatives it takes: 0, 1 or 2
+    operations: ClassVar[tuple[str, ...]] = ()  # those of `OPERATIONS` that take functions of arrays
+    ranks: ClassVar[Ranks] = Ranks()
     compiles: ClassVar[bool] = False  # whether `compile` does anything
     compiles_loops: ClassVar[bool] = False  # whether `compile` keeps `iterate` a loop, or writes every turn out
     xp: Any
+
+    @classmethod
+    def needs(cls) -> str:
+        """The package that has to be installed."""
+        return cls.package or cls.name
+
+    @classmethod
+    def offers(cls, operation: str) -> bool:
+        """Whether it has one of `OPERATIONS`; `derivatives` also where they are made of `vjp` and `jvp`."""
+        by_operators = operation == "derivatives" and {"vjp", "jvp"} <= set(cls.operations)
+        return operation in cls.operations or by_operators
 
     @abstractmethod
     def asarray(self, a: Any) -> Any:
@@ -86,6 +126,16 @@ class Backend(ABC):
         """
         raise self._none("value_grad_hessian")
 
+    def derivatives(self, problem: Problem) -> list[Callable[..., Array]]:
+        """`vjp`, `jac` and `vhp` of the right-hand side, called `(t, y, s, p)` on NumPy arrays and broadcasting, where the
+        framework has a better way than its operators; `_derive.generated` makes them of `vjp` and `jvp` otherwise.
+        """
+        raise self._none("derivatives")
+
+    def checkpoint(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        """`f`, which forgets its intermediate values and computes them again when it is differentiated."""
+        raise self._none("checkpoint")
+
     def iterate(self, step: Callable[[Any, Any], Any], y: Any, n: int) -> Any:
         """`y` after `y = step(i, y)` for `i = 0 .. n - 1`, differentiable."""
         for i in range(n):
@@ -117,7 +167,8 @@ class Backend(ABC):
         return lambda t, *arrays: run(float(t), *arrays, p)  # NumPy scalars would compile anew
 
     def _none(self, what: str) -> Unsupported:
-        return Unsupported(f"Backend {self.name!r} has no `{what}`: it does not differentiate.")
+        why = f"it has {', '.join(self.operations)}" if self.operations else "it does not differentiate"
+        return Unsupported(f"Backend {self.name!r} has no `{what}`: {why}.")
 
 
 def float64(a: Any) -> np.ndarray:

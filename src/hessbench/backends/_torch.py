@@ -2,12 +2,12 @@
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 
-from ._base import Backend, float64
+from ._base import Backend, Ranks, float64
 from ._torch_trace import traced
 
 
@@ -19,54 +19,64 @@ class TorchBackend(Backend):
     """
 
     name = "torch"
+    order = 2
+    operations = ("vjp", "jvp", "grad", "value_grad_hessian", "checkpoint")
+    ranks = Ranks(derivatives=2, loss=3, reference=2, contractions=2)
     compiles = True
-    xp = torch
 
-    def asarray(self, a: Any) -> torch.Tensor:
-        return a if isinstance(a, torch.Tensor) else torch.tensor(float64(a))
+    def __init__(self) -> None:
+        import torch
+
+        self.xp = torch
+        with warnings.catch_warnings():  # the first forward derivative makes torch script some functions of its own
+            warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", DeprecationWarning)
+            torch.func.jvp(torch.sin, (torch.zeros(1),), (torch.zeros(1),))
+
+    def asarray(self, a: Any) -> Any:
+        return a if isinstance(a, self.xp.Tensor) else self.xp.tensor(float64(a))
 
     def to_numpy(self, a: Any) -> np.ndarray:
-        return np.array(a.detach().numpy() if isinstance(a, torch.Tensor) else a, dtype=np.float64)
+        return np.array(a.detach().numpy() if isinstance(a, self.xp.Tensor) else a, dtype=np.float64)
 
     def rhs(self, problem: Any) -> Callable[[Any, Any, Any], Any]:
         f = super().rhs(problem)
         return lambda t, y, p: f(self.asarray(t), y, p)
 
     def vjp(self, f: Callable[[Any], Any], x: Any, v: Any) -> tuple[Any, Any]:
-        value, pull = torch.func.vjp(f, x)[:2]
+        value, pull = self.xp.func.vjp(f, x)[:2]
         return value, pull(v)[0]
 
     def jvp(self, f: Callable[[Any], Any], x: Any, v: Any) -> tuple[Any, Any]:
         if v.ndim == 1:
-            value, tangent = torch.func.jvp(f, (x,), (v,))[:2]
+            value, tangent = self.xp.func.jvp(f, (x,), (v,))[:2]
             return value, tangent
-        push = torch.func.vmap(lambda column: torch.func.jvp(f, (x,), (column,))[:2], in_dims=1, out_dims=(0, 1))
+        push = self.xp.func.vmap(lambda column: self.xp.func.jvp(f, (x,), (column,))[:2], in_dims=1, out_dims=(0, 1))
         values, tangents = push(v)  # (r, m), all rows the same, and (m, r)
         return values[0], tangents
 
     def vmap(self, f: Callable[..., Any], in_axes: tuple[int | None, ...]) -> Callable[..., Any]:
-        return torch.func.vmap(f, in_dims=in_axes)
+        return self.xp.func.vmap(f, in_dims=in_axes)
 
     def grad(self, f: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        return torch.func.grad(f)
+        return self.xp.func.grad(f)
 
     def value_grad_hessian(
         self, f: Callable[[Any], Any], mode: str | None = None
     ) -> Callable[[Any], tuple[Any, Any, Any]]:
         def gradient(x: Any) -> tuple[Any, Any]:
-            g, value = torch.func.grad_and_value(f)(x)
+            g, value = self.xp.func.grad_and_value(f)(x)
             return g, (value, g)
 
         def forward_over_reverse(x: Any) -> tuple[Any, Any, Any]:
-            h, (value, g) = torch.func.jacfwd(gradient, has_aux=True)(x)
+            h, (value, g) = self.xp.func.jacfwd(gradient, has_aux=True)(x)
             return value, g, h
 
         def double_backward(x: Any) -> tuple[Any, Any, Any]:
-            with torch.enable_grad():
+            with self.xp.enable_grad():
                 x = x.detach().requires_grad_()
                 value = f(x) + 0.0 * (x * x).sum()  # connects both derivatives to x, whatever f is
-                (g,) = torch.autograd.grad(value, x, create_graph=True)
-                (h,) = torch.autograd.grad(g, x, torch.eye(x.numel(), dtype=x.dtype), is_grads_batched=True)
+                (g,) = self.xp.autograd.grad(value, x, create_graph=True)
+                (h,) = self.xp.autograd.grad(g, x, self.xp.eye(x.numel(), dtype=x.dtype), is_grads_batched=True)
             return value.detach(), g.detach(), h
 
         return forward_over_reverse if mode == "forward-over-reverse" else double_backward
@@ -74,9 +84,7 @@ class TorchBackend(Backend):
     def compile(self, f: Callable[..., Any]) -> Callable[..., Any]:
         return traced(f)
 
+    def checkpoint(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        from torch.utils.checkpoint import checkpoint
 
-with warnings.catch_warnings():  # the first forward derivative makes torch script some functions of its own
-    warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", DeprecationWarning)
-    torch.func.jvp(torch.sin, (torch.zeros(1),), (torch.zeros(1),))
-
-BACKEND = TorchBackend()
+        return partial(checkpoint, f, use_reentrant=False, preserve_rng_state=False)

@@ -1,18 +1,20 @@
 """Tracing a torch function, derivatives included, into a graph of elementary operations that runs without Python."""
 
+from __future__ import annotations
+
 import threading
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch.fx.experimental.proxy_tensor import make_fx
-from torch.jit._trace import TracerWarning
-from torch.utils import _pytree as pytree
+if TYPE_CHECKING:
+    import torch
 
 
 def traced(f: Callable[..., Any]) -> Callable[..., Any]:
     """`f`, traced anew for each combination of argument shapes; takes and returns nested structures of tensors."""
+    from torch.utils import _pytree as pytree
+
     known: dict[Any, tuple[Callable[..., Any], Any]] = {}
     alone = threading.Lock()
 
@@ -31,6 +33,11 @@ def traced(f: Callable[..., Any]) -> Callable[..., Any]:
 
 def _trace(f: Callable[..., Any], flat: list[torch.Tensor], form: Any) -> tuple[Callable[..., Any], Any]:
     """A graph of elementary operations from the leaves `flat` of `f`'s arguments to the leaves of its result."""
+    import torch
+    from torch.fx.experimental.proxy_tensor import make_fx
+    from torch.jit._trace import TracerWarning
+    from torch.utils import _pytree as pytree
+
     out_form: Any = None
 
     def flat_f(*flat: torch.Tensor) -> tuple[torch.Tensor, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._derive.loss import joint_layout, joint_loss, loss_blocks
+from .._derive.loss import differentiating_loss, joint_layout, joint_loss, loss_blocks
 from .._errors import HessbenchError, InvalidInput, Unavailable
 from .._model.derivatives import Array, Params
 from .._model.loss import JointLoss, LossBlocks
@@ -74,15 +74,14 @@ def _in_c(problem: Problem, y1: Array | None) -> tuple[JointLossInC | None, str]
 
 def _trusted(made_by: Any, problem: Problem, y1: Array | None, why: str) -> tuple[Any, str]:
     """Blocks by the first framework whose value and derivatives are those of the loss in NumPy."""
-    from ..backends import available, backend
+    from ..backends import backend
 
     said = None
-    for name in ("jax", "autograd", "torch"):
-        if available(name):
-            blocks, source = made_by(problem, backend(name))
-            said = complaint(blocks, problem, y1, groups=0)
-            if said is None or not said.wrong:
-                return blocks, source + why
+    for name in differentiating_loss():
+        blocks, source = made_by(problem, backend(name))
+        said = complaint(blocks, problem, y1, groups=0)
+        if said is None or not said.wrong:
+            return blocks, source + why
     if said is None:
         return made_by(problem)  # raises what is missing
     raise InvalidInput(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from hessbench.tcd.check_shapes import Reporter, broadcast, common, concat_shape, range_length, stack_shape
 from hessbench.tcd.errors import Pos, did_you_mean
 from hessbench.tcd.printer import show_slot
+from hessbench.tcd.scope import Inference, Scope
 from hessbench.tcd.sizes import ONE, Size, differ
 from hessbench.tcd.syntax import (
     At,
@@ -26,11 +26,8 @@ from hessbench.tcd.syntax import (
 )
 from hessbench.tcd.types import UNKNOWN, FunctionType, Shape, TensorType, Type, Unknown
 
-if TYPE_CHECKING:
-    from hessbench.tcd.checker import Checker, Scope
 
-
-def infer_integer(check: Checker, expr: Expr, scope: Scope) -> Size | None:
+def infer_integer(check: Inference, expr: Expr, scope: Scope) -> Size | None:
     """Symbolic value of an integer expression: names and integers, sums and products."""
     if isinstance(expr, Number):
         return Size.of(int(expr.value))
@@ -54,7 +51,7 @@ def infer_integer(check: Checker, expr: Expr, scope: Scope) -> Size | None:
     return value.value if isinstance(value, TensorType) else None
 
 
-def infer_index(check: Checker, base: Type, node: Index, scope: Scope) -> Type:
+def infer_index(check: Inference, base: Type, node: Index, scope: Scope) -> Type:
     """Type of `base[items]`; of a function it is the function with the index applied to what it returns."""
     diffs = [i for i in node.items if isinstance(i, Diff)]
     bounds = {id(i): _bounds(check, i, scope) for i in node.items}
@@ -101,7 +98,7 @@ def infer_index(check: Checker, base: Type, node: Index, scope: Scope) -> Type:
 Bounds = tuple[Size | None, ...]
 
 
-def _bounds(check: Checker, item: Item, scope: Scope) -> Bounds:
+def _bounds(check: Inference, item: Item, scope: Scope) -> Bounds:
     if isinstance(item, At):
         return (check.integer(item.index, scope),)
     if isinstance(item, Range):
@@ -110,7 +107,7 @@ def _bounds(check: Checker, item: Item, scope: Scope) -> Bounds:
 
 
 def _index_tensor(
-    check: Checker, base: TensorType, node: Index, bounds: dict[int, Bounds], args: Mapping[str, Type]
+    check: Inference, base: TensorType, node: Index, bounds: dict[int, Bounds], args: Mapping[str, Type]
 ) -> Type:
     rest = list(base.shape)
     shape: list[Size | None] = []
@@ -161,7 +158,7 @@ def _check_inside(check: Reporter, index: Size | None, length: Size | None, pos:
         check.error("index", f"index {index} lies outside an axis of length {length}", pos)
 
 
-def infer_special(check: Checker, node: Special, scope: Scope) -> Type:
+def infer_special(check: Inference, node: Special, scope: Scope) -> Type:
     """Type of a special function's value."""
     if node.op in ("concat", "stack"):
         axis = check.integer(node.args[0], scope)
@@ -197,7 +194,7 @@ def _length(check: Reporter, size: Size | None, pos: Pos) -> Size | None:
     return size
 
 
-def _reshape(check: Checker, node: Special, scope: Scope) -> Type:
+def _reshape(check: Inference, node: Special, scope: Scope) -> Type:
     value = check.tensor(node.args[0], scope)
     shape = tuple(_length(check, check.integer(a, scope), node.pos) for a in node.args[1:])
     if value is not None:
@@ -214,7 +211,7 @@ def _count(shape: Shape) -> Size | None:
     return total
 
 
-def _power(check: Checker, node: Special, scope: Scope) -> Type:
+def _power(check: Inference, node: Special, scope: Scope) -> Type:
     base, exponent = (check.tensor(a, scope) for a in node.args)
     if base is None or exponent is None:
         return UNKNOWN
@@ -232,7 +229,7 @@ def _eigen(check: Reporter, node: Special, value: TensorType) -> Type:
     return TensorType((n,) if node.op == "eigvals" else (n, n))
 
 
-def infer_einsum(check: Checker, node: Einsum, scope: Scope) -> Type:
+def infer_einsum(check: Inference, node: Einsum, scope: Scope) -> Type:
     """Type of an Einstein sum: every index one length, every result index from a factor, once."""
     lengths: dict[str, Size | None] = {}
     for factor in node.factors:

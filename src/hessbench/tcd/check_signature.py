@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from hessbench.tcd.scope import Inference, Scope
 from hessbench.tcd.syntax import FUNCTION_RANK, Signature, Slot
 from hessbench.tcd.types import UNKNOWN, FunctionType, TensorType, Type, Unknown, tensor_of_slot
 
-if TYPE_CHECKING:
-    from hessbench.tcd.checker import Checker, Scope
 
-
-def check_signature(check: Checker, node: Signature, scope: Scope) -> None:
+def check_signature(check: Inference, node: Signature, scope: Scope) -> None:
     """Checks a signature against what has its name; declares the name if nothing has it."""
     check.duplicates(node.args)
     if node.slot is None:

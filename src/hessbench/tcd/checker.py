@@ -6,15 +6,15 @@ of definitions costs one pass), and once with unstated lengths if it is never ca
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
 from hessbench.tcd.check_builtins import obp_type, ode_type
 from hessbench.tcd.check_parts import infer_einsum, infer_index, infer_integer, infer_special
-from hessbench.tcd.check_shapes import Reporter, broadcast, combined
+from hessbench.tcd.check_shapes import broadcast, combined
 from hessbench.tcd.check_signature import check_signature
 from hessbench.tcd.errors import Pos, did_you_mean
 from hessbench.tcd.printer import show_slot
+from hessbench.tcd.scope import Inference, Scope
 from hessbench.tcd.sizes import Size
 from hessbench.tcd.syntax import (
     FUNCTION_RANK,
@@ -43,19 +43,7 @@ MAX_BODIES = 5_000
 """Beyond these the checker gives up on a call and says nothing about it."""
 
 
-@dataclass(slots=True)
-class Scope:
-    """What names mean at a place: their types, and for those that could be unused, where they were bound."""
-
-    types: dict[str, Type]
-    origin: dict[str, Pos] = field(default_factory=dict)
-
-    def copy(self) -> Scope:
-        """A scope that can grow on its own."""
-        return Scope(dict(self.types), dict(self.origin))
-
-
-class Checker(Reporter):
+class Checker(Inference):
     """Infers types; findings collect in `findings`, each place and message once.
 
     Args: `types`, the environment (see `types.problem_types`). Raises nothing on bad programs.
@@ -112,10 +100,6 @@ class Checker(Reporter):
             case Einsum():
                 return infer_einsum(self, expr, scope)
 
-    def tensor(self, expr: Expr, scope: Scope) -> TensorType | None:
-        """The type of an expression that must be a tensor; `None`, reported, if it is none."""
-        return self.need_tensor(self.expr(expr, scope), expr.pos)
-
     def integer(self, expr: Expr, scope: Scope) -> Size | None:
         """The symbolic value of an integer expression, if known."""
         return infer_integer(self, expr, scope)
@@ -165,18 +149,6 @@ class Checker(Reporter):
         scope.origin[slot.name] = slot.pos
         if kind:
             self._bindings.setdefault(slot.pos, f"{kind} `{slot.name}`")
-
-    def fits(self, slot: Slot, value: Type, pos: Pos) -> bool:
-        """Whether a slot can hold a value; reports if not."""
-        if slot.rank is None or isinstance(value, Unknown):
-            return True
-        is_function = isinstance(value, FunctionType)
-        if is_function == (slot.rank == FUNCTION_RANK) and (is_function or len(value.shape) == slot.rank):
-            return True
-        wanted = "a function" if slot.rank == FUNCTION_RANK else str(TensorType((None,) * slot.rank))
-        code = "argument" if is_function else "rank"
-        self.error(code, f"slot `{show_slot(slot)}` cannot hold {value}", pos, expected=wanted)
-        return False
 
     def _lambda(self, node: Lambda, scope: Scope) -> Type:
         self.duplicates(node.args)
@@ -244,15 +216,6 @@ class Checker(Reporter):
         if rest:
             return FunctionType(rest, lambda more, pos: callee.apply({**given, **more}, pos))
         return callee.apply(given, node.pos)
-
-    def duplicates(self, args: Iterable[Binding]) -> None:
-        """Reports slots that occur twice in a list of arguments."""
-        seen: dict[str, Pos] = {}
-        for arg in args:
-            if arg.slot.name in seen:
-                before = seen[arg.slot.name]
-                self.error("duplicate", f"slot `{arg.slot.name}` occurs twice, first at line {before.line}", arg.pos)
-            seen.setdefault(arg.slot.name, arg.pos)
 
     def _warn_capture(self, arg: Binding, given: Mapping[str, Type], scope: Scope) -> None:
         if not given or arg.expr is None:

@@ -12,12 +12,13 @@ from typing import Literal
 
 from hessbench.tcd.build import ONE_EXPR, onehot, zeros
 from hessbench.tcd.check_signature import check_signature
-from hessbench.tcd.checker import Checker, Scope
+from hessbench.tcd.checker import Checker
 from hessbench.tcd.errors import START, TcdDeriveError, TcdError
 from hessbench.tcd.flatten import Flattener, Straight
 from hessbench.tcd.functions import Builtin, Closure, FunctionValue, Known, SymbolicScope
 from hessbench.tcd.parser import parse
 from hessbench.tcd.reverse import Sweep, live
+from hessbench.tcd.scope import Scope
 from hessbench.tcd.sizes import Size, size_expr
 from hessbench.tcd.syntax import (
     FUNCTION_RANK,

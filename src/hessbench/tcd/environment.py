@@ -8,7 +8,7 @@ from hessbench.tcd.errors import START, TcdError
 from hessbench.tcd.values import Value, as_values, python_function
 
 if TYPE_CHECKING:
-    from hessbench import Problem
+    from hessbench._model.problem import Problem
 
 
 def refusal(problem: Problem) -> str | None:

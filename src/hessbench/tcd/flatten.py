@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from hessbench.tcd.build import call
-from hessbench.tcd.checker import Checker, Scope
+from hessbench.tcd.checker import Checker
 from hessbench.tcd.errors import Pos, TcdDeriveError
 from hessbench.tcd.functions import Builtin, Closure, Field, FunctionValue, Indexed, Partial, SymbolicScope, binders
+from hessbench.tcd.parameters import parameter_state
+from hessbench.tcd.scope import Scope
 from hessbench.tcd.syntax import (
     At,
     Binding,
@@ -265,9 +267,8 @@ class Flattener:
         self, field: FunctionValue, values: Mapping[str, Expr], captured: list[str], pos: Pos, hint: str
     ) -> Expr:
         """A field that depends on active quantities: they join the state as components that stand still."""
-        from hessbench.tcd.parameters import parameter_state
-
-        state = parameter_state(self, field, values["y"], captured, pos)
+        made = field.expr(self.active)
+        state = parameter_state(self.infer, made, field.slots[0], values["y"], captured, self.fresh("w"), pos)
         name = Name(self.step(f"{hint}_field", state.field).id)
         solved = self.step(
             f"{hint}_state", self._solve(name, {**values, "y": self.step(f"{hint}_start", state.start)}, pos)

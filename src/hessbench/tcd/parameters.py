@@ -6,17 +6,16 @@ derivative with respect to `a`, by the same `OBP` that serves a field without pa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from hessbench.tcd.build import call, zeros
 from hessbench.tcd.errors import Pos, TcdDeriveError
 from hessbench.tcd.sizes import ONE, Size, size_expr
 from hessbench.tcd.syntax import At, Binding, Expr, Index, Lambda, Name, NewAxis, Number, Range, Slot, Special
-from hessbench.tcd.types import TensorType
+from hessbench.tcd.types import TensorType, Type
 
-if TYPE_CHECKING:
-    from hessbench.tcd.flatten import Flattener
-    from hessbench.tcd.functions import FunctionValue
+Infer = Callable[[Expr], Type]
 
 
 class ParameterState(NamedTuple):
@@ -27,30 +26,33 @@ class ParameterState(NamedTuple):
     own: Range
 
 
-def parameter_state(flat: Flattener, field: FunctionValue, y: Expr, captured: list[str], pos: Pos) -> ParameterState:
-    """The extended system. Inside its field the captured names are bound to components of the state `w`."""
-    n = _lengths(flat, y, pos)[0]
-    state = flat.fresh("w")
+def parameter_state(
+    infer: Infer, field: Expr, slot: Slot, y: Expr, captured: list[str], state: str, pos: Pos
+) -> ParameterState:
+    """The extended system of `field`, whose argument is `slot`; its own argument is called `state`. Inside it the captured
+    names are bound to components of the state; `infer` gives their types.
+    """
+    n = _lengths(infer, y, pos)[0]
     parts: list[Expr] = [y]
     bindings: list[Binding] = [Binding(Slot(state, 1))]
     offset = n
     for name in captured:
-        lengths = _lengths(flat, Name(name), pos)
+        lengths = _lengths(infer, Name(name), pos)
         parts.append(_flattened(Name(name), lengths))
         count = ONE
         for length in lengths:
             count = count * length
         bindings.append(Binding(Slot(name, len(lengths)), _taken(Name(state), offset, count, lengths)))
         offset = offset + count
-    inner = call(field.expr(flat.active), [(field.slots[0], Index(Name(state), (Range(None, size_expr(n)),)))])
+    inner = call(field, [(slot, Index(Name(state), (Range(None, size_expr(n)),)))])
     rate = Special("concat", (Number("0"), inner, zeros([offset - n])))
     return ParameterState(
         Lambda(tuple(bindings), rate, pos=pos), Special("concat", (Number("0"), *parts)), Range(None, size_expr(n))
     )
 
 
-def _lengths(flat: Flattener, expr: Expr, pos: Pos) -> tuple[Size, ...]:
-    kind = flat.infer(expr)
+def _lengths(infer: Infer, expr: Expr, pos: Pos) -> tuple[Size, ...]:
+    kind = infer(expr)
     if not isinstance(kind, TensorType) or any(n is None or not n.stated for n in kind.shape):
         raise TcdDeriveError(
             f"the field of `ODE` depends on what is differentiated, and the lengths of {kind} are not stated",

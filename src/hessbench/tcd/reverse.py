@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from hessbench.tcd.build import add, call, es, letters, neg, zeros
-from hessbench.tcd.checker import Checker, Scope
+from hessbench.tcd.checker import Checker
 from hessbench.tcd.errors import TcdDeriveError
 from hessbench.tcd.printer import show_expr
 from hessbench.tcd.rules import Rules
 from hessbench.tcd.rules_index import slice_axis
+from hessbench.tcd.scope import Scope
 from hessbench.tcd.sizes import Size
 from hessbench.tcd.syntax import (
     FUNCTION_RANK,

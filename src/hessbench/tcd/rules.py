@@ -8,9 +8,11 @@ the rules: Giles, "Collected matrix derivative results" (2008), sections 2 and 3
 from __future__ import annotations
 
 from hessbench.tcd.build import ONE_EXPR, add, es, index, letters, mul, neg, ones, times
-from hessbench.tcd.checker import Checker, Scope
-from hessbench.tcd.errors import Pos, TcdDeriveError
+from hessbench.tcd.checker import Checker
+from hessbench.tcd.errors import TcdDeriveError
 from hessbench.tcd.rules_index import scatter, slice_axis
+from hessbench.tcd.rules_lengths import Lengths
+from hessbench.tcd.scope import Scope
 from hessbench.tcd.sizes import ONE, Size, size_expr
 from hessbench.tcd.syntax import (
     At,
@@ -28,12 +30,9 @@ from hessbench.tcd.syntax import (
     Sum,
     free_names,
 )
-from hessbench.tcd.types import TensorType
-
-KnownShape = tuple[Size, ...]
 
 
-class Rules:
+class Rules(Lengths):
     """Pulls sensitivities back through expressions.
 
     `active` are the names whose sensitivities are wanted, `give(name, s)` receives them; `delta(n)` is the name of an
@@ -41,43 +40,16 @@ class Rules:
     """
 
     def __init__(self, checker: Checker, scope: Scope, active: set[str]) -> None:
-        self.checker = checker
-        self.scope = scope
+        super().__init__(checker, scope)
         self.active = active
 
     def give(self, name: str, sensitivity: Expr) -> None:
         """Receives a contribution to a name's sensitivity."""
         raise NotImplementedError
 
-    def delta(self, length: Size) -> Expr:
-        """An identity matrix of that length."""
-        raise NotImplementedError
-
     def pull_call(self, node: Call, s: Expr) -> None:
         """The rule of a call."""
         raise NotImplementedError
-
-    def type_of(self, expr: Expr) -> TensorType:
-        """The tensor type of an expression; refuses what is none."""
-        value = self.checker.expr(expr, self.scope)
-        if not isinstance(value, TensorType):
-            raise TcdDeriveError(f"cannot derive through {value}", expr.pos, expected="a tensor of known rank")
-        return value
-
-    def shape(self, expr: Expr) -> KnownShape:
-        """The expression's shape with every length stated; refuses otherwise."""
-        return tuple(self.stated(n, expr.pos) for n in self.type_of(expr).shape)
-
-    def stated(self, length: Size | None, pos: Pos) -> Size:
-        """The length if it can be written down in a program."""
-        if length is None or not length.stated:
-            what = f" {length}" if length is not None else ""
-            raise TcdDeriveError(
-                f"the derivative needs a length{what} that is not stated",
-                pos,
-                suggestion="state the slot's lengths: `--size x=dim`, or `sizes={'x': 'dim'}`",
-            )
-        return length
 
     def depends(self, expr: Expr) -> bool:
         """Whether an expression uses a name whose sensitivity is wanted."""

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from hessbench.tcd.build import es, index, letters, onehot, ranged, zeros
+from hessbench.tcd.rules_lengths import KnownShape, Lengths
 from hessbench.tcd.sizes import ONE, Size, size_expr
 from hessbench.tcd.syntax import At, Expr, Index, NewAxis, Number, Range, Special
 
-if TYPE_CHECKING:
-    from hessbench.tcd.rules import KnownShape, Rules
 
-
-def slice_axis(rules: Rules, expr: Expr, axis: int, start: Size, stop: Size, shape: KnownShape) -> Expr:
+def slice_axis(rules: Lengths, expr: Expr, axis: int, start: Size, stop: Size, shape: KnownShape) -> Expr:
     """Components `start:stop` of one axis of an expression of the given shape; a range of a range is one range."""
     if start == Size() and stop == shape[axis]:
         return expr
@@ -30,7 +26,7 @@ def slice_axis(rules: Rules, expr: Expr, axis: int, start: Size, stop: Size, sha
     return index(expr, [ranged(start, stop, shape[axis]) if k == axis else Range() for k in range(len(shape))])
 
 
-def scatter(rules: Rules, node: Index, s: Expr) -> Expr:
+def scatter(rules: Lengths, node: Index, s: Expr) -> Expr:
     """The sensitivity of `node.base`: undoes new axes, then ranges, then single components."""
     if any(isinstance(i, NewAxis) for i in node.items):
         kept = [i for i in node.items if not isinstance(i, At)]
@@ -52,13 +48,13 @@ def scatter(rules: Rules, node: Index, s: Expr) -> Expr:
     return es(factors, names) if len(factors) > 1 else s
 
 
-def _unit(rules: Rules, item: At, length: Size) -> Expr:
+def _unit(rules: Lengths, item: At, length: Size) -> Expr:
     position = rules.checker.integer(item.index, rules.scope)
     from_end = position is not None and position.always_negative()
     return onehot(size_expr(position + length) if position is not None and from_end else item.index, length)
 
 
-def _widen(rules: Rules, base: Expr, item: Range, axis: int, s: Expr, around: list[list[int]], items: list) -> Expr:
+def _widen(rules: Lengths, base: Expr, item: Range, axis: int, s: Expr, around: list[list[int]], items: list) -> Expr:
     """Fills one axis of `s` up to the base's length: zeros before and after, or, for steps, by a selection matrix."""
     shape = rules.shape(base)
     before, after = around
@@ -83,7 +79,7 @@ def _widen(rules: Rules, base: Expr, item: Range, axis: int, s: Expr, around: li
     return s if len(parts) == 1 else Special("concat", (Number(str(len(before))), *parts))
 
 
-def _bounds(rules: Rules, item: Range, length: Size) -> tuple[Size, Size] | None:
+def _bounds(rules: Lengths, item: Range, length: Size) -> tuple[Size, Size] | None:
     """Start and stop of a range of step 1, counted from the axis's beginning; `None` if they cannot be written so."""
     step = ONE if item.step is None else rules.checker.integer(item.step, rules.scope)
     ends = []
@@ -98,7 +94,7 @@ def _bounds(rules: Rules, item: Range, length: Size) -> tuple[Size, Size] | None
     return None if (stop - start).always_negative() else (start, stop)
 
 
-def _taken(rules: Rules, item: Range, length: Size) -> Size:
+def _taken(rules: Lengths, item: Range, length: Size) -> Size:
     if item == Range():
         return length
     probe = Index(Special("zeros", (size_expr(length),)), (item,))

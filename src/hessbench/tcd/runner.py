@@ -15,7 +15,7 @@ from hessbench.tcd.types import UNKNOWN, TensorType, Type, problem_types
 from hessbench.tcd.values import Function, Options, Value, as_values, bind
 
 if TYPE_CHECKING:
-    from hessbench import Problem
+    from hessbench._model.problem import Problem
 
 
 def check(text: str, types: Mapping[str, Type] | None = None) -> list[Diagnostic]:
