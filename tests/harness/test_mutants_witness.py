@@ -260,7 +260,7 @@ def test_where_adams_fails_another_solver_is_taken(monkeypatch):
 def test_where_nothing_comes_to_the_end_it_is_said_and_the_loss_is_nan(monkeypatch):
     tried = []
 
-    def failing(plan, x, *rest):
+    def failing(plan, x, *rest, most=0):
         tried.append(rest)
         raise IntegrationError("no")
 

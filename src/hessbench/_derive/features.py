@@ -25,6 +25,7 @@ from .switches import Seen, reads_time, watched_in_time
 GRID = 20_000
 CHANGE = 1e-3
 NODES = 5  # of the polynomials
+APPROXIMATE = 1e-5  # relative error of the states along which the right-hand side is looked at
 MOST_LOCATED = 200  # choices that are located to round-off, some milliseconds each
 PROJECTED = 16  # components are compared, or as many random sums of them
 CHUNK = 4096
@@ -135,10 +136,21 @@ class Path:
         size = np.max(np.abs(values), axis=0)
         span = abs(self.grid[-1] - self.grid[0])
         floor = 1e-12 * np.maximum(np.max(size), np.max(np.abs(self.states)) / span)  # a sum that cancels is round-off
+        floor = np.maximum(floor, self.uncertain() / CHANGE)
         values /= np.maximum(size, floor) + (floor == 0)
         if values.shape[1] > PROJECTED:
             values = values @ np.random.default_rng(0).choice([-1.0, 1.0], (values.shape[1], PROJECTED))
         return values
+
+    def uncertain(self) -> Array:
+        """By how much each component changes (K,) with the error of the states: much, where large terms cancel."""
+        signs = np.random.default_rng(0).choice([-1.0, 1.0], self.states.shape[1])
+        some = np.unique(np.linspace(0, len(self.grid) - 1, 12).astype(int))
+        changes = [
+            self.slope(t, y * (1 + APPROXIMATE * signs)) - self.slope(t, y)
+            for t, y in zip(self.grid[some].tolist(), self.states[some], strict=True)
+        ]
+        return np.max(np.abs(np.nan_to_num(changes, posinf=0.0, neginf=0.0)), axis=0)
 
     def choices(self, functions: Sequence[Callable[..., Any]]) -> list[tuple[float, float]]:
         """Neighbouring numbers between which a choice on the time falls differently, for functions that take batches."""

@@ -6,7 +6,8 @@
 - automatic differentiation by JAX, autograd or torch through other steps of the same formula, by the decision vector itself
 - where explicit steps would be too many (stiff problems), two implicit formulas instead (`reference_implicit`): one with its
   discrete adjoint, the other with derivatives carried forward
-- differences of the value by a solver of another kind (`witness`), which would see a term that all differentiation misses
+- differences of the value by a solver of another kind (`witness`), which would see a term that all differentiation misses;
+  where an unknown moves the value too little for them, on steps that all values share (`common_steps`)
 
 The first two that can be had and are finite are compared; the first of them is the reference, if value differences agree.
 Where the two differ, a third framework decides, and `suspect` names the one that is outvoted. A method that agrees with the
@@ -37,6 +38,7 @@ from .._model.derivatives import Array
 from .._model.problem import Problem
 from .._storage.fingerprint import digest
 from . import diagnosis as diagnosis
+from .common_steps import on_common_steps
 from .reference_clock import clocked
 from .reference_methods import Check, at_least_eight
 from .reference_stiff import mesh, stiff_ways
@@ -46,7 +48,7 @@ from .tight import STIFF, Tight, tight
 from .tight import Path as Solution
 from .witness import Verdict, Witness
 
-FORMAT = 6  # part of the cache key: raise it when what is computed changes
+FORMAT = 7  # part of the cache key: raise it when what is computed changes
 AGREE = 1e-7
 MOST_STEPS = 15_000
 MANY_STEPS = 2_000  # from here on steps are halved only for `AGREE` itself
@@ -184,7 +186,7 @@ def compute_reference(problem: Problem, x: Array) -> Reference:
             raise diagnosis.explained(plan, x, witness, said)
     found, skipped = finite_ones(make, fixed.problem, x)
     if len(found) < 2:
-        return _alone(plan, x, found, skipped)
+        return _alone(plan, x, found, skipped, not crosses)
     finer = () if crosses else (2, 4)
     found, gap = refined(found, witness.sizes, finer, AGREE if steps > MANY_STEPS else 1e-10)
     chosen, outvoted = found[:2], []
@@ -195,7 +197,7 @@ def compute_reference(problem: Problem, x: Array) -> Reference:
     notes = [*skipped, *(f"{f.way.name} differs from the others" for f in outvoted)]
     said = []
     if chosen:
-        verdict = confirmed(witness, chosen[0].check)
+        verdict = confirmed(witness, chosen[0].check, not crosses)
         names = [f.way.name for f in chosen]
         if verdict.confirms:
             how = f"{names[0]}; {names[1]}; value differences agree to {verdict.gap:.0e}"
@@ -206,7 +208,7 @@ def compute_reference(problem: Problem, x: Array) -> Reference:
     else:
         said.append(f"{' and '.join(f.way.name for f in found)} differ by {gap:.1e} relative, more than {AGREE:g}")
     for one in found:
-        verdict = confirmed(witness, one.check)
+        verdict = confirmed(witness, one.check, not crosses)
         if one not in chosen and verdict.confirms:
             others = [f"{f.way.name} differs from both" for f in found if f is not one]
             return _reference(
@@ -291,14 +293,21 @@ def majority(found: list[Found], sizes: Array) -> tuple[list[Found], float, list
     return [first, second], gap, [f for f in found if f is not first and f is not second]
 
 
-def confirmed(witness: Witness, check: Check) -> Verdict:
-    """What value differences say of a method that gave the whole Hessian."""
+def confirmed(witness: Witness, check: Check, smooth: bool = False) -> Verdict:
+    """What value differences say of a method that gave the whole Hessian; if they do not confirm it, those on common steps.
+
+    Those only where the solution is `smooth`, for they would be wrong about a switch as derivatives are.
+    """
     if check.hess is None:
         return Verdict(np.inf, np.inf)
-    return witness.verdict(check.value, check.grad, check.hess)
+    verdict = witness.verdict(check.value, check.grad, check.hess)
+    if smooth and not verdict.confirms and (shared := on_common_steps(witness)) is not None:
+        again = shared.verdict(check.value, check.grad, check.hess)
+        return again if again.confirms else verdict
+    return verdict
 
 
-def _alone(plan: Tight, x: Array, found: list[Found], skipped: list[str]) -> Reference:
+def _alone(plan: Tight, x: Array, found: list[Found], skipped: list[str], smooth: bool) -> Reference:
     """The reference from one method and value differences along all pairs of unknowns."""
     problem = plan.problem
     said = "; ".join(skipped)
@@ -309,7 +318,7 @@ def _alone(plan: Tight, x: Array, found: list[Found], skipped: list[str]) -> Ref
         raise diagnosis.no_reference(problem, "no framework" if unavailable else "non-finite", said)
     (one,) = found
     witness = Witness(plan, x, count=3 if x.size <= PAIRED else 2 * PAIRED, pairs=x.size <= PAIRED)
-    verdict = confirmed(witness, one.check)
+    verdict = confirmed(witness, one.check, smooth)
     if not verdict.confirms:
         said = f"{one.way.name} and value differences differ by {verdict.gap:.1e}; {said}"
         raise diagnosis.explained(plan, x, witness, said)

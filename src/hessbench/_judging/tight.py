@@ -17,6 +17,7 @@ from .._model.problem import Problem
 WINDOWS = 64
 SMALLEST = 1e-12  # of a component's largest size: what is smaller need not be known in relative terms
 MOST_STEPS = 200_000
+BEYOND = 10  # times its own size: what terms that cancel would make of a component within a step, if it is stiff
 STIFF = 10  # times the steps of the first solve, by LSODA at 1e-8, from which on explicit steps are given up
 
 
@@ -134,11 +135,25 @@ def tight(problem: Problem, x: Array) -> Tight:
 
 
 def round_off(slope: Any, t: float, z: Array, step: float) -> Array:
-    """The sizes (K,) below which components are round-off of what is added up in `slope` over a step, for solves at 1e-13."""
+    """The sizes (K,) below which components are round-off of what is added up in `slope` over a step, for solves at 1e-13.
+
+    A component that decays within the step forgets what was added before: `1 / |f_i,i|` takes the step's place.
+    """
+    added, decay = terms(slope, t, z), np.zeros(z.size)
+    with np.errstate(all="ignore"):
+        for i in np.flatnonzero(step * added > np.abs(z)):
+            moved = np.array(z)
+            moved[i] += 1e-8 * (abs(z[i]) or 1.0)
+            decay[i] = (slope(t, z)[i] - slope(t, moved)[i]) / (moved[i] - z[i])
+    return 2e-3 * added / (1 / step + np.maximum(np.nan_to_num(decay, posinf=0.0), 0.0))
+
+
+def terms(slope: Any, t: float, z: Array) -> Array:
+    """By how much each component of `slope` changes (K,), per relative change of the state: the size of what cancels in it."""
     signs = np.random.default_rng(0).choice([-1.0, 1.0], (3, z.size))
     with np.errstate(all="ignore"):
         moved = np.abs(np.array([slope(t, z * (1 + 1e-8 * row)) for row in signs]) - slope(t, z)) / 1e-8
-    return 2e-3 * step * np.max(np.nan_to_num(moved, posinf=0.0), axis=0)
+    return np.max(np.nan_to_num(moved, posinf=0.0), axis=0)
 
 
 def amplitudes(times: Array, states: Array, guess: Array) -> Array:
@@ -168,9 +183,24 @@ def _first(plan: Tight, x: Array) -> Path:
 
 
 def _smooth(problem: Problem, p: Any, path: Path) -> Any:
-    """The states along a path, by cubics between its steps."""
+    """The states along a path, by cubics between its steps.
+
+    Where a component's terms would carry it `BEYOND` its own size within one step, its slope is what the state's error
+    makes of it; there that of a monotone interpolant is taken.
+    """
+    from scipy.interpolate import PchipInterpolator
+
     kept = np.append(np.abs(np.diff(path.times)) > 0, True)
     times, states = path.times[kept], path.states[kept][:, : problem.dim]
+
+    def slope(t: float, y: Array) -> Array:
+        return np.asarray(problem.rhs(np, t, y, p))
+
     with np.errstate(all="ignore"):
-        slopes = np.array([problem.rhs(np, t, y, p) for t, y in zip(times.tolist(), states, strict=True)])
+        slopes = np.array([slope(t, y) for t, y in zip(times.tolist(), states, strict=True)])
+        added = np.array([terms(slope, t, y) for t, y in zip(times.tolist(), states, strict=True)])
+        stiff = added * np.abs(np.gradient(times))[:, None] > BEYOND * np.max(np.abs(states), axis=0)
+        if np.any(stiff) and len(times) > 2:
+            way = np.sign(times[-1] - times[0])
+            slopes = np.where(stiff, way * PchipInterpolator(way * times, states).derivative()(way * times), slopes)
     return through(times, states, np.nan_to_num(slopes))

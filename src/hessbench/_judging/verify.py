@@ -3,15 +3,17 @@
     E = max_ij d_i d_j |H_ij - H'_ij| / max_ij d_i d_j |H_ij|,    d_i the size of unknown i
 
 `H'` comes from a tolerance thirty times tighter. What both tolerances have in common, a kink that was stepped over or a
-wrong derivative, only differences of values show: one more value `L+` and gradient `g+` at `x + eps d`, `d` random, have to be
+wrong derivative, only differences of values show: one more value `L+` and gradient `g+` at `x + eps d`, `d` random, at the
+tighter tolerance, have to be
 
     L + eps g.d + eps^2 d.Hd / 2   and   g + eps H d
 
-but for the next order in `eps`. Where they are not, central differences at several `eps` decide: those that agree with one
-another, but not with `g.d` or `H d`, convict. They see errors of some 1e-4; what is smaller only the tolerances show.
+but for the next order in `eps`, which a second one at `x - eps d` cancels. Where they still are not, central differences at
+several `eps` decide: those that agree with one another, but not with `g.d` or `H d`, convict. They see errors of 0.1 to 1 % of
+the largest component of `H d`; where they see less, the estimate says so. What is smaller only the tolerances show.
 
 Cost: two Hessians, one of them in 1.0 to 1.6 times the time, and one gradient, or two where the loss is strongly bent; some
-50 us of Python besides. Values and gradients are made by the kernel for
+25 us of Python besides. Values and gradients are made by the kernel for
 products (`discrete-adjoint`), whose code and steps are not those of the Hessian; without derivatives, values by SciPy.
 """
 
@@ -41,12 +43,11 @@ from .._storage.preparations import Preparations
 SECOND, TIGHTEST = 30.0, 3e-14  # how much tighter the second tolerance is, and where it ends
 SAFETY, ROUND_OFF = 1.5, 1e-14
 MANY = 100.0  # tolerances from which on the estimate is worth a sentence
-SUSPICIOUS, NOISE = (
-    1e-3,
-    10.0,
-)  # deviations beyond: a share of the Hessian, and so much of the difference of the gradients
+SUSPICIOUS, NOISE = 1e-3, 2.0  # deviations beyond: a share of the Hessian's product, and so many errors of the gradient
+GAINED = 3.0  # the tighter run's error is that of the other divided by its factor, and times this to be safe
+BLIND = 1e-2  # what differences cannot see is said from here on
+AROUND = (10.0, 3.0, 1.0, 0.3, 0.1)  # of the step at which a deviation was seen
 SHORTEST, LONGEST = 1e-8, 1e-3  # of the first step; Arenstorf's orbit is bent on a scale of 1e-7
-SHORTER = 0.1  # the second step, to see whether a deviation goes with it
 STEPS = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01)  # of these, in units of the cube root of the tolerance
 BENT = 0.1  # of the first difference: a second one that is larger says that the step is too long
 EXPLICIT = ("RK45", "DOP853", "RK23")
@@ -65,7 +66,7 @@ def verifier(problem: Problem, strategy: str | Strategy, **options) -> Verifier:
     sharper = tightened(ivp, factor)
     method = "DOP853" if ivp.method == "RK45" and first.strategy.thread_safe else ivp.method
     second = prepare(problem, first.strategy, backend=first.backend, method=method, **sharper)
-    return Verifier(first, second, witness(problem, ivp), factor)
+    return Verifier(first, second, witness(problem, ivp, max(factor, 1.0)), factor)
 
 
 def tightened(ivp: IVP, factor: float) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def tightened(ivp: IVP, factor: float) -> dict[str, Any]:
     return {"rtol": ivp.rtol / factor, **atol, "max_steps": 8 * ivp.max_steps}
 
 
-def witness(problem: Problem, ivp: IVP, factor: float = 1.0) -> Witness:
+def witness(problem: Problem, ivp: IVP, factor: float) -> Witness:
     """Value and gradient at `x` by products of no directions; the value alone for a stiff method or without derivatives."""
     more = tightened(ivp, factor)
     none = np.zeros((problem.x0.size, 0))
@@ -90,32 +91,34 @@ def witness(problem: Problem, ivp: IVP, factor: float = 1.0) -> Witness:
 
 @dataclass(frozen=True)
 class Verifier:
-    """A strategy at two tolerances, the second `factor` times tighter, and a witness. Call it with `x` (n,)."""
+    """A strategy at two tolerances, the second `factor` times tighter, and a witness at that. Call it with `x` (n,)."""
 
     first: Prepared
     second: Prepared
-    coarse: Witness
+    witness: Witness
     factor: float
 
     def __call__(self, x: Array) -> Result:
         """The Hessian at the tolerance asked for, with `error`, and a sentence where that is large."""
-        result = self.first.direct(x)
-        d = self.sizes(x)
-        along = d * self.direction
-        rtol = self.first.ivp.rtol
+        result, d = self.first.direct(x), self.sizes(x)
+        along, rtol = d * self.direction, self.first.ivp.rtol
         try:
-            other = self.second.direct(x)
+            with self.second.alone:
+                other = self.second.bare(x)
             by_tolerance = self.between(result, other, d)
-            by_differences, what = self.deviation(x, along, d, result, other)
+            by_differences, seen, what = self.deviation(x, along, d, result, other)
         except IntegrationError as error:
             said = f"the Hessian could not be verified, because a run nearby or at a tighter tolerance failed: {error}"
             return replace(result, error=float("inf"), warnings=(*result.warnings, said))
-        estimate = max(by_tolerance, by_differences)
+        blind = seen if seen > BLIND else 0.0
+        estimate = max(by_tolerance, by_differences, blind)
         out = replace(result, error=estimate)
         if estimate <= MANY * rtol:
             return out
         said = f"the Hessian's relative error is estimated at {estimate:.1e}, more than {MANY:g} times the tolerance {rtol:g}"
-        if by_differences > by_tolerance:
+        if blind > max(by_differences, by_tolerance):
+            said += f": differences along a random direction see no less here (two tolerances: {by_tolerance:.1e})"
+        elif by_differences > by_tolerance:
             said += (
                 f": differences of the {what} along a random direction disagree with it, as where the solution crosses a kink "
                 f"or a jump of the right-hand side, or a derivative is wrong"
@@ -123,11 +126,6 @@ class Verifier:
         else:
             said += ": it changes with the tolerance; tighten `rtol`, or see whether the problem is stiff or chaotic"
         return replace(out, warnings=(*out.warnings, said))
-
-    @cached_property
-    def fine(self) -> Witness:
-        """The witness at the tighter tolerance; most points need none."""
-        return witness(self.first.problem, self.first.ivp, self.factor)
 
     @cached_property
     def direction(self) -> Array:
@@ -152,52 +150,50 @@ class Verifier:
     def between(self, one: Result, other: Result, d: Array) -> float:
         """The estimate by two tolerances."""
         weights = d[:, None] * d
-        size = float((weights * np.abs(other.hess)).max()) or float((d * np.abs(other.grad)).max()) or 1.0
-        gap = float((weights * np.abs(one.hess - other.hess)).max()) / size
+        size = _largest(weights * other.hess) or _largest(d * other.grad) or 1.0
+        gap = _largest(weights * (one.hess - other.hess)) / size
         return SAFETY * gap + ROUND_OFF if np.isfinite(gap) else float("inf")
 
-    def deviation(self, x: Array, along: Array, d: Array, result: Result, other: Result) -> tuple[float, str]:
-        """How far differences are from gradient and Hessian, 0 where they agree to what they can see; and of what."""
-        bent, slope = result.hess @ along, float(result.grad @ along)
+    def deviation(self, x: Array, along: Array, d: Array, result: Result, other: Result) -> tuple[float, float, str]:
+        """How far differences are from gradient and Hessian, 0 where they agree; what they could see; of what they are.
+
+        A deviation that changes its sign with the step is the next order, no error.
+        """
+        sharp = other if self.factor > 1 else result
+        bent, slope = sharp.hess @ along, float(sharp.grad @ along)
         curvature = float(along @ bent)
-        whole = max(float((d * np.abs(bent)).max()), abs(slope)) or 1.0
-        noise = max(abs(result.value - other.value), float((d * np.abs(result.grad - other.grad)).max())) / whole
-        if not np.isfinite(noise):
-            return 0.0, ""
-        eps = min(max(noise**0.6, SHORTEST), LONGEST)
+        whole = max(_largest(d * bent), abs(slope)) or 1.0
+        noise = max(abs(result.value - other.value), _largest(d * (result.grad - other.grad)))
+        noise = noise * GAINED / max(GAINED, self.factor) + 1e-15 * max(abs(sharp.value), _largest(d * sharp.grad))
+        if not np.isfinite(noise) or not np.isfinite(whole):
+            return 0.0, 0.0, ""
+        noise /= whole
+        eps = min(max(noise**0.65, 500 * noise, SHORTEST), LONGEST)  # short: a bent loss takes a second gradient
+        seen, before = SUSPICIOUS + NOISE * noise / eps, None
+        for step in (eps, -eps):
+            value, grad = self.witness(x + step * along)
+            gap = np.zeros(1 if grad is None else x.size + 1)
+            gap[0] = (value - sharp.value) / step - slope - 0.5 * step * curvature
+            if grad is not None:
+                gap[1:] = d * ((grad - sharp.grad) / step - bent)
+            if _largest(gap if before is None else 0.5 * (gap + before)) <= seen * whole:
+                return 0.0, seen, ""
+            before = gap
+        return self.differences(x, along, d, sharp, eps)
 
-        def deviations(eps: float) -> Array:
-            value, grad = self.coarse(x + eps * along)
-            gap = [(value - result.value - eps * slope - eps**2 * curvature / 2) / (eps * whole)]
-            return (
-                np.array(gap) if grad is None else np.append(gap, d * (grad - result.grad - eps * bent) / (eps * whole))
-            )
-
-        def suspicious(gap: Array, eps: float) -> bool:
-            return not np.abs(gap).max() <= SUSPICIOUS + NOISE * noise / eps
-
-        first = deviations(eps)
-        if suspicious(first, eps):
-            second, short = deviations(SHORTER * eps), SHORTER * eps
-            lasting = (second - SHORTER * first) / (1 - SHORTER)  # what goes with the step is the next order, no error
-            if suspicious(second, short) and suspicious(lasting, short):
-                return self.differences(x, along, d, slope, bent, eps)
-        return 0.0, ""
-
-    def differences(
-        self, x: Array, along: Array, d: Array, slope: float, bent: Array, short: float
-    ) -> tuple[float, str]:
+    def differences(self, x: Array, along: Array, d: Array, sharp: Result, short: float) -> tuple[float, float, str]:
         """Central differences with several steps: the deviation of where two of them agree best, if they do so better.
 
-        `short` is the step at which a deviation was seen, which is used too if it is shorter than all others.
+        `short` is the step at which a deviation was seen.
         """
+        bent, slope = sharp.hess @ along, float(sharp.grad @ along)
         unit = float(np.clip(self.second.ivp.rtol ** (1 / 3), 1e-5, 1e-2))
         steps = [step * unit for step in STEPS]
-        steps += [step * short for step in (3.0, 1.0) if step * short < steps[-1]]
-        value, grad = self.fine(x)
+        steps += [step * short for step in AROUND if step * short < steps[-1]]
+        value, grad = self.witness(x)
         slopes, bends, expected = [], [], d * bent
         for eps in steps:
-            (above, g_above), (below, g_below) = self.fine(x + eps * along), self.fine(x - eps * along)
+            (above, g_above), (below, g_below) = self.witness(x + eps * along), self.witness(x - eps * along)
             if _straight(above, value, below):
                 slopes.append(np.array([(above - below) / (2 * eps)]))
             if grad is None or g_above is None or g_below is None:
@@ -210,8 +206,8 @@ class Verifier:
             "value": _convicted(slopes, np.array([slope]), max(abs(slope), size)),
             "gradient": _convicted(bends, expected, size),
         }
-        what = max(found, key=lambda key: found[key])
-        return found[what], what
+        what = max(found, key=lambda key: found[key][0])
+        return found[what][0], min(seen for _, seen in found.values()), what
 
 
 def _straight(above: Any, here: Any, below: Any) -> bool:
@@ -220,15 +216,23 @@ def _straight(above: Any, here: Any, below: Any) -> bool:
     return bool(second <= BENT * first)
 
 
-def _convicted(quotients: list[Array], expected: Array, size: float) -> float:
-    """The relative gap of `expected` to the two neighbours among `quotients` that agree best, or 0 if they are as far apart."""
+def _convicted(quotients: list[Array], expected: Array, size: float) -> tuple[float, float]:
+    """The relative gap of `expected` to the two neighbours among `quotients` that agree best, or 0 if they are as far apart.
+
+    And the same gap in any case: no smaller error can be excluded.
+    """
     pairs = [(float(np.abs(a - b).max()), b) for a, b in pairwise(quotients)]
     if not pairs:
-        return 0.0
+        return 0.0, 1.0
     spread, best = min(pairs, key=lambda pair: pair[0])
     gap = float(np.abs(best - expected).max())
     size = max(size, float(np.abs(best).max()))
-    return gap / size if size > 0 and gap > CONVICTS * spread else 0.0
+    found = gap / size if size > 0 else 0.0
+    return found if gap > CONVICTS * spread else 0.0, found
+
+
+def _largest(values: Array) -> float:
+    return float(np.abs(values).max())
 
 
 def _by_scipy(problem: Problem, ivp: IVP, x: Array) -> float:

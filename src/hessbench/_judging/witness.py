@@ -57,7 +57,8 @@ class Verdict:
 class Witness:
     """Differences of the loss of `plan.problem` around `x`, along `count` random directions; values are computed once.
 
-    `pairs` adds each unknown and each pair of them: n(n + 1)/2 directions, every entry on its own scale.
+    `pairs` adds each unknown and each pair of them: n(n + 1)/2 directions, every entry on its own scale. `given` takes the
+    place of the adaptive solvers, and `levels` are those of its increments, each a quarter of the one before.
     """
 
     plan: Tight
@@ -65,6 +66,8 @@ class Witness:
     count: int = 2
     pairs: bool = False
     tolerance: float = TOLERANCE
+    given: Callable[[Array], Path] | None = None
+    levels: tuple[int, ...] = LEVELS
 
     @property
     def problem(self) -> Problem:
@@ -80,17 +83,20 @@ class Witness:
     @cached_property
     def solver(self) -> Callable[[Array], Path]:
         """Adams where it comes to its end, else LSODA, at the first tolerance that can be reached."""
+        if self.given is not None:
+            return self.given
         few = min(ADAMS_STEPS, max(1000, STIFF * self.plan.rough))
+        most = min(MOST_STEPS, max(20_000, 100 * self.plan.rough))
         for tolerance in (self.tolerance, 100 * self.tolerance):
 
             def adams(x: Array, tolerance: float = tolerance) -> Path:
                 return multistep(self.plan, x, "vode", tolerance, few if x is self.x else 4 * few)
 
             def lsoda(x: Array, tolerance: float = tolerance) -> Path:
-                return multistep(self.plan, x, "lsoda", tolerance, MOST_STEPS)
+                return multistep(self.plan, x, "lsoda", tolerance, most)
 
             def by_steps(x: Array, tolerance: float = tolerance) -> Path:  # gets over a jump where the other one stops
-                return self.plan.solve(x, "LSODA", tolerance)
+                return self.plan.solve(x, "LSODA", tolerance, most=most)
 
             ways: tuple[Callable[[Array], Path], ...] = (adams, lsoda, by_steps)
             for solve in ways:
@@ -200,9 +206,9 @@ class Witness:
             asked = float(grad @ u), float(u @ hess @ u)
             best, steady = np.inf, np.inf
             columns: list[list[tuple[float, float]]] = [[], [], []]  # differences, extrapolated once and twice
-            for k in range(start, len(LEVELS)):
+            for k in range(start, len(self.levels)):
                 with np.errstate(all="ignore"):
-                    self._extend(columns, r, LEVELS[k])
+                    self._extend(columns, r, self.levels[k])
                 now, now_steady = np.inf, np.inf
                 for found in columns[1:]:
                     if len(found) > 1:
@@ -236,7 +242,7 @@ class Witness:
     def blows_up(self) -> bool:
         """Whether second differences grow as 1 / h, as those of a kink right at the point do."""
         for r in range(len(self.directions)):
-            size = [abs(self.differences(r, level)[1]) for level in LEVELS[2:7]]
+            size = [abs(self.differences(r, level)[1]) for level in self.levels[2:7]]
             if not all(3.0 < fine / coarse < 5.0 for coarse, fine in pairwise(size) if coarse > 0) or 0.0 in size:
                 return False
         return bool(self.directions)

@@ -65,10 +65,7 @@ class Prepared:
         counters = self.ivp.counters
         with self.alone:
             counters.reset()
-            if self.augmentation is None:
-                result = self.run(x)
-            else:
-                result = self.augmentation.pulled_back(self.run(self.augmentation.start(x)))
+            result = self.bare(x)
             counted = counters.snapshot()
         grad, hess = _real(result.grad), _real(result.hess)
         if not isinstance(result.value, float):
@@ -99,6 +96,12 @@ class Prepared:
             result.gauss_newton,
         )
         return replace(out, warnings=sentences(out, self.ivp)) if remarkable(out, self.ivp) else out
+
+    def bare(self, x: Array) -> Result:
+        """What the strategy returns at `x` (n,), unchecked and uncounted; `alone` is for the caller to hold."""
+        if self.augmentation is None:
+            return self.run(x)
+        return self.augmentation.pulled_back(self.run(self.augmentation.start(x)))
 
 
 def _real(part: Any) -> Array:
