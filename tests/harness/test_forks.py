@@ -161,7 +161,9 @@ def test_a_server_does_not_outlive_one_that_was_killed(write, tmp_path):
         "import hessbench as h; from hessbench._measuring.forking import Forking; fork = Forking(); "
         f"h.measure(h.Case('random-quadratic', {path!r}, 'numpy', {{'n': 3}}), time_limit=600, child=fork)"
     )
-    with subprocess.Popen([sys.executable, "-c", code]) as asker:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    with subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(temporary)}) as asker:
         end = time.monotonic() + 300
         while not (tmp_path / "hangs").exists() and time.monotonic() < end:
             time.sleep(0.05)
@@ -170,7 +172,7 @@ def test_a_server_does_not_outlive_one_that_was_killed(write, tmp_path):
     assert len(below) == 3, below  # a supervisor, the server, its fork
     while any(Path(f"/proc/{pid}").exists() for pid in below) and time.monotonic() < end:
         time.sleep(0.05)
-    assert not any(Path(f"/proc/{pid}").exists() for pid in below)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in below) and not list(temporary.iterdir())
 
 
 def test_a_record_of_a_fork_has_everything_and_the_time_of_the_servers_import():

@@ -104,11 +104,14 @@ def supervised(
             remove(folder)
 
 
-def folder_with(request: bytes) -> Path:
-    """A new folder for temporary files with the file `request`; raises `HessbenchError` where there is no room for one."""
+def folder_with(request: bytes, within: Path | None = None) -> Path:
+    """A new folder for temporary files with the file `request`, in the folder `within`, by default that for temporary files.
+
+    Raises `HessbenchError` where there is no room for one.
+    """
     folder = None
     try:
-        folder = Path(tempfile.mkdtemp(prefix="hessbench-"))
+        folder = Path(tempfile.mkdtemp(prefix="hessbench-", dir=within))
         (folder / "request").write_bytes(request)
     except OSError as error:
         if folder is not None:

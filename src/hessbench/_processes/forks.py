@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from .contain import GRACE, REFUSED, Ended, ended_from, folder_with, left_in, remove, supervised
@@ -24,6 +25,7 @@ class ForkServer:
         self.command, self.environment, self.start_limit = command, environment, start_limit
         self._running = ExitStack()
         self._socket: socket.socket | None = None
+        self._folder: Path | None = None  # of the server
         self.pid = 0  # of the process that forks, while it runs
 
     def __enter__(self) -> ForkServer:
@@ -43,7 +45,9 @@ class ForkServer:
         if self._socket is None and not self._start():
             return None
         assert self._socket is not None
-        folder = folder_with(packed)
+        folder = folder_with(
+            packed, self._folder
+        )  # in that of the server, whose supervisor removes it if this one is killed
         try:
             ask = json.dumps({"folder": str(folder), "limit": limit}).encode() + b"\n"
             text, complete = self._answer(ask, time.monotonic() + limit + GRACE)
@@ -69,7 +73,7 @@ class ForkServer:
                 number = theirs.fileno()
                 command = [*self.command, str(number)]
                 start = supervised(command, records=True, environment=self.environment, keep=(number,))
-                self._running.enter_context(start)
+                self._folder = self._running.enter_context(start).folder
             self._socket = ours
             text, _ = self._answer(b"", time.monotonic() + self.start_limit)
         except BaseException:
