@@ -1,5 +1,6 @@
 """What somebody sees who compares for the first time: a table that grows, a verdict in words, an exit status, a glossary."""
 
+import io
 import re
 from dataclasses import replace
 
@@ -169,7 +170,7 @@ class Screen(Console):
     """A terminal whose text is kept."""
 
     def __init__(self):
-        super().__init__(force_terminal=True, width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+        super().__init__(force_terminal=True, width=80, record=True, file=io.StringIO())
 
 
 def test_on_a_terminal_the_table_grows_and_names_what_is_measured(monkeypatch, capsys):
@@ -185,9 +186,6 @@ def test_on_a_terminal_the_table_grows_and_names_what_is_measured(monkeypatch, c
     assert "measuring b@numpy (1 of 2)" in seen[0] and "status" not in seen[0]
     assert "measuring a@numpy (2 of 2)" in seen[1] and "2 ms" in seen[1] and "status" in seen[1]
     assert capsys.readouterr().err == ""
-    with Console(force_terminal=True).capture() as captured:
-        Console(force_terminal=True).print(grows.drawn("below"))
-    assert captured is not None
 
 
 def test_a_table_that_grows_is_in_order_whatever_the_order_of_records(monkeypatch):
@@ -221,10 +219,8 @@ NAMES = ("unrolled/reverse-over-reverse@jax", "diffrax-adjoint/recursive-checkpo
 def test_at_80_columns_no_word_and_no_name_is_cut(monkeypatch, capsys, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
     why = "a reason of several words, with/a/path.py and `code`, which is longer than one line of the terminal is"
-    rows = [
-        right("unrolled/reverse-over-reverse", first=5.0, peak_mib=0.1),
-        other("diffrax-adjoint/recursive-checkpoint", "unsupported", why),
-    ]
+    refused = other("diffrax-adjoint/recursive-checkpoint", "unsupported", why)
+    rows = [right("unrolled/reverse-over-reverse", first=5.0, peak_mib=0.1), refused]
     rows = [replace(row, backend="jax") for row in rows]
     table.show(rows)
     out = capsys.readouterr().out
