@@ -7,6 +7,7 @@ import hessbench
 from hessbench import InvalidInput, Problem, Quadratic, quadratic_derivatives
 from hessbench._integrate.pairs import pair
 from hessbench.discrete import _compiled_form, _kernel, _kernel_quadratic, _quadratic
+from hessbench.discrete._build import fixed_part
 from hessbench.discrete._compiled_state import StateCompiled
 from hessbench.discrete._fold import Folded
 from hessbench.discrete._fold_derivatives import StateDerivatives

@@ -26,7 +26,7 @@ def named(name):
 
 PLANTED = {  # a line of the supervisor, what stands there instead, a fault that finds it out
     "no subreaper": ("prctl(PR_SET_CHILD_SUBREAPER, 1)", "pass", "leaves a daemon of its own session"),
-    "nothing is ended": ("left = run.end_all()", "left = []", "leaves a process"),
+    "nothing is ended": ("left = self.end_all()", "left = []", "leaves a process"),
     "no limit": ("if left <= 0 or self.late:", "if self.status is not None:", "hangs"),
 }
 

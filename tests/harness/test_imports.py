@@ -8,10 +8,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "src"
 REASONS = {
-    "hessbench._cli": "its commands add themselves to the application that the package holds",
-    "hessbench.implicit": "a file asks the package for its name",
     "hessbench.discrete._functions": "rules of differentiation are named by the graph, for types and in functions",
-    "hessbench.discrete._array_functions": "symbols find their functions when they are called",
 }
 
 

@@ -177,11 +177,10 @@ class Told(list):
 
     def __init__(self, monkeypatch, tmp_path, case=CASE, **request):
         monkeypatch.setenv("TMPDIR", str(tmp_path))
-        monkeypatch.setattr(sys, "argv", ["child", "9"])
         monkeypatch.setattr(_child, "report_line", lambda out, data: self.append((out, data)))
         whole = {"case": dataclasses.asdict(case), "memory_limit_mib": None, "budget": 0.0, "known": {}, "gate_seed": 1}
         (tmp_path / "request").write_text(json.dumps({**whole, **request}))
-        _child.main()
+        _child.main(9)
 
     @property
     def last(self):

@@ -40,7 +40,7 @@ def children(monkeypatch):
         coming[:] = those
         return asked
 
-    monkeypatch.setattr(_measure, "_run_child", run)
+    monkeypatch.setattr(_measure, "spawned", run)
     return plan
 
 

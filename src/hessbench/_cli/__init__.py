@@ -7,25 +7,14 @@ import io
 import signal
 import sys
 
-import typer
-
 from .._errors import HessbenchError, InvalidInput, Unavailable
 from .._storage.text import lines
-
-app = typer.Typer(
-    name="hessbench",
-    help="Which way of computing the Hessian of a loss through an ODE is right, how fast it is, and why.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+from . import bounds, check, compare, listing, reporting, run, tools  # noqa: F401  (each registers its commands)
+from .application import app
 
 
 def main() -> None:
     """Run the command line and turn errors raised on purpose into a message and exit status 2 (1 for failed work)."""
-    from . import bounds, check, compare, listing, reporting, run, tools  # noqa: F401  (each registers its commands)
-
     end_on_signals()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # what the terminal's encoding lacks is shown by its code

@@ -12,7 +12,7 @@ import typer
 from .._errors import InvalidInput
 from .._plugins.registry import find, load_file, problems
 from .._storage.text import plain
-from . import app
+from .application import app
 from .output import console, fitting, print_table, say, say_within
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from .._errors import InvalidInput
 from .._judging.conformance import Finding, findings_of
 from .._judging.gate_points import run_seed, with_seed
 from .._judging.outcomes import Row, observed_rows, to_json, update_table
-from . import app
+from .application import app
 from .output import say
 
 

@@ -11,7 +11,7 @@ from .. import backends
 from .._plugins.plugin import Plugin, installed
 from .._plugins.registry import problems, strategies
 from .._storage.text import cut, plain
-from . import app
+from .application import app
 from .output import console, fitting, print_table, say, say_within
 
 

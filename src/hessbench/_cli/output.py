@@ -1,7 +1,7 @@
 """What the commands print. Names and messages are data: nothing in them is markup, and nothing acts on the terminal.
 
-A table is right at 80 columns: reasons move below it, long names are cut in the middle, and the columns that are needed
-least are left out, which is said. In a pipe, where no width is given, nothing is cut or wrapped.
+A table is right at 80 columns: reasons move below it, the columns that are needed least are left out, which is said, and
+names that are longer than any of ours are cut in the middle. In a pipe, where no width is given, nothing is cut or wrapped.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 UNBOUNDED = 10_000
 NAMED = 3  # contenders that are named where they share a reason
-SHORTEST_NAME, LONGEST_NAME = 30, 60
+SHORTEST_NAME, WHOLE_NAME, LONGEST_NAME = 30, 40, 60  # of a name: where there is no room, while there is, ever
 NARROW = 30  # columns below which reasons are put under the table
 
 
@@ -70,35 +70,47 @@ def say_within(text: str, out: Console) -> None:
 def show_cases(
     head: Sequence[str], rows: Sequence[Sequence[str]], reasons: Sequence[str], droppable: Sequence[str]
 ) -> None:
-    """Print one row for each case, its reason behind it, or below the table where that leaves no room.
+    """Print one row for each case, its reason behind it, or below the table where that leaves no room."""
+    out = console()
+    table, below = case_table(head, rows, reasons, droppable, out.width)
+    print_table(table, out)
+    for paragraph in below:
+        say_within(paragraph, out)
 
-    The second column holds the names, which are cut where they must be; then columns of `droppable`, the last one first,
-    are left out. From the fourth column on cells are numbers, and stand to the right.
+
+def case_table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], reasons: Sequence[str], droppable: Sequence[str], most: int
+) -> tuple[Table, list[str]]:
+    """A table of at most `most` columns with one row for each case, and the paragraphs that stand below it.
+
+    The second column holds the names. Where there is no room, columns of `droppable` are left out, the last one first, then
+    names are cut. From the fourth column on cells are numbers, and stand to the right.
     """
     from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
-    out, head, left_out = console(), list(head), []
+    head, left_out = list(head), []
     cells = [[row[0], cut(row[1], LONGEST_NAME), *map(plain, row[2:])] for row in rows]
 
     def width() -> int:
         widths = [max(map(cell_len, column)) for column in zip(head, *cells, strict=True)]
         return sum(widths) + 2 * (len(widths) - 1)
 
-    beside = out.width - width() - 2 >= min(NARROW, max((len(plain(r)) for r in reasons), default=0))
-    for name in ("", *reversed(droppable)):
+    beside = most - width() - 2 >= min(NARROW, max((len(plain(r)) for r in reasons), default=0))
+    for name in ("", *reversed(droppable), ""):
         longest = max((cell_len(row[1]) for row in cells), default=0)
-        over = width() - out.width
+        over = width() - most
         if over <= 0:
             break
-        if over <= longest - SHORTEST_NAME:
+        shortest = WHOLE_NAME if set(droppable) & set(head) else SHORTEST_NAME
+        if over <= longest - shortest:
             cells = [[row[0], cut(row[1], longest - over), *row[2:]] for row in cells]
         elif name:
             at = head.index(name)
             left_out.append(head.pop(at))
             cells = [row[:at] + row[at + 1 :] for row in cells]
-    if width() > out.width:
+    if width() > most:
         cells = [[row[0], cut(row[1], SHORTEST_NAME), *row[2:]] for row in cells]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for place, heading in enumerate(head):
@@ -107,14 +119,22 @@ def show_cases(
         table.add_column("why", overflow="fold")
     for row, reason in zip(cells, reasons, strict=True):
         table.add_row(*map(Text, row), *([Text(plain(reason))] if beside else []))
-    print_table(table, out)
-    if not beside:
-        by_reason: dict[str, list[str]] = {}
-        for row, reason in zip(cells, reasons, strict=True):
-            by_reason.setdefault(reason, []).append(row[1])
-        for reason, names in by_reason.items():
-            if reason:
-                shown = names if len(names) <= NAMED else [*names[: NAMED - 1], f"{len(names) - NAMED + 1} more"]
-                say_within(f"{', '.join(shown)}: {reason}", out)
+    below = [] if beside else [f"{names}: {reason}" for reason, names in by_reason(cells, reasons).items()]
     if left_out:
-        say_within(f"left out for want of room: {', '.join(reversed(left_out))} (--json shows them)", out)
+        below.append(f"left out for want of room: {', '.join(reversed(left_out))} (--json shows them)")
+    return table, below
+
+
+def by_reason(cells: Sequence[Sequence[str]], reasons: Sequence[str]) -> dict[str, str]:
+    """For each reason who has it, the first of them by name."""
+    found: dict[str, list[str]] = {}
+    for row, reason in zip(cells, reasons, strict=True):
+        if reason:
+            found.setdefault(reason, []).append(row[1])
+    return {reason: some(names) for reason, names in found.items()}
+
+
+def some(names: Sequence[str]) -> str:
+    """The first of the names, and how many more there are."""
+    shown = names if len(names) <= NAMED else [*names[: NAMED - 1], f"{len(names) - NAMED + 1} more"]
+    return ", ".join(shown)

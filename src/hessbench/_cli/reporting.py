@@ -12,7 +12,7 @@ import typer
 
 from .._errors import Unavailable
 from .._storage.files import ensure_writable, make_folder
-from . import app
+from .application import app
 from .output import say
 
 NEEDED = ("pandas", "pyarrow", "plotly", "matplotlib", "jinja2")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from .._errors import HessbenchError
-from . import app
+from .application import app
 from .output import say
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 import typer
 
 from .._errors import Unavailable
-from . import app
+from .application import app
 
 TOOLS = {
     "tcd": (

@@ -9,13 +9,11 @@ import numpy as np
 
 from .._errors import InvalidInput, Unavailable
 from .._model.derivatives import Array, Derivatives, JointDerivatives, Params
-from ..backends import backend, built_in, differentiating, known
+from ..backends import backend, differentiating, known
 
 if TYPE_CHECKING:
     from .._model.problem import Problem
     from ..backends import Backend
-
-FRAMEWORKS = built_in(2, "derivatives")  # for `discrete/_given.py`
 
 
 def derivatives_of(problem: Problem) -> Derivatives:

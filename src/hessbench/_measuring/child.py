@@ -39,9 +39,10 @@ from .record import Case, Record
 AGAIN = 0.1  # seconds that calls at random points behind the timed ones may take
 
 
-def main() -> None:
-    """Measure the case of the request. The exit status is 0 whenever a record was written."""
-    out = int(sys.argv[1])
+def main(out: int, imported: float = 0.0) -> None:
+    """Measure the case of the request, and report on the descriptor `out`. The exit status is 0 whenever a record was
+    written. `imported`: seconds that a fork server has spent on importing the backend.
+    """
     request = json.loads(Path(os.environ["TMPDIR"], "request").read_bytes())
     case, memory_mib, budget = Case(**request["case"]), request["memory_limit_mib"], request["budget"]
     seed(request["known"])
@@ -54,7 +55,7 @@ def main() -> None:
         nonlocal record
         try:
             drawn = first_kept(problem, candidates)
-            for stage, record in stages(case, memory_mib, budget, request["gate_seed"], drawn):
+            for stage, record in stages(case, memory_mib, budget, request["gate_seed"], drawn, imported):
                 report(stage, record)
         except NoReference as error:
             limit_memory(memory_mib)
@@ -100,12 +101,12 @@ def main() -> None:
 
 
 def stages(
-    case: Case, memory_mib: int | None, budget: float, seed: int, drawn: Any | None
+    case: Case, memory_mib: int | None, budget: float, seed: int, drawn: Any | None, imported: float = 0.0
 ) -> Iterator[tuple[str, Record]]:
     """Yield `(stage, record so far)`; the record is complete at the last one. Only a gated case is timed.
 
     `drawn` is the point of this run beside the problem's own ones; calls there and elsewhere are made again among the timed
-    ones in an order that `seed` sets, and a case that goes wrong there loses its times.
+    ones in an order that `seed` sets, and a case that goes wrong there loses its times. `imported` as in `main`.
     """
     problem = problem_of(case)
     strategy = strategy_of(case)
@@ -119,7 +120,7 @@ def stages(
     start = time.perf_counter()
     calls = counting_calls(backend_name)
     used = versions(backend_name, ("hessbench", *chosen.packages))
-    record = replace(record, import_s=time.perf_counter() - start, versions=used)
+    record = replace(record, import_s=imported + time.perf_counter() - start, versions=used)
     yield "imported", record
 
     start = time.perf_counter()
@@ -257,4 +258,4 @@ def first_line(error: BaseException) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import tempfile
 import time
 import uuid
@@ -16,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .._processes.contain import remove
+from .._processes.supervisor import descendants
+from .forking import Forking
 from .measure import measure
 from .record import Case
 
@@ -207,20 +210,34 @@ FAULTS = (
 )
 
 
-def run_fault(fault: Fault, folder: Path) -> Row:
-    """Measure a strategy that commits `fault`, written into `folder`, and look what is left of it."""
+def run_fault(fault: Fault, folder: Path, *, forked: bool = False) -> Row:
+    """Measure a strategy that commits `fault`, written into `folder`, and look what is left of it.
+
+    `forked`: in a fork of a server, where it is also looked what is left while the server runs on.
+    """
     mark = f"fault{uuid.uuid4().hex[:12]}"
     path = folder / "faulty.py"
     path.write_text(SOURCE.format(mark=mark, body=fault.body), encoding="utf-8")
     case = Case("random-quadratic", str(path), "numpy", {"n": 3}, rtol=1e-6)
     limit = fault.time_limit or 2 * _import_seconds()
-    with temporary_folder(folder / "tmp") as left:
+    beside: list[str] = []
+    with temporary_folder(folder / "tmp") as left, Forking() as fork:
         start = time.monotonic()
-        record = measure(case, budget=0.0, time_limit=limit, memory_limit_mib=fault.memory_limit_mib)
+        child = fork if forked else None
+        record = measure(case, budget=0.0, time_limit=limit, memory_limit_mib=fault.memory_limit_mib, child=child)
         seconds = time.monotonic() - start
-    survived = (*processes_with(mark, str(folder)), *left)  # a fork has no command line of its own, but our `TMPDIR`
+        if forked:
+            beside = below_servers(fork)
+    survived = (*beside, *processes_with(mark, str(folder)), *left)  # a fork has no command line, but our `TMPDIR`
     contained = record.status == fault.status and fault.message in record.message and record.median_s is None
-    return Row(fault.name, record.status, record.message, seconds, survived, contained and not survived)
+    name = f"fork: {fault.name}" if forked else fault.name
+    return Row(name, record.status, record.message, seconds, survived, contained and not survived)
+
+
+def below_servers(fork: Forking) -> list[str]:
+    """What hangs below fork servers that wait for their next request; also whether a child was no fork."""
+    found = [f"{name} ({pid})" for server in fork.pids() for pid, name in descendants(server).items()]
+    return found + ["a child that was no fork"] * fork.anew
 
 
 def _import_seconds() -> float:
@@ -258,6 +275,8 @@ def temporary_folder(folder: Path) -> Iterator[list[str]]:
 
 
 def strategy_faults(folder: Path) -> Iterator[Row]:
-    """All of `FAULTS`, one after the other."""
+    """All of `FAULTS`, one after the other, in processes of their own and in forks."""
     for fault in FAULTS:
         yield run_fault(fault, folder)
+    for fault in FAULTS if sys.platform == "linux" else ():
+        yield run_fault(fault, folder, forked=True)

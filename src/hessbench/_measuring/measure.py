@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ ONE_THREAD = {
 }
 REFERENCE_LIMIT = 900.0
 _TRIED: set[tuple[str, int]] = set()  # problems and seeds whose references were asked for, found or not
+Child = Callable[[dict[str, Any], float], Ended]  # the child process for a request, for so many seconds
 XLA_ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
 
 
@@ -39,13 +40,15 @@ def measure(
     budget: float = 1.0,
     keep: Path | None = None,
     gate_seed: int | None = None,
+    child: Child | None = None,
 ) -> Record:
     """Run `case` in a child process and return one flat record, whatever happens to the child.
 
     The child is ended after `time_limit` seconds, with everything that it started, and may allocate `memory_limit_mib` MiB
     on top of its imports. Repeated calls are timed for about `budget` seconds, on one thread.
     `gate_seed` sets the drawn point where the gate compares, too (default: that of this run, `run_seed`), and is kept in the
-    record. Value, gradient and Hessian of a case that has no reference go to the file `keep`.
+    record. Value, gradient and Hessian of a case that has no reference go to the file `keep`. `child` is where the child
+    process comes from: by default a new one for each case.
     Raises `InvalidInput` for a case that names no known problem or strategy, or a problem that is none; everything later is
     a status of the record.
     """
@@ -60,16 +63,17 @@ def measure(
     request = {"case": asdict(case), "memory_limit_mib": memory_limit_mib, "budget": budget, "known": known()}
     request["gate_seed"] = run_seed() if gate_seed is None else gate_seed
     request["keep"] = None if keep is None else str(keep)
-    ended = _run_child(request, time_limit)
+    run = child or spawned
+    ended = run(request, time_limit)
     stage, record = _last(ended.lines, case)
     if stage == "reference":  # it has none yet, and went no further
-        made = _run_child({**request, "only_reference": True}, REFERENCE_LIMIT)
+        made = run({**request, "only_reference": True}, REFERENCE_LIMIT)
         stage, record = _last(made.lines, case)
         if stage != "done":
             return _cut_short(record, "while its reference was computed", REFERENCE_LIMIT, made)
         if record.message and record.status != "unjudged":
             return record
-        ended = _run_child({**request, "has_reference": True}, time_limit)
+        ended = run({**request, "has_reference": True}, time_limit)
         stage, record = _last(ended.lines, case)
     if stage == "invalid":
         raise InvalidInput(record.message)
@@ -126,7 +130,7 @@ def problem_of(case: Case) -> Problem:
     return problem
 
 
-def outline(case: Case) -> tuple[int, tuple[str, ...]]:
+def outline(case: Case, child: Child | None = None) -> tuple[int, tuple[str, ...]]:
     """The number of states of a case's problem, and the names that its Hessian is by.
 
     A problem that is not of this package is built in a child. Raises `InvalidInput` when it cannot be built.
@@ -135,7 +139,7 @@ def outline(case: Case) -> tuple[int, tuple[str, ...]]:
         problem = problem_of(case)
         return problem.dim, problem.wrt
     request = {"case": asdict(case), "memory_limit_mib": None, "budget": 0.0, "known": known(), "only_problem": True}
-    ended = _run_child(request, import_limit())
+    ended = (child or spawned)(request, import_limit())
     for line in ended.lines:
         said = json.loads(line)
         if said["stage"] == "done" and "outline" in said:
@@ -193,7 +197,8 @@ def child_environment() -> dict[str, str]:
     return {**os.environ, **ONE_THREAD, "XLA_FLAGS": flags}
 
 
-def _run_child(request: dict[str, Any], time_limit: float) -> Ended:
+def spawned(request: dict[str, Any], time_limit: float) -> Ended:
+    """A child in a process of its own from the start."""
     return contained([sys.executable, "-m", "hessbench._measuring.child"], request, time_limit, child_environment())
 
 

@@ -9,6 +9,30 @@ from .._errors import InvalidInput
 from .._measuring.record import Record
 from .registry import find, load_file, strategies
 
+LIKELY = (  # in the order in which they are tried; tests/harness/test_contenders.py: nobody beats all of them by much
+    "discrete-adjoint@numpy",
+    "heyoka-taylor@numpy",
+    "implicit-adjoint@numpy",
+    "casadi-symbolic@casadi",
+    "hand-adjoint@numpy",
+    "cvodes-adjoint@numpy",
+    "jax-adjoint@jax",
+    "unrolled/reverse-over-reverse@jax",
+    "unrolled@jax",
+    "diffrax-adjoint/forward-mode@jax",
+    "diffrax-adjoint@jax",
+    "forward-over-reverse@jax",
+)
+
+
+def likely() -> list[tuple[str, str | None]]:
+    """`(strategy, backend)` pairs that a comparison tries by default: those of `LIKELY`, which were the fastest or nearly so on
+    some problem, behind them all that did not come with this package.
+    """
+    known = strategies()
+    here = [text for text in LIKELY if text.partition("@")[0] in known]
+    return contenders([*here, *(name for name, plugin in known.items() if not plugin.trusted or plugin.error)])
+
 
 def contenders(chosen: Sequence[str] | None = None) -> list[tuple[str, str | None]]:
     """`(strategy, backend)` pairs for names `NAME`, `NAME@BACKEND`, `FILE.py`; all of them by default.

@@ -52,8 +52,15 @@ def find(plugins: Mapping[str, Plugin], name: str, kind: str) -> Plugin:
 
 
 def build_problem(name: str, build: Callable[..., Any], arguments: Mapping[str, Any]) -> Problem:
-    """Call a family's function and check what it returns; `InvalidInput` names arguments that it does not take."""
+    """Call a family's function and check what it returns; `InvalidInput` names arguments that it does not take.
+
+    `wrt` is an argument of every problem: one that does not take it is taken as it is, with other unknowns.
+    """
     known = inspect.signature(build).parameters
+    wrt = None
+    if "wrt" in arguments and "wrt" not in known:
+        arguments = dict(arguments)
+        wrt = tuple(arguments.pop("wrt"))
     for key in arguments:
         if key not in known:
             takes = ", ".join(known) or "no arguments"
@@ -61,6 +68,8 @@ def build_problem(name: str, build: Callable[..., Any], arguments: Mapping[str, 
     out = build(**arguments)
     if not isinstance(out, Problem):
         raise InvalidInput(f"The function for problem {name!r} returned {type(out).__name__}, expected a `Problem`.")
+    if wrt is not None and wrt != out.wrt:  # its second point and its closed form are for its own unknowns
+        out = replace(out, wrt=wrt, perturbed=None, exact=None)
     return out
 
 

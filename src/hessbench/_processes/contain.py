@@ -26,6 +26,7 @@ from .._errors import HessbenchError
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 MARK = "HESSBENCH_CONTAINED"
 GRACE = 3.0  # seconds beyond the limit that a supervisor is waited for
+REFUSED = "refused"  # said by a fork server that must not fork
 
 
 @dataclass(frozen=True)
@@ -63,14 +64,15 @@ def supervised(
     request: bytes = b"",
     environment: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    keep: Sequence[int] = (),
 ) -> Iterator[Supervised]:
     """Start `command` under a supervisor; at the end of the block nothing of it is left, however the block ends.
 
     `limit`: seconds, 0 for none; `gentle`: seconds that it gets after SIGINT when the block ends before it. Standard output
     of the supervisor is a pipe: with `records` the lines that are reported, else all output of `command`. `request` stands
-    in the file `request` of the folder.
+    in the file `request` of the folder. `command` inherits the descriptors `keep` under their numbers.
     """
-    folder = _folder_with(request)
+    folder = folder_with(request)
     read, write = os.pipe()
     try:
         settings = [folder, limit, gentle, read, os.getpid(), int(records)]
@@ -79,7 +81,7 @@ def supervised(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL if records else subprocess.STDOUT,
-            pass_fds=(read,),
+            pass_fds=(read, *keep),
             start_new_session=True,  # Ctrl-C ends it from here
             env={**(os.environ if environment is None else environment), "TMPDIR": str(folder), MARK: folder.name},
             cwd=cwd,
@@ -102,11 +104,14 @@ def supervised(
             remove(folder)
 
 
-def _folder_with(request: bytes) -> Path:
-    """A new folder for temporary files with the file `request`; raises `HessbenchError` where there is no room for one."""
+def folder_with(request: bytes, within: Path | None = None) -> Path:
+    """A new folder for temporary files with the file `request`, in the folder `within`, by default that for temporary files.
+
+    Raises `HessbenchError` where there is no room for one.
+    """
     folder = None
     try:
-        folder = Path(tempfile.mkdtemp(prefix="hessbench-"))
+        folder = Path(tempfile.mkdtemp(prefix="hessbench-", dir=within))
         (folder / "request").write_bytes(request)
     except OSError as error:
         if folder is not None:
@@ -144,12 +149,17 @@ def contained(
     with supervised(command, limit=limit, records=True, request=packed, environment=environment) as below:
         assert below.process.stdout is not None
         text, complete = read_until(below.process.stdout.fileno(), time.monotonic() + limit + GRACE)
-        files = _left_in(below.folder)
+        files = left_in(below.folder)
+    return ended_from(text, complete, below.process.returncode, files)
+
+
+def ended_from(text: bytes, complete: bool, status: int, files: tuple[str, ...]) -> Ended:
+    """How a process ended from what its supervisor wrote, which is `complete` unless it had not ended in time."""
     *lines, last = text.decode(errors="replace").splitlines() or [""]
     if not complete:  # the supervisor was stopped, or the machine is very slow
-        return Ended((*lines, last), "limit", below.process.returncode, (), files)
+        return Ended((*lines, last), "limit", status, (), files)
     if not last.startswith('{"ended": '):
-        return Ended((*lines, last), "lost", below.process.returncode, (), files)
+        return Ended((*lines, last), "lost", status, (), files)
     said = json.loads(last)
     return Ended(tuple(lines), said["ended"], said["status"], tuple(said["left"]), files)
 
@@ -169,7 +179,7 @@ def read_until(descriptor: int, deadline: float) -> tuple[bytes, bool]:
         chunks.append(chunk)
 
 
-def _left_in(folder: Path) -> tuple[str, ...]:
+def left_in(folder: Path) -> tuple[str, ...]:
     """Names of what stands in `folder` beside the request."""
     with contextlib.suppress(OSError):
         return tuple(sorted(path.name for path in folder.iterdir() if path.name != "request"))

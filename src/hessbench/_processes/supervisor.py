@@ -33,12 +33,13 @@ SETTLE_S = 0.2  # what the helpers of a process that has ended may take to notic
 class Supervisor:
     """State of one run: `child`, its exit status once it has ended, whether somebody asked to stop, whether it is done."""
 
-    def __init__(self) -> None:
+    def __init__(self, out: int = 1) -> None:
+        self.out = out  # the descriptor for whoever asks
         self.child, self.status, self.stop, self.done, self.part = 0, None, False, False, b""
         self.late = False
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         prctl(PR_SET_CHILD_SUBREAPER, 1)
-        self.wake, write = os.pipe()
+        self.pipe = self.wake, write = os.pipe()
         os.set_blocking(write, False)
         os.set_blocking(self.wake, False)
         signal.set_wakeup_fd(write, warn_on_full_buffer=False)
@@ -55,6 +56,23 @@ class Supervisor:
 
     def start(self, command: list[str], records: bool) -> int:
         """Start COMMAND; returns the descriptor that its reports can be read from, -1 without."""
+        read, write = self.fork(records)
+        if self.child:
+            return read
+        try:
+            if records:
+                os.set_inheritable(write, True)
+                command = [*command, str(write)]
+            os.execv(command[0], command)
+        finally:
+            os._exit(127)
+
+    def fork(self, records: bool) -> "tuple[int, int]":
+        """Fork into a session of its own, without input and, with `records`, without output.
+
+        Returns descriptors: in this process what the reports of the new one can be read from, and -1; in the new one, where
+        `child` is 0, -1 and what it reports on.
+        """
         read, write = os.pipe() if records else (-1, -1)
         me = os.getpid()
         self.child = os.fork()
@@ -62,21 +80,46 @@ class Supervisor:
             if records:
                 os.close(write)
                 os.set_blocking(read, False)
-            return read
+            return read, -1
         try:
             os.setsid()
             prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             null = os.open(os.devnull, os.O_RDWR)
-            os.dup2(null, 0)
+            for number in (0, 1, 2) if records else (0,):
+                os.dup2(null, number)
+            os.close(null)
             if records:
-                os.dup2(null, 1)
-                os.dup2(null, 2)
-                os.set_inheritable(write, True)
-                command = [*command, str(write)]
-            if os.getppid() == me:  # else it ended before it could take its child along
-                os.execv(command[0], command)
-        finally:
+                os.close(read)
+            if os.getppid() != me:  # it ended before it could take its child along
+                os._exit(127)
+        except OSError:
             os._exit(127)
+        return -1, write
+
+    def let_go(self) -> None:
+        """In a forked process that runs no other program: signals do what they do at a program's start."""
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.close()
+
+    def close(self) -> None:
+        """Close what this object holds; another one may take its place."""
+        signal.set_wakeup_fd(-1)
+        for number in self.pipe:
+            os.close(number)
+
+    def watch(self, read: int, watch: int, asker: int, limit: float, gentle: float) -> "tuple[str, int, list[str]]":
+        """Wait for a reason to end, then end everything; returns why, the exit status, and who was still there."""
+        left: list[str] = []
+        try:
+            why = self.wait(read, watch, asker, limit)
+            if why == "asked":
+                self.interrupt(gentle)
+        finally:
+            left = self.end_all()
+        return why, -signal.SIGKILL if self.status is None else self.status, left
 
     def wait(self, read: int, watch: int, asker: int, limit: float) -> str:
         """Pass reports on until there is a reason to end: `exit`, `done`, `limit` or `asked`."""
@@ -117,7 +160,7 @@ class Supervisor:
         self.part = self.part[:LONGEST]
         for line in lines:
             if line.startswith(b'{"stage": "') and len(line) < LONGEST and not self.done:
-                say(line)
+                say(self.out, line)
                 self.done = line.startswith(b'{"stage": "done"')
         return len(chunk)
 
@@ -205,12 +248,20 @@ def descendants(pid: int) -> "dict[int, str]":
     return found
 
 
-def say(line: bytes) -> None:
+def say(out: int, line: bytes) -> None:
     """A line to whoever asked, who may be gone."""
-    try:  # noqa: SIM105
-        os.write(1, line + b"\n")
+    line += b"\n"
+    try:
+        while line:
+            line = line[os.write(out, line) :]
     except OSError:
         pass
+
+
+def ended(why: str, status: int, left: "list[str]") -> bytes:
+    """The last line of a run."""
+    names = ", ".join(f'"{name}"' for name in left)
+    return f'{{"ended": "{why}", "status": {status}, "left": [{names}]}}'.encode()
 
 
 def main() -> None:
@@ -219,21 +270,13 @@ def main() -> None:
     os.set_inheritable(int(watch), False)
     run = Supervisor()
     read = run.start(sys.argv[7:], records == "1")
-    left = []
-    try:
-        why = run.wait(read, int(watch), int(asker), float(limit))
-        if why == "asked":
-            run.interrupt(float(gentle))
-    finally:
-        left = run.end_all()
-    status = -signal.SIGKILL if run.status is None else run.status
+    why, status, left = run.watch(read, int(watch), int(asker), float(limit), float(gentle))
     if os.getppid() != int(asker):
         import shutil
 
         shutil.rmtree(folder, ignore_errors=True)  # whoever asked does it otherwise, and counts what was left
     if records == "1":
-        names = ", ".join(f'"{name}"' for name in left)
-        say(f'{{"ended": "{why}", "status": {status}, "left": [{names}]}}'.encode())
+        say(1, ended(why, status, left))
     sys.exit(status if status >= 0 else 128 - status)
 
 

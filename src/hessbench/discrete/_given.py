@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .._derive.generated import FRAMEWORKS, generated_derivatives, generated_joint_derivatives, joint_derivatives_of
+from .._derive.generated import generated_derivatives, generated_joint_derivatives, joint_derivatives_of
 from .._errors import HessbenchError, InvalidInput, Unavailable
 from .._integrate.ivp import IVP
 from .._model.problem import Problem
+from ..backends import differentiating
 from ._fold import Folded
 from ._fold_derivatives import FoldedDerivatives, StateDerivatives
 from ._gate import look, said_of
@@ -37,7 +38,7 @@ def trusted(folded: Folded, ivp: IVP, by_state: bool) -> StateDerivatives | Fold
             )
         return wrap(folded, given)
     make = generated_derivatives if by_state else generated_joint_derivatives
-    names = tuple(name for name in FRAMEWORKS if by_state or name != "casadi")
+    names = differentiating(2, "derivatives") if by_state else differentiating(2, "vjp", "jvp")
     made: Any = _first(problem, names, make, lambda made: said(made, False))
     return wrap(folded, made if problem.counters is None else made.counted(problem.counters))
 
@@ -52,22 +53,19 @@ def _hand_written(problem: Problem, by_state: bool) -> Any:
 
 def _first(problem: Problem, names: tuple[str, ...], make: Callable, said: Callable[[Any], Finding | None]) -> Any:
     """What the first framework makes that can differentiate the right-hand side and does not contradict NumPy."""
-    from ..backends import available
-
     reasons = []
     for name in names:
-        if available(name):
-            try:
-                made = make(problem, name)
-                finding = said(made)
-            except HessbenchError:
-                raise
-            except Exception as error:  # what a framework raises for a function that it cannot trace
-                reasons.append(f"{name} raises {type(error).__name__} for it")
-                continue
-            if finding is None or not finding.wrong:
-                return made
-            reasons.append(f"what {name} gives {finding.words}")
+        try:
+            made = make(problem, name)
+            finding = said(made)
+        except HessbenchError:
+            raise
+        except Exception as error:  # what a framework raises for a function that it cannot trace
+            reasons.append(f"{name} raises {type(error).__name__} for it")
+            continue
+        if finding is None or not finding.wrong:
+            return made
+        reasons.append(f"what {name} gives {finding.words}")
     if not reasons:
         return make(problem)  # raises what is missing
     raise Unavailable(
