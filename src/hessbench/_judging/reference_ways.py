@@ -44,7 +44,7 @@ def ways(problem: Problem, x: Array, times: Array) -> list[Way]:
         out.append(Way("closed form", lambda parts: Check(*exact)))
     whole = problem if of_state_alone(problem) else augmented(problem).problem
     sources = sources_of(whole)
-    frameworks.sort(key=lambda name: name in sources[:1])  # prefer one that did not make these derivatives
+    frameworks.sort(key=lambda name: name in "".join(sources[:1]))  # prefer one that did not make these derivatives
 
     def adjoint(k: int, source: str) -> Way:
         made: list[Derivatives] = []
