@@ -252,6 +252,7 @@ def test_what_is_of_second_order_and_what_is_not():
     }
     assert [of(rhs).second_order for rhs in others.values()] == [False] * 4
     assert not of(lambda xp, t, y, p: xp.stack([y[1], -y[0], y[2]]), 3).second_order
+    assert not of(lambda xp, t, y, p: xp.stack([y[1], -y[0], y[0]]), 3).second_order  # an odd number of states
 
 
 def test_a_function_that_is_not_told_so_is_of_first_order():
