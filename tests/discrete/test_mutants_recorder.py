@@ -46,6 +46,7 @@ def test_arithmetic_of_nodes_is_that_of_the_graph(g, x):
     assert x + y is g.lin(g.const(0.0), {x: g.const(1.0), y: g.const(1.0)}) and x + 2.0 is g.add(x, g.const(2.0))
     assert x - y is g.lin(g.const(0.0), {x: g.const(1.0), y: g.const(-1.0)}) and x - 2.0 is g.add(x, g.const(-2.0))
     assert -x is g.scale(g.const(-1.0), x) and x * y is g.mul(y, x) and x * 2.0 is g.scale(g.const(2.0), x)
+    assert x + y is y + x  # each sum is made once
 
 
 def test_every_node_is_made_once_and_not_more_than_may_be(g, x, monkeypatch):
@@ -62,8 +63,9 @@ def test_where_an_expression_is_finite(g, x):
     finite = [x, g.const(1.0), positive, g.power(x, 3.0), g.power(positive, 0.5), g.function("sin", x), g.mul(x, positive),
               g.add(x, positive), g.node("less", (wild, x), False), g.function("arctan2", x, positive)]  # fmt: skip
     infinite = [wild, g.const(math.inf), g.const(math.nan), g.power(x, -1.0), g.power(x, 0.5), g.power(x, 2.5),
-                g.function("exp", x), g.function("sin", wild), g.mul(x, wild), g.add(x, wild), g.power(wild, 2.0),
-                g.function("arctan2", x, wild), g.node("over", (x, x), False), g.add(g.const(math.inf), x)]  # fmt: skip
+                g.power(positive, -0.5), g.function("exp", x), g.function("sin", wild), g.mul(x, wild),
+                g.add(x, wild), g.power(wild, 2.0), g.function("arctan2", x, wild),
+                g.node("over", (x, x), False), g.add(g.const(math.inf), x)]  # fmt: skip
     assert [n.finite for n in finite] == [True] * len(finite)
     assert [n.finite for n in infinite] == [False] * len(infinite)
 
@@ -74,8 +76,9 @@ def test_where_an_expression_is_never_negative(g, x):
     condition = g.node("less", (x, y), False)
     never = [two, g.const(0.0), exp, square, g.power(x, -4.0), g.power(x, 0.5), g.power(exp, 3.0), g.mul(square, exp),
              g.add(square, exp), g.add(square, two), g.select(condition, square, exp), g.node("times", (x, x), False),
-             g.node("raised", (x, two), False), g.node("raised", (exp, y), False), g.node("plus", (square, exp), False),
-             g.scale(two, exp), g.node("times", (square, exp), False)]  # fmt: skip
+             g.node("raised", (x, two), False), g.node("raised", (x, g.const(4.0)), False),
+             g.node("raised", (exp, y), False), g.node("plus", (square, exp), False), g.scale(two, exp),
+             g.node("times", (square, exp), False)]  # fmt: skip
     maybe = [x, g.const(-1.0), g.function("sin", x), g.power(x, 3.0), g.power(x, -1.0), g.mul(x, exp), g.add(x, exp),
              g.scale(g.const(-2.0), exp), g.add(exp, g.const(-1.0)), g.select(condition, square, x), p,
              g.select(condition, x, square), g.node("times", (square, y), False), g.node("times", (y, square), False),
@@ -249,6 +252,7 @@ def test_what_is_of_second_order_and_what_is_not():
     }
     assert [of(rhs).second_order for rhs in others.values()] == [False] * 4
     assert not of(lambda xp, t, y, p: xp.stack([y[1], -y[0], y[2]]), 3).second_order
+    assert not of(lambda xp, t, y, p: xp.stack([y[1], -y[0], y[0]]), 3).second_order  # an odd number of states
 
 
 def test_a_function_that_is_not_told_so_is_of_first_order():

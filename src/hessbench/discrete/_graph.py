@@ -232,8 +232,6 @@ class Graph:
         if a.value is not None:
             with np.errstate(all="ignore"):
                 return self.const(np.float64(a.value) ** e)
-        if e == 1.0:
-            return a
         if not a.fixed and e == int(e) and abs(e) <= MOST_PULLED:
             c, a = self._pull(a)
             if c.value != 1.0:
