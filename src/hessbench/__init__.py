@@ -9,6 +9,7 @@ from ._api import hessian
 from ._derive.adjoint import adjoint_gradient, bolza_slope, bolza_start, canonical_order
 from ._derive.augment import Augmented, augmented
 from ._derive.generated import derivatives_of, generated_derivatives, generated_joint_derivatives, joint_derivatives_of
+from ._derive.log_scale import on_log_scale
 from ._derive.loss import joint_loss, loss_blocks
 from ._derive.mass_action import MassAction
 from ._derive.quadratic import quadratic_derivatives
@@ -35,6 +36,7 @@ from ._model.loss import JointLoss, LossBlocks, misfit, misfit_blocks, non_closu
 from ._model.problem import Problem
 from ._model.quadratic import Quadratic
 from ._model.result import Result
+from ._plugins.conditions import Conditions, PreparedConditions
 from ._plugins.prepare import Prepared, prepare
 from ._plugins.registry import problem, problems, strategies
 from ._plugins.strategy import Accuracy, Limits, Strategy, Vector
@@ -51,6 +53,7 @@ __all__ = [
     "Accuracy",
     "Augmented",
     "Case",
+    "Conditions",
     "Counters",
     "Data",
     "Derivatives",
@@ -67,6 +70,7 @@ __all__ = [
     "MassAction",
     "NoReference",
     "Prepared",
+    "PreparedConditions",
     "PreparedProducts",
     "Problem",
     "Quadratic",
@@ -97,6 +101,7 @@ __all__ = [
     "misfit",
     "misfit_blocks",
     "non_closure",
+    "on_log_scale",
     "prepare",
     "prepare_products",
     "problem",
