@@ -106,6 +106,8 @@ class Prepared:
 
 def _real(part: Any) -> Array:
     """`part` in double precision. Raises `HessbenchError` for complex numbers, whose imaginary part would be lost."""
+    if type(part) is np.ndarray and part.dtype == np.float64:
+        return part
     array = np.asarray(part)
     if array.dtype.kind == "c":
         raise HessbenchError(
