@@ -56,6 +56,7 @@ def decide(monkeypatch):
 
     monkeypatch.setattr(reference, "tight", lambda problem, x: Plan())
     monkeypatch.setattr(reference, "Witness", Told)
+    monkeypatch.setattr(reference, "on_common_steps", lambda witness: None)
     monkeypatch.setattr(reference, "clocked", lambda plan, x: plan)
     monkeypatch.setattr(reference.diagnosis, "chaos", lambda *_: None)
     monkeypatch.setattr(reference.diagnosis, "crossed", lambda *_: SimpleNamespace(between=kept.crossings))
@@ -130,6 +131,17 @@ def test_a_method_that_values_confirm_stands_against_two_that_agree(decide):
         [way("one", check()), way("two", check(1.0)), way("three", check(2.0))], {**RIGHT, 3.0: WRONG, 4.0: WRONG}
     )
     assert (found.how, found.agreement) == ("one; value differences", 1e-7)
+
+
+def test_values_on_common_steps_confirm_what_adaptive_ones_cannot_see_but_not_across_a_switch(decide, monkeypatch):
+    methods, seen = [way("one", check()), way("two", check())], SimpleNamespace(verdict=lambda *_: Verdict(1e-9, 1e-9))
+    monkeypatch.setattr(reference, "on_common_steps", lambda witness: seen)
+    assert decide(methods, {2.0: WRONG}).agreement < 1e-8
+    with pytest.raises(NoReference):
+        decide(methods, {2.0: WRONG}, crosses=True)
+    seen.verdict = lambda *_: WRONG
+    with pytest.raises(NoReference):
+        decide(methods, {2.0: WRONG})
 
 
 def test_what_nothing_confirms_is_no_reference(decide):

@@ -97,7 +97,7 @@ def test_what_is_observed_is_what_measuring_says():
     [
         ("contender,versions\n", "expected \\['contender', 'y0-loss'"),
         (f"{HEADING}\na@numpy{',ok' * len(CLASSES)},v\na@numpy{',ok' * len(CLASSES)},v\n", "two rows for 'a@numpy'"),
-        (f"{HEADING}\na@numpy{',ok' * (len(CLASSES) - 1)},fine,v\n", "a@numpy on one-state is 'fine'"),
+        (f"{HEADING}\na@numpy{',ok' * (len(CLASSES) - 1)},fine,v\n", f"a@numpy on {CLASSES[-1].name} is 'fine'"),
         (f"{HEADING}\na@numpy,ok\n", "is None"),
     ],
 )
