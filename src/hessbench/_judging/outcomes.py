@@ -81,11 +81,6 @@ CLASSES = (
     Kind("state-only", "random-quadratic", {"n": 5}),
     Kind("long", "three-body", {"start": "figure-8"}),  # unstable beside a critical point, where errors hide
     Kind("one-state", "random-quadratic", {"n": 1}),
-    Kind("stiff", "van-der-pol", {"mu": 100.0, "t1": 2.0}),
-    Kind("data", "oscillator-data"),  # twelve times, the noise among the unknowns
-    Kind("doses", "pharmacokinetics"),  # after a lag time, which is fitted
-    Kind("switched", "kink"),
-    Kind("events", "bouncing-ball"),
 )
 
 

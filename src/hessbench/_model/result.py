@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -42,6 +43,13 @@ class Result:
     def said(self) -> str:
         """The note and all warnings, for a record."""
         return "; ".join(part for part in (self.note, *self.warnings) if part)
+
+    def filled(self, **fields: Any) -> Result:
+        """The same with other `fields`: `dataclasses.replace` in half its time, for nothing here is checked at the start."""
+        out = object.__new__(type(self))
+        vars(out).update(vars(self))
+        vars(out).update(fields)
+        return out
 
     def block(self, row: str, column: str) -> Array:
         """The Hessian by two names of `wrt`, for example `block("y0", "theta")`: (size of row, size of column).

@@ -82,18 +82,15 @@ class Prepared:
         if ignored:
             said = f"the loss does not depend on {' and '.join(ignored)}: gradient and Hessian there are zero"
             note = f"{note}; {said}" if note else said
-        out = Result(
-            float(result.value),
-            grad,
-            hess,
-            counted,
-            note,
-            blocks,
-            self.problem.shapes,
-            ignored,
-            result.warnings,
-            result.error,
-            result.gauss_newton,
+        out = result.filled(
+            value=float(result.value),
+            grad=grad,
+            hess=hess,
+            counters=counted,
+            note=note,
+            blocks=blocks,
+            shapes=self.problem.shapes,
+            zero_blocks=ignored,
         )
         return replace(out, warnings=sentences(out, self.ivp)) if remarkable(out, self.ivp) else out
 
