@@ -73,7 +73,7 @@ class Workspace:
 
     def __init__(self, k: Any, rows: int, segment: int, fixed: Buffer, shared: Shared) -> None:
         self.k, self.segment, self.shared = k, segment, shared
-        self.fixed, self.info = Buffer(k.fixed, fixed), Buffer(7)
+        self.fixed, self.info = Buffer(k.fixed, fixed), Buffer(8)
         self.state, self.atol, self.largest = (Buffer(rows * k.n) for _ in range(3))
         self.t = self.h = self.ys = Buffer(0)
         self.x: Buffer | None = None
