@@ -21,7 +21,8 @@ class StateSwept:
     __slots__ = ("gauss_newton", "grad", "hess")
 
     def __init__(self, grad: Array, hess: Array) -> None:
-        self.grad, self.hess, self.gauss_newton = grad, hess, None
+        self.grad, self.hess = grad, hess
+        self.gauss_newton: Array | None = None
 
     def hessian(self) -> Array:
         """(N, N)"""

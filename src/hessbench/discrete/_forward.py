@@ -127,7 +127,9 @@ class ForwardSolve:
         self.shared, self.ahead, self.back = Shared(limit, per_step), Pace(), Pace()
         self._forward = self.code.forward
         pointer, real, long = ctypes.c_void_p, ctypes.c_double, ctypes.c_long
-        self._forward.argtypes = [pointer] * 3 + [real, pointer, long, long, real, real, pointer] + [long] * 5 + [pointer] * 10
+        self._forward.argtypes = (
+            [pointer] * 3 + [real, pointer, long, long, real, real, pointer] + [long] * 5 + [pointer] * 10
+        )
         self._forward.restype = long
         self.fixed = Buffer(kernel.fixed)
         self.kicks = Buffer(KICK_ROWS * probes * kernel.n)
@@ -164,7 +166,12 @@ class ForwardSolve:
                 work.largest.address, work.info.address,
             )  # fmt: skip
             did, again, t, size, norm, n, held, next_ = work.info.array.tolist()
-            evaluations, rejected, n, next_ = evaluations + int(did) - (before > 0), rejected + int(again), int(n), int(next_)
+            evaluations, rejected, n, next_ = (
+                evaluations + int(did) - (before > 0),
+                rejected + int(again),
+                int(n),
+                int(next_),
+            )
             limited += int(held)
             self.ahead.took(n - before + int(again), perf_counter() - start)
         k, counters = self.sizes, ivp.counters

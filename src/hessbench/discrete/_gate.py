@@ -174,7 +174,7 @@ def disagreement(compiled: Compiled, derivatives: Folding, pair: Pair, ivp: IVP)
         y0, p = problem.unpack(x)
         starts.append((folded.start(y0), compiled.params(p, folded.values(p))))
     k, path, t, h = frozen_path(compiled, starts, folded.t_span, ivp)
-    z0, p = starts[k][0], doubles(problem.unpack(xs[k])[1])
+    (z0, values), p = starts[k], doubles(problem.unpack(xs[k])[1])
 
     def f(tau: float, z: Array) -> Array:
         return np.asarray(folded.rhs(np, tau, z, p))
@@ -203,14 +203,12 @@ def disagreement(compiled: Compiled, derivatives: Folding, pair: Pair, ivp: IVP)
             (ours.grad * size, theirs.grad * size),
             (ours.hessian() @ d * rows, products * rows),
             (ours.products(d) * rows, products * rows),
-            *_met(compiled, *starts[k], t, h, ivp),
+            *_met(compiled, z0, values, t, h, ivp),
         ]
         return worst(pairs)
 
 
-def _met(
-    compiled: Compiled, z0: Array, values: Buffer, t: Array, h: Array, ivp: IVP
-) -> list[tuple[Array, Array]]:
+def _met(compiled: Compiled, z0: Array, values: Buffer, t: Array, h: Array, ivp: IVP) -> list[tuple[Array, Array]]:
     """Pairs that agree if a solve over the steps `t`, `h` meets times inside of them, and says at which steps, and where."""
     inside = np.unique(np.arange(0, t.size, 5))
     ends, quiet = t[inside] + h[inside] / 3, replace(ivp, counters=Counters())
@@ -225,9 +223,7 @@ def _met(
     return pairs
 
 
-def random_marked(
-    rng: np.random.Generator, folded: Folded, steps: int, states: Array, widths: Array
-) -> Marked:
+def random_marked(rng: np.random.Generator, folded: Folded, steps: int, states: Array, widths: Array) -> Marked:
     """Terms between the ends that do not exist, at both ends, twice at one place and at some others; as `random_end` has it."""
     n, m, at, normal = folded.problem.dim, folded.states, folded.columns.params, rng.standard_normal
     marks = np.sort(np.array([0, 1, steps // 2, steps // 2, steps - 1, steps], dtype=float))

@@ -1,9 +1,9 @@
 """Terms of the loss at times between the ends, such as those of data: what they add to gradient, Hessian and products.
 
-    loss += sum over k of l_k(y_k, a),   y_k the state at the k-th place, at which a step ends
-    costate    lambda grows by l_k,y where it passes the place on its way back;   gradient in the parameters: + l_k,a
-    Hessian    + Phi_k^T (l_k,yy Phi_k + 2 l_k,ya) + l_k,aa,   Phi_k the tangents at the place (`_columns`)
-    Gauss-Newton: the same without second derivatives of residuals, and without those of the solution
+loss += sum over k of l_k(y_k, a),   y_k the state at the k-th place, at which a step ends
+costate    lambda grows by l_k,y where it passes the place on its way back;   gradient in the parameters: + l_k,a
+Hessian    + Phi_k^T (l_k,yy Phi_k + 2 l_k,ya) + l_k,aa,   Phi_k the tangents at the place (`_columns`)
+Gauss-Newton: the same without second derivatives of residuals, and without those of the solution
 """
 
 from __future__ import annotations

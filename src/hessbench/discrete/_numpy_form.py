@@ -17,6 +17,7 @@ from ._compiled_state import StateSwept
 from ._dense import Costate
 from ._fold import Folded
 from ._fold_derivatives import FoldedDerivatives, StateDerivatives
+from ._marked import Sums
 from ._options import Options
 from ._quadratic import exploit
 from ._stepper import Tolerances, Trajectory, integrate
@@ -96,9 +97,10 @@ class ColumnsInNumpy:
 
     def swept(self, path: Trajectory, end: EndBlocks, p: Params) -> Swept:
         folded = self.folded
-        sweeps = Sweeps(folded.slope(p), self.derivatives, p, self.scheme, path, folded.columns, self.memory)
+        sums = None if end.marked is None else Sums(end.marked, folded.columns.total)
+        sweeps = Sweeps(folded.slope(p), self.derivatives, p, self.scheme, path, folded.columns, self.memory, sums)
         with np.errstate(all="ignore"):
-            return ColumnsSwept(sweeps, end)
+            return ColumnsSwept(sweeps, end, sums)
 
     def checkpoints(self, path: Trajectory) -> int:
         return 0
