@@ -137,7 +137,7 @@ class Sweeps:
         moved = None
         if self.sums is not None:
             marked = self.sums.marked
-            noted = [stages[k, 0] if k < len(stages) else v for k in marked.marks.astype(int)]
+            noted = np.array([stages[k, 0] if k < len(stages) else v for k in marked.marks.astype(int)])
             jumps, own = marked.product(np.moveaxis(noted, 2, 0), directions[marked.params].T)
             out[marked.params] += own.T
             moved = np.moveaxis(jumps, 0, 2)

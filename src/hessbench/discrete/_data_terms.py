@@ -27,6 +27,7 @@ from ._workspace import Buffer
 from ._writing import function as in_numpy
 
 LOOKED = 3  # rows that are compared with NumPy
+AGREES = 1e-8  # of the largest one, for sums over rows
 
 Evaluated = Callable[[Array, Array], tuple[Array, Array]]
 
@@ -114,7 +115,9 @@ def evaluated(
     if compiled:
         try:
             made = TermsInC(recorded, rows, at)
-            if (said := disagreement(problem, recorded, rows, at, states, made)) is not None:
+            by_numpy = TermsInNumPy(recorded, rows, at)
+            said = disagreement(problem, recorded, rows, at, states, made) or apart(problem, made, by_numpy, states)
+            if said is not None:
                 raise NotTrusted(f"the compiled terms of the data {said}")
             return made, "generated as C"
         except (CannotTrace, CompilerError, NotTrusted) as reason:
@@ -127,7 +130,7 @@ def evaluated(
             f"problem {problem.name!r}: the derivatives that were found of the data's terms are not those that NumPy "
             f"computes: the terms {said}. Write them with functions that all namespaces share."
         )
-    return made, f"generated{why}"
+    return made, f"generated as NumPy{why}"
 
 
 def disagreement(problem: Problem, recorded: Recorded, rows: Array, at: Array, states: Array, made: Any) -> str | None:
