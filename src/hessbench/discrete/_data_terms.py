@@ -133,6 +133,18 @@ def evaluated(
     return made, f"generated as NumPy{why}"
 
 
+def apart(problem: Problem, one: Evaluated, other: Evaluated, states: Array) -> str | None:
+    """How the sums of all rows differ between two ways to them; `None` if they do not."""
+    a = np.concatenate([*(np.ravel(problem.params[key]) for key in problem.varied), np.zeros(0)])
+    for ours, theirs in zip(one(states, a), other(states, a), strict=True):
+        size = np.max(np.abs(theirs), axis=0, initial=0.0, where=np.isfinite(theirs))
+        with np.errstate(invalid="ignore"):
+            gap = np.where(np.isfinite(theirs), np.abs(ours - theirs), 0.0)
+        if not np.all(gap <= AGREES * size):
+            return f"differ from those in NumPy by {np.max(gap):.1e} where they are added up"
+    return None
+
+
 def disagreement(problem: Problem, recorded: Recorded, rows: Array, at: Array, states: Array, made: Any) -> str | None:
     """How some of the rows do not agree with NumPy, each as the loss of an end state; `None` if they do."""
     data, n = problem.data, problem.dim
