@@ -22,7 +22,7 @@ from ._compiled import Swept
 from ._depth import Depth
 from ._ends import Slopes, StepEnds
 from ._fold import Folded
-from ._observed import Observed
+from ._observed import Observed, Sloped
 from ._sizes import Solver, System
 from ._stepper import Tolerances
 from ._ties import Ties
@@ -70,6 +70,8 @@ class Form(Protocol):
     def end(self) -> Array | None: ...
     @property
     def slopes(self) -> Slopes | None: ...
+    @property
+    def sloped(self) -> Sloped | None: ...
     def attempt(self, tolerances: Tolerances, ivp: IVP, y0: Array, p: Params, ends: Array | None) -> Any:
         """A solve: what `_sizes.Visited` and `_depth.Seen` ask for, and `steps`. Raises `IntegrationError`."""
         ...
@@ -89,22 +91,23 @@ class Linearised:
     def __init__(self, folded: Folded, form: Form, ivp: IVP, probes: int, products: bool, notice: str = "") -> None:
         problem = self.problem = folded.problem
         self.folded, self.form, self.whole = folded, form, not products
-        self.data = None if problem.data is None else Observed(folded, form.loss_in_c)
+        self.data = None if problem.data is None else Observed(folded, form.loss_in_c, form.sloped)
         self.blocks, source = folded.end(form.loss_in_c, form.end)
         self.note, self.ties = f"{form.name}{f', loss blocks {source}' if source else ''}", Ties(problem)
         self.ivp, self.ends = ivp, self.step_ends(form, ivp, probes)
         self.solve, self.depth = Solver(ivp, probes, form.attempt, self._system), Depth(problem, ivp, form.chooses)
         own = problem.unpack(problem.x0)
-        self.solve.prepare(*own, self._ends(problem.x0))
+        ends = self._ends(problem.x0, own[1])
+        self.solve.prepare(*own, ends)
         self.depth.look(self.solve.known, self._clock(own[1]))
         if self.data is not None:
-            self.data.prepare(self._tried(), self._ends(problem.x0))
+            self.data.prepare(self._tried(ends), ends)
             self.note += f", data at {self.data.times.size} times, their terms {self.data.source}"
         self.note += notice
 
     def __call__(self, x: Array) -> Point:
         y0, p = self.problem.unpack(x)
-        ends = self._ends(x)
+        ends = self._ends(x, p)
         path = self.solve(y0, p, ends)
         end = self.blocks(y0, path.y1, p)
         if self.data is not None:
@@ -127,16 +130,15 @@ class Linearised:
         """Warnings of a solve."""
         return self.depth.warnings(x, path, path.steps, self._clock(p))
 
-    def _ends(self, x: Array) -> Array:
+    def _ends(self, x: Array, p: Params) -> Array:
         """The times at which steps end at `x`, in the direction of integration."""
         ends = self.ends.at(x)
-        return ends if self.data is None else self.data.ends(ends)
+        return ends if self.data is None else self.data.ends(ends, p)
 
-    def _tried(self) -> Any:
+    def _tried(self, ends: Array) -> Any:
         """A solve at the problem's own point; `None` where there is none."""
-        x = self.problem.x0
         try:
-            return self.solve(*self.problem.unpack(x), self._ends(x))
+            return self.solve(*self.problem.unpack(self.problem.x0), ends)
         except IntegrationError:
             return None
 
