@@ -68,12 +68,12 @@ class Path:
     @property
     def marks(self) -> Array:
         """Steps that were taken (ends,) at each time at which one had to end; the last one is the end."""
-        return self.work.named["marks"].array[: self.ends]
+        return self.work.marks.array[: self.ends]
 
     @property
     def seen(self) -> Array:
         """The states (ends, N) there."""
-        return self.work.named["seen"].array[: self.ends * self.work.k.n].reshape(self.ends, -1)
+        return self.work.seen.array[: self.ends * self.work.k.n].reshape(self.ends, -1)
 
     def sampled(self, most: int) -> tuple[Array, Array, Array]:
         """Starts (k,), sizes (k,) and states (k, N) of at most `most` steps, spread over all.
@@ -154,7 +154,7 @@ class ForwardSolve:
         n, size, norm, evaluations, rejected, limited, next_, status = 0, 0.0, 0.0, 0, 0, 0, 0, FULL
         path = self._start(y0, tolerances or Tolerances.scalar(ivp.atol, y0.size, self.probes))
         work, count = path.work, self._targets(path, t1, ends)
-        targets, marks, seen = work.at("targets", "marks", "seen")
+        targets, marks, seen = work.met
         while status == FULL and n != most:
             if n == work.capacity:
                 work.reserve(2 * n)
@@ -190,7 +190,7 @@ class ForwardSolve:
             work.reserve(t.size)
         work.t.array[: t.size], work.h.array[: t.size] = t, h
         count = self._targets(path, t[-1] + h[-1], None)
-        targets, marks, seen = work.at("targets", "marks", "seen")
+        targets, marks, seen = work.met
         self._forward(
             work.state.address, p.address, work.fixed.address, t[0], targets, 0, count, 0.0, 1.0, work.atol.address, 0,
             t.size + 1, t.size + 1, t.size, self.segment, *work.ahead, marks, seen, self.kicks.address,
@@ -227,12 +227,11 @@ class ForwardSolve:
     def _targets(self, path: Path, t1: float, ends: Array | None) -> int:
         """Write down the times at which steps of `path` end, the last one at `t1`; their number."""
         work, count = path.work, 1 if ends is None else 1 + ends.size
-        path.ends, targets = count, work.room("targets", count).array
-        if ends is not None:
+        work.room_for_ends(count)
+        path.ends, targets = count, work.targets.array
+        if count > 1:
             targets[: count - 1] = ends
         targets[count - 1] = t1
-        work.room("marks", count)
-        work.room("seen", count * self.sizes.n)
         return count
 
     def _start(self, y0: Array, tolerances: Tolerances) -> Path:
