@@ -25,8 +25,8 @@ class DiscreteAdjoint(Strategy):
     bytes bounds what is stored: beyond it, states at checkpoints, from which stages are computed again. `probes=0` controls
     the error of the state alone, which is faster and not safe. With `atol` left out, the error of each component is measured
     against its own size along the solution. Steps end where the right-hand side has pulses, jumps or kinks at given times (at
-    least 1e-4 of the span wide). Not for stiff systems, which it names in a warning: the integrator is explicit (RK45 or
-    DOP853).
+    least 1e-4 of the span wide), and at the times of data, whose terms are added on the way. Not for stiff systems, which it
+    names in a warning: the integrator is explicit (RK45 or DOP853).
     Source: Hager, Numer. Math. 87 (2000) 247, for the first-order discrete adjoint.
     """
 
@@ -34,7 +34,7 @@ class DiscreteAdjoint(Strategy):
     probes: int = 1
     memory: float = 2**30
     scales_by_component: ClassVar[bool] = True
-    limits: ClassVar[Limits] = Limits(parameters=True, running_loss=True, times=True)
+    limits: ClassVar[Limits] = Limits(parameters=True, running_loss=True, times=True, data=True)
     variants: ClassVar = {"": {}, "numpy": {"form": "numpy"}}
     thread_safe: ClassVar[bool] = True
 

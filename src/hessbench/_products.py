@@ -106,7 +106,12 @@ def prepare_products(
     if reason is not None:
         raise Unsupported(reason)
     ivp = tolerances(chosen, problem.dim, rtol, atol, method, max_steps)
-    lifted = lift(problem.counted(ivp.counters), ivp, lambda piece: smooth_run(piece, chosen, backend, ivp))
+    lifted = lift(
+        problem.counted(ivp.counters),
+        ivp,
+        lambda piece: smooth_run(piece, chosen, backend, ivp),
+        takes_data=chosen.limits.takes_data(problem),
+    )
     if lifted is not None:
         return PreparedProducts(problem, chosen, ivp, multiplied(lifted), turns(chosen))
     reason = chosen.limits.lacking(problem)

@@ -1,4 +1,4 @@
-"""References for problems in pieces: two strategies of different kinds, lifted, and differences of values that are not.
+"""References for problems in pieces: two strategies of different kinds, lifted or native, and differences of values, neither.
 
 The values come from the solve that finds the pieces, which knows no derivative but that of each event function by time.
 """
@@ -103,12 +103,14 @@ def candidates(problem: Problem, x: Array) -> Iterator[tuple[str, Check | None, 
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                found = prepare(problem, name, rtol=TOLERANCE).direct(x)
+                prepared = prepare(problem, name, rtol=TOLERANCE)
+                found = prepared.direct(x)
         except HessbenchError as error:
-            yield f"{name}, lifted", None, str(error)
+            yield name, None, str(error)
             continue
         check = Check(found.value, found.grad, found.hess)
-        yield f"{name}, lifted", check if check.finite else None, "not finite"
+        how = f"{name}, lifted" if isinstance(prepared.run, Lifted) else name
+        yield how, check if check.finite else None, "not finite"
 
 
 def apart(one: Check, other: Check, sizes: Array) -> float:

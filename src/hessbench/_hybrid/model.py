@@ -15,6 +15,7 @@ from .._errors import InvalidInput
 from .._model.derivatives import Array
 from .._model.events import Event
 from .._model.problem import TIMES, Problem
+from ..discrete._data import check_shape
 from .recording import Inputs
 from .segments import Moment
 from .smooth import Smooth, smooth
@@ -58,23 +59,14 @@ class Model:
         """Loss and residuals of v = (y, a, t) and a row of the values, which follows behind."""
         data, name = self.problem.data, self.problem.name
         assert data is not None and data.mask is not None
-        row, whole = data.values.shape[1:], bool(data.mask.all())
+        row = data.values.shape[1:]
 
         def made(what: str, f: Callable[..., Any], total: bool) -> Smooth:
             def terms(xp: Any, inputs: Inputs) -> Any:
                 t, y, p = arguments(self.problem, inputs)
                 d, mask = inputs.array(row), inputs.array(row)
                 out = f(xp, t, y, d, p)
-                if np.shape(out) not in ((), row):
-                    raise InvalidInput(
-                        f"problem {name!r}: `{what}` of the data returned shape {np.shape(out)}, expected () or {row}, "
-                        f"that of a row of `values`."
-                    )
-                if np.shape(out) == () and row != () and not whole:
-                    raise InvalidInput(
-                        f"problem {name!r}: `{what}` of the data is one number, so that its masked values cannot be left out: "
-                        f"return an array of shape {row}."
-                    )
+                check_shape(self.problem, what, np.shape(out))
                 out = mask * out if np.shape(out) == row else out
                 return xp.sum(out) if total else out
 

@@ -13,8 +13,8 @@ from .._model.derivatives import Array
 from ..discrete._differentiate import forward, gradient
 from ..discrete._graph import CannotTrace, Node
 from ..discrete._trace import canonical
+from ..discrete._writing import function
 from .recording import Inputs, record
-from .writing import function
 
 
 class Smooth:

@@ -17,9 +17,9 @@ from .._errors import Unsupported
 from .._model.derivatives import Array
 from .._model.problem import TIMES, Problem
 from ..discrete._graph import CannotTrace, Node
+from ..discrete._writing import defined, function, portable
 from .recording import Inputs, Outcome, as_node, atoms, folded, guards, inputs_of, live, record
 from .smooth import Smooth
-from .writing import defined, function, portable
 
 NEAR = 1e-12  # of the size of its terms: closer to zero a switch is at its root
 PROBE = 1e-6  # of the time span: how far behind a root one looks on which side the solution is

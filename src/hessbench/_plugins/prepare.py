@@ -170,7 +170,13 @@ def prepare(
     if reason is not None:
         raise Unsupported(reason)
     counted = problem.counted(ivp.counters)
-    lifted = lift(counted, ivp, lambda piece: smooth_run(piece, chosen, backend_name, ivp), isinstance(chosen, AsIs))
+    lifted = lift(
+        counted,
+        ivp,
+        lambda piece: smooth_run(piece, chosen, backend_name, ivp),
+        isinstance(chosen, AsIs),
+        chosen.limits.takes_data(problem),
+    )
     if lifted is not None:
         return Prepared(problem, chosen, backend_name, ivp, lifted, None, turns(chosen), why=why)
     run, augmentation = fitted(counted, chosen, backend_name, ivp)

@@ -27,6 +27,9 @@ class Limits:
     `parameters`, `running_loss` and `times` say which parts of the generic form the strategy computes by itself. The others
     the harness carries as states of an augmented problem (`hessbench.augmented`), to which the other limits then apply,
     unless `augmentation` is False.
+
+    `data` says that a problem with data at many times arrives as it is, unless it has events: the strategy adds their terms to
+    the loss and fills in `Result.gauss_newton`. For all others the harness goes over the pieces between the times.
     """
 
     max_dim: int | None = None
@@ -38,6 +41,11 @@ class Limits:
     running_loss: bool = False
     times: bool = False
     augmentation: bool = True
+    data: bool = False
+
+    def takes_data(self, problem: Problem) -> bool:
+        """Whether the strategy is handed the data of `problem`, which has some."""
+        return self.data and not problem.events and self.lacking(problem) is None
 
     def lacking(self, problem: Problem) -> str | None:
         """What the strategy can not do by itself of the problem's generic form, one sentence; `None` if it does all."""

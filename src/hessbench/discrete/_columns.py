@@ -18,6 +18,7 @@ from functools import cache
 import numpy as np
 
 from .._model.derivatives import Array
+from ._marked import Marked
 from ._stepper import SEED
 
 
@@ -28,6 +29,8 @@ class EndBlocks:
     M is N, and one more where a running loss is integrated with the state. `l01` is (N, M), and so on; it is `None` where the
     loss does not use `y0`. Active parameters that the loss itself does not read need not be there: without any, `params` and
     the blocks by them are `None`.
+
+    `value` holds that of the terms between the ends too.
     """
 
     value: float
@@ -41,6 +44,7 @@ class EndBlocks:
     l0p: Array | None = None
     l1p: Array | None = None
     lpp: Array | None = None
+    marked: Marked | None = None  # terms between the ends
 
     def add_running_loss(self, integral: float) -> None:
         """Its integral is the last state and a term of the loss."""
@@ -82,6 +86,8 @@ class Columns:
         out = pulled.copy()
         if end.params is not None:
             out[end.params] += end.lp
+        if end.marked is not None:
+            out[end.marked.params] += end.marked.lp
         if self.y0 is not None:
             out[self.y0] += end.l0 + lam[: end.l0.size]
         return out

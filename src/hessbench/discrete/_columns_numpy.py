@@ -12,6 +12,7 @@ from .._integrate.pairs import Pair
 from .._model.derivatives import Array, Params
 from ._columns import Columns, EndBlocks
 from ._fold_derivatives import Folding
+from ._marked import Sums
 from ._stepper import Trajectory, replay
 
 
@@ -47,7 +48,10 @@ class Swept:
 
 @dataclass(frozen=True, eq=False)
 class Sweeps:
-    """Sweeps over the steps of `path` at parameters `p`; `limit` bounds the bytes of stages and derivatives that are kept."""
+    """Sweeps over the steps of `path` at parameters `p`; `limit` bounds the bytes of stages and derivatives that are kept.
+
+    `sums` are those of terms between the ends, to which `curvature` adds.
+    """
 
     f: Callable[[float, Array], Array]
     derivatives: Folding
@@ -56,6 +60,7 @@ class Sweeps:
     path: Trajectory
     columns: Columns
     limit: float
+    sums: Sums | None = None
 
     def backward(self, at_end: Array) -> Swept:
         """The costate's sweep, from its value at the end (M,)."""
@@ -66,30 +71,49 @@ class Sweeps:
             jac, by_params = self._first(part)
             h = self.path.h[part]
             for k in range(h.size - 1, -1, -1):
+                lam = self._jumped(lam, part.start + k + 1)
                 theta, multipliers = np.empty((s, m)), q[part.start + k]
                 for i in range(s - 1, -1, -1):
                     multipliers[i] = h[k] * (b[i] * lam + a[i + 1 :, i] @ theta[i + 1 :])
                     theta[i] = multipliers[i] @ jac[k, i]
                 lam = lam + theta.sum(axis=0)
             pulled[self.columns.params] += np.tensordot(q[part], by_params, 3)
-        return Swept(lam, pulled, q)
+        return Swept(self._jumped(lam, 0), pulled, q)
+
+    def _jumped(self, lam: Array, k: int, jumps: Array | None = None) -> Array:
+        """The costate, or columns of its derivatives (M, count), before the terms between the ends at step `k`.
+
+        `jumps` (K, ...) are those of the terms by default.
+        """
+        if self.sums is None:
+            return lam
+        marked = self.sums.marked
+        jumps = marked.jumps if jumps is None else jumps
+        return lam + sum(jumps[i] for i in np.flatnonzero(marked.marks == k))
 
     def curvature(self, swept: Swept) -> tuple[Array, Array]:
         """The tangents at the end (M, total), and the sum over all stages (total, total)."""
         s, m, total, at = self.pair.stages, swept.lam.size, self.columns.total, self.columns.params
+        sums = self.sums
         n = self.derivatives.folded.problem.dim
         phi, out = self.columns.start(m), np.zeros((total, total))
         bytes_of = self._first_bytes + 16 * s * m * total + 24 * s * (n + at.size + 1) ** 2
         for part in self._parts(bytes_of):
             jac, by_params = self._first(part)
             h, v = self.path.h[part], np.empty((part.stop - part.start, s, m, total))
-            slopes = np.empty((s, m, total))
+            slopes, kept = np.empty((s, m, total)), [phi]
             for k in range(h.size):
                 for i in range(s):
                     v[k, i] = phi + h[k] * np.tensordot(self.pair.a[i, :i], slopes[:i], 1)
                     slopes[i] = jac[k, i] @ v[k, i]
                     slopes[i][:, at] += by_params[k, i]
                 phi = phi + h[k] * np.tensordot(self.pair.b, slopes, 1)
+                if sums is not None:
+                    kept.append(phi)
+            if sums is not None:
+                from_, stop = sums.marked.of(part.start, part.stop)
+                places = sums.marked.marks[from_:stop].astype(int) - part.start
+                sums.add(from_, stop, np.reshape([kept[i] for i in places], (-1, m, total)))
             tau, stages = self._stages(part)
             curved = self.derivatives.second(
                 tau.ravel(), stages.reshape(-1, m), swept.multipliers[part].reshape(-1, m), self.p
@@ -110,6 +134,13 @@ class Sweeps:
         count, a, b, along = directions.shape[1], self.pair.a, self.pair.b, directions[at]
         v, stages, jacobians = self.pushed(self.columns.start(m) @ directions, along)
         lam, out = at_end(v)
+        moved = None
+        if self.sums is not None:
+            marked = self.sums.marked
+            noted = np.array([stages[k, 0] if k < len(stages) else v for k in marked.marks.astype(int)])
+            jumps, own = marked.product(np.moveaxis(noted, 2, 0), directions[marked.params].T)
+            out[marked.params] += own.T
+            moved = np.moveaxis(jumps, 0, 2)
         for part, jac in zip(reversed(list(self._parts(self._first_bytes))), reversed(jacobians), strict=True):
             tau, points = self._stages(part)
             flat = (tau.ravel(), points.reshape(-1, m), swept.multipliers[part].reshape(-1, m))
@@ -120,6 +151,7 @@ class Sweeps:
                 pushed[..., j] = self.derivatives.along(*flat, u, self.p).reshape(steps, s, -1)
             h = self.path.h[part]
             for k in range(steps - 1, -1, -1):
+                lam = self._jumped(lam, part.start + k + 1, moved)
                 theta = np.empty((s, m, count))
                 for i in range(s - 1, -1, -1):
                     q[k, i] = h[k] * (b[i] * lam + np.tensordot(a[i + 1 :, i], theta[i + 1 :], 1))
@@ -130,7 +162,7 @@ class Sweeps:
             by_params = self._first(part)[1]
             out[at] += np.tensordot(by_params, q, ([0, 1, 2], [0, 1, 2]))
         if self.columns.y0 is not None:
-            out[self.columns.y0] += lam[:n]
+            out[self.columns.y0] += self._jumped(lam, 0, moved)[:n]
         return out
 
     def pushed(self, v: Array, along: Array) -> tuple[Array, Array, list[Array]]:
@@ -188,16 +220,22 @@ class AnySweeps(Protocol):
 
 
 class ColumnsSwept:
-    """The gradient (total,), with the multipliers of all stages."""
+    """The gradient (total,), with the multipliers of all stages. `sums` are those of `sweeps`, where there are any."""
 
-    def __init__(self, sweeps: AnySweeps, end: EndBlocks) -> None:
-        self.sweeps, self.end, self.swept = sweeps, end, sweeps.backward(end.l1)
+    def __init__(self, sweeps: AnySweeps, end: EndBlocks, sums: Sums | None = None) -> None:
+        self.sweeps, self.end, self.sums, self.swept = sweeps, end, sums, sweeps.backward(end.l1)
         self.grad = sweeps.columns.gradient(end, self.swept.lam, self.swept.pulled)
+        self.gauss_newton: Array | None = None
 
     def hessian(self) -> Array:
         """(total, total)"""
+        columns, end, sums = self.sweeps.columns, self.end, self.sums
         with np.errstate(all="ignore"):
-            return self.sweeps.columns.hessian(self.end, *self.sweeps.curvature(self.swept))
+            phi, x = self.sweeps.curvature(self.swept)
+            if sums is not None:
+                self.gauss_newton = columns.hessian(end, phi, sums.part.copy())
+                x += sums.whole
+            return columns.hessian(end, phi, x)
 
     def products(self, directions: Array) -> Array:
         """Of the Hessian with `directions` (total, k)."""

@@ -15,9 +15,13 @@ from ._workspace import Buffer
 
 
 class Swept(Protocol):
-    """The gradient (total,) at one point, and how to go on; `hessian` and `products` may be called once each."""
+    """The gradient (total,) at one point, and how to go on; `hessian` and `products` may be called once each.
+
+    `gauss_newton` (total, total) is there after `hessian`, with terms between the ends.
+    """
 
     grad: Array
+    gauss_newton: Array | None
 
     def hessian(self) -> Array:
         """(total, total)"""

@@ -11,6 +11,7 @@ from ._columns import Columns, EndBlocks
 from ._compiled import Compiled
 from ._forward import Path
 from ._kernel import Kernel
+from ._marked import Marked, Sums
 from ._workspace import Buffer, Workspace
 
 LEAST_SEGMENT = 1e6  # bytes of a segment's tangents and entries
@@ -32,11 +33,18 @@ class ColumnsSwept:
 
     def __init__(self, compiled: ColumnsCompiled, path: Path, end: EndBlocks) -> None:
         self.compiled, self.path, self.end = compiled, path, end
-        self.grad = compiled.columns.gradient(end, *compiled.costates(path, end.l1))
+        self.gauss_newton: Array | None = None
+        self.grad = compiled.columns.gradient(end, *compiled.costates(path, end))
 
     def hessian(self) -> Array:
         """(total, total)"""
-        return self.compiled.columns.hessian(self.end, *self.compiled.curvature(self.path))
+        columns, marked = self.compiled.columns, self.end.marked
+        sums = None if marked is None else Sums(marked, columns.total)
+        phi, x = self.compiled.curvature(self.path, sums)
+        if sums is not None:
+            self.gauss_newton = columns.hessian(self.end, phi, sums.part.copy())
+            x += sums.whole
+        return columns.hessian(self.end, phi, x)
 
     def products(self, directions: Array) -> Array:
         """Of the Hessian with `directions` (total, k)."""
@@ -52,11 +60,11 @@ class ColumnsCompiled(Compiled):
         super().__init__(kernel, probes, limit, segment, 2 * k.n)
         pointer, long = ctypes.c_void_p, ctypes.c_long
         signatures = {
-            "costates": [long] * 4 + [pointer] * 12,
-            "entries": [long] * 4 + [pointer] * 11,
-            "all_tangents": [long] + [pointer] * 5,
-            "push": [long] + [pointer] * 5,
-            "pull_back": [long] + [pointer] * 7,
+            "costates": [long] * 4 + [pointer] * 6 + [long] + [pointer] * 8,
+            "entries": [long] * 4 + [pointer] * 6 + [long] + [pointer] * 7,
+            "all_tangents": [long] * 2 + [pointer] * 2 + [long] + [pointer] * 5,
+            "push": [long] * 2 + [pointer] * 2 + [long] + [pointer] * 5,
+            "pull_back": [long] * 2 + [pointer] * 2 + [long] + [pointer] * 7,
         }
         for name, types in signatures.items():
             function = getattr(self.code, name)
@@ -79,24 +87,29 @@ class ColumnsCompiled(Compiled):
     def swept(self, path: Path, end: EndBlocks) -> ColumnsSwept:
         return ColumnsSwept(self, path, end)
 
-    def costates(self, path: Path, at_end: Array) -> tuple[Array, Array]:
+    def costates(self, path: Path, end: EndBlocks) -> tuple[Array, Array]:
         """The costate at the start (M,) and the sums of `A^T q` (total,), over the steps of `path`."""
         k, work = self.kernel, path.work
         work.room("multipliers", (path.steps * k.stages + k.width if path.stored else self._stages(path)) * k.n)
         work.room("jacobians", self._stages(path) * len(k.jacobian))
         work.room("ends", (path.steps // self.segment + 1) * k.n)
         lam, pulled = work.named["lam"].array, work.named["pulled by params"].array
-        lam[:], pulled[:], work.named["sums"].array[:] = at_end, 0.0, 0.0
+        lam[:], pulled[:], work.named["sums"].array[:] = end.l1, 0.0, 0.0
+        _mark(work, end.marked, k.n)
         addresses = (
             *work.back,
-            *work.at("multipliers", "jacobians", "lam", "ends", "sums", "pulled by params"),
+            *_marks(work),
+            *work.at("jumps", "multipliers", "jacobians", "lam", "ends", "sums", "pulled by params"),
         )
         for start, stop in self.segments(path):
             self.code.costates(start, stop, self.segment, path.stored, work.fixed.address, *addresses)
         return lam.copy(), pulled.copy()
 
-    def curvature(self, path: Path) -> tuple[Array, Array]:
-        """After `costates`: the tangents at the end (M, total), and the sum over all stages (total, total)."""
+    def curvature(self, path: Path, sums: Sums | None = None) -> tuple[Array, Array]:
+        """After `costates`: the tangents at the end (M, total), and the sum over all stages (total, total).
+
+        `sums` get the tangents at the places of terms between the ends.
+        """
         k, total, work = self.kernel, self.kernel.columns, path.work
         out, product = np.zeros((total, total)), np.empty((total, total))
         rows = min(self.segment, path.steps) * k.stages * k.n
@@ -104,17 +117,23 @@ class ColumnsCompiled(Compiled):
         v, z, phi = v.reshape(rows, -1), z.reshape(rows, -1), work.named["phi"].array.reshape(k.n, -1)
         phi[:, :total] = self.columns.start(k.n)
         work.named["shared"].array[:] = 0.0
+        most = 0 if sums is None else min(sums.marked.most, self.segment + 1)
+        kept = work.room("kept tangents", most * k.n * self.padded).array[: most * k.n * self.padded]
         for start in range(0, path.steps, self.segment):
             stop = self._entries(path, start)
             self.code.all_tangents(
-                stop - start, _size_of(work, start), *work.at("entries", "phi", "tangents", "contracted")
+                start, stop - start, _size_of(work, start), *work.at("entries"), *_marks(work),
+                *work.at("phi", "tangents", "contracted", "kept tangents"),
             )  # fmt: skip
+            if sums is not None:
+                places = sums.marked.of(start, stop)
+                sums.add(*places, kept.reshape(most, k.n, -1)[: places[1] - places[0], :, :total])
             used = (stop - start) * k.stages * k.n
             np.matmul(v[:used, :total].T, z[:used, :total], out=product)
             out += product
-        sums = self._shared(work)
-        out[self.rows, self.cols] += sums
-        out[self.cols, self.rows] += np.where(self.rows == self.cols, 0.0, sums)
+        shared = self._shared(work)
+        out[self.rows, self.cols] += shared
+        out[self.cols, self.rows] += np.where(self.rows == self.cols, 0.0, shared)
         return phi[:, :total].copy(), out
 
     def products(self, path: Path, end: EndBlocks, directions: Array) -> Array:
@@ -125,6 +144,8 @@ class ColumnsCompiled(Compiled):
         work.room("pushed", pulled * count)
         sums, v, kept = Buffer(count * k.columns * k.width), along @ self.columns.start(k.n).T, []
         work.named["shared"].array[:] = 0.0
+        marked, places = end.marked, 0 if end.marked is None else end.marked.most
+        noted = work.room("kept", max(1, count * places * k.n)).array[: count * places * k.n]
         starts = range(0, path.steps, self.segment)
         for start in starts:
             kept.append(v.copy())
@@ -132,6 +153,10 @@ class ColumnsCompiled(Compiled):
             self._push(work, start, stop, along, v)
         shared = self._shared(work)[:, None]
         at_end, out = self.columns.product(end, v.T, directions)
+        if marked is not None:
+            jumps, own = marked.product(noted.reshape(count, places, k.n), along[:, marked.params])
+            out[marked.params] += own.T
+            work.room("moved jumps", jumps.size).array[: jumps.size] = jumps.ravel()
         lam = np.ascontiguousarray(at_end.T)
         for start, v in zip(reversed(starts), reversed(kept), strict=True):
             if start + self.segment < path.steps:
@@ -139,9 +164,10 @@ class ColumnsCompiled(Compiled):
                 self._push(work, start, start + self.segment, along, v)
             steps, each = min(self.segment, path.steps - start), 8 * k.columns * k.width
             for j in range(count):
+                moved = 0 if marked is None else work.named["moved jumps"].address + 8 * j * places * k.n
                 self.code.pull_back(
-                    steps, _size_of(work, start), *work.at("entries"), along[j].ctypes.data, _pushed(work, j),
-                    *work.at("pulled"), lam[j].ctypes.data, sums.address + j * each,
+                    start, steps, _size_of(work, start), *work.at("entries"), *_marks(work), moved, along[j].ctypes.data,
+                    _pushed(work, j), *work.at("pulled"), lam[j].ctypes.data, sums.address + j * each,
                 )  # fmt: skip
         out += sums.array.reshape(count, k.columns, k.width).sum(axis=2).T
         np.add.at(out, self.rows, shared * directions[self.cols])
@@ -152,10 +178,12 @@ class ColumnsCompiled(Compiled):
         return out
 
     def _push(self, work: Workspace, start: int, stop: int, along: Array, v: Array) -> None:
+        places = _marks(work)
         for j in range(len(along)):
+            kept = work.named["kept"].address + 8 * j * places[0] * self.kernel.n
             self.code.push(
-                stop - start, _size_of(work, start), *work.at("entries"), along[j].ctypes.data, v[j].ctypes.data,
-                _pushed(work, j),
+                start, stop - start, _size_of(work, start), *work.at("entries"), *places, along[j].ctypes.data,
+                v[j].ctypes.data, _pushed(work, j), kept,
             )  # fmt: skip
 
     def _entries(self, path: Path, start: int) -> int:
@@ -163,8 +191,8 @@ class ColumnsCompiled(Compiled):
         k, stop, work = self.kernel, min(start + self.segment, path.steps), path.work
         work.room("entries", self._stages(path) * k.entries)
         self.code.entries(
-            start, stop, self.segment, path.stored, work.fixed.address, *work.back,
-            *work.at("multipliers", "jacobians", "ends", "entries", "shared"),
+            start, stop, self.segment, path.stored, work.fixed.address, *work.back, *_marks(work),
+            *work.at("jumps", "multipliers", "jacobians", "ends", "entries", "shared"),
         )  # fmt: skip
         return stop
 
@@ -176,6 +204,21 @@ class ColumnsCompiled(Compiled):
         """The sums `UU` on their pattern."""
         sums = work.named["shared"].array[: self.rows.size * self.kernel.width]
         return sums.reshape(-1, self.kernel.width).sum(axis=1)
+
+
+def _mark(work: Workspace, marked: Marked | None, states: int) -> None:
+    """Write down the places of terms between the ends, and the jumps there."""
+    count = 0 if marked is None else marked.most
+    places, jumps = work.room("places", 1 + count).array, work.room("jumps", count * states).array
+    places[0] = count
+    if marked is not None:
+        places[1 : 1 + count], jumps[: count * states] = marked.marks, marked.jumps.ravel()
+
+
+def _marks(work: Workspace) -> tuple[int, int]:
+    """The number of places, and the address of the steps before each."""
+    places = work.named["places"]
+    return int(places.array[0]), places.address + 8
 
 
 def _size_of(work: Workspace, start: int) -> int:

@@ -22,8 +22,9 @@ from ._gate import look, passes
 from ._graph import CannotTrace
 from ._kernel import Kernel, generate
 from ._kernel_quadratic import quadratic_kernel
+from ._moving import Slopes
 from ._options import NotCompiled, Options
-from ._probe import KernelField
+from ._probe import KernelDerivatives, KernelField
 from ._quadratic import agrees_with_rhs
 from ._stepper import Tolerances
 from ._trace import moves_switches, record
@@ -74,6 +75,11 @@ class CompiledForm:
     def slopes(self, x: Array) -> Callable[[Array, Array], Array]:
         """A function of many times (m,) and states (m, N) at `x`, for `_ends`."""
         return KernelField(self.compiled, self.folded, self.folded.problem.unpack(x)[1], self.sizes).slopes
+
+    def sloped(self, tau: Array, z: Array, p: Params) -> Slopes:
+        """Slopes of the folded right-hand side at places (K,), with their derivatives; its own table for each call."""
+        field = KernelField(self.compiled, self.folded, p, self.sizes)
+        return Slopes(field.values_at(tau, z), *KernelDerivatives(field).first(tau, z, p))
 
     def _values(self, p: Params) -> Buffer:
         return self.compiled.params(p, self.folded.values(p), self.by_component)

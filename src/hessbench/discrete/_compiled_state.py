@@ -18,10 +18,11 @@ CACHE_BYTES = 200_000  # of a segment's data: well inside a second-level cache
 class StateSwept:
     """Gradient and Hessian, both there."""
 
-    __slots__ = ("grad", "hess")
+    __slots__ = ("gauss_newton", "grad", "hess")
 
     def __init__(self, grad: Array, hess: Array) -> None:
         self.grad, self.hess = grad, hess
+        self.gauss_newton: Array | None = None
 
     def hessian(self) -> Array:
         """(N, N)"""

@@ -149,6 +149,8 @@ def singular_derivative(
 
 def singular_loss(end: Any) -> str | None:
     """A sentence where the loss or a derivative of it is not finite at the end state; `end` holds blocks `l0`, `l11`, ..."""
+    if end.marked is not None and not all(np.isfinite(v).all() for v in vars(end.marked).values() if v is not None):
+        return "a term of the data, or a derivative of it, is not finite"
     if not np.isfinite(end.value):
         return "the loss is not finite at the end of the solution"
     blocks = {key: part for key, part in vars(end).items() if key[0] == "l" and part is not None}

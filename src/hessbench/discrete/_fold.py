@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .._model.derivatives import Array, Params
-from .._model.problem import TIMES, Problem
+from .._model.problem import TIMES, Problem, no_end_loss
 from ._columns import Columns, EndBlocks
 from ._loss_kernel import end_blocks, joint_end_blocks
 
@@ -133,12 +133,14 @@ class Folded:
         return lambda tau, z: np.asarray(self.rhs(np, tau, z, p))
 
     def end(self, compiled: bool, z1: Array | None = None) -> tuple[Callable[[Array, Array, Params], EndBlocks], str]:
-        """`blocks(y0 (N,), z1 (M,), p)` and where they come from: C if `compiled` and possible, else a framework.
+        """`blocks(y0 (N,), z1 (M,), p)` and where they come from: C if `compiled` and possible, else a framework; "" for none.
 
         They are checked at the problem's own point, where `z1` (M,) is the state at the end. Hand-written ones, where a
         loss reads no active parameter, come first.
         """
         problem, n, m = self.problem, self.problem.dim, self.states
+        if problem.loss is no_end_loss:
+            return lambda y0, z1, p: _nothing(n, z1), ""
         y1, uses_y0, seen = None if z1 is None else z1[:n], problem.loss_uses_y0, self._read_by_loss
         read = tuple(key for key in problem.varied if key in seen)
         keys = (*seen, *TIMES)  # no others are handed to a framework
@@ -180,3 +182,12 @@ class Folded:
         problem, seen = self.problem, Watched(self.problem.constants)
         problem.loss(np, problem.y0.copy(), problem.y0 + 0.1, seen)
         return tuple(seen.read)
+
+
+def _nothing(n: int, z1: Array) -> EndBlocks:
+    """Blocks of no loss of `n` states."""
+    none = np.zeros((n, n))
+    end = EndBlocks(0.0, none[0], none[0], none, None, none)
+    if z1.size > n:
+        end.add_running_loss(float(z1[n]))
+    return end

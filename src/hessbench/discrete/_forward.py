@@ -48,13 +48,13 @@ class Path:
     limited. Its workspace is free for another call when the path is dropped.
     """
 
-    __slots__ = ("largest", "limited", "probes", "sized", "steps", "stored", "tangents", "work", "y1")
+    __slots__ = ("ends", "largest", "limited", "probes", "sized", "steps", "stored", "tangents", "work", "y1")
     y1: Array
     tangents: Array
     largest: Array
 
     def __init__(self, work: Workspace, probes: int) -> None:
-        self.work, self.probes, self.steps, self.stored, self.limited = work, probes, 0, False, 0
+        self.work, self.probes, self.steps, self.stored, self.limited, self.ends = work, probes, 0, False, 0, 0
         self.sized: Any = None  # `_sizes.Sized`, where the tolerances are from
 
     def ended(self, steps: int, limited: int = 0) -> Path:
@@ -64,6 +64,16 @@ class Path:
         self.y1, self.tangents = state[:n], state[n:].reshape(self.probes, n)
         self.largest = self.work.largest.array.reshape(-1, n).copy()
         return self
+
+    @property
+    def marks(self) -> Array:
+        """Steps that were taken (ends,) at each time at which one had to end; the last one is the end."""
+        return self.work.marks.array[: self.ends]
+
+    @property
+    def seen(self) -> Array:
+        """The states (ends, N) there."""
+        return self.work.seen.array[: self.ends * self.work.k.n].reshape(self.ends, -1)
 
     def sampled(self, most: int) -> tuple[Array, Array, Array]:
         """Starts (k,), sizes (k,) and states (k, N) of at most `most` steps, spread over all.
@@ -117,7 +127,9 @@ class ForwardSolve:
         self.shared, self.ahead, self.back = Shared(limit, per_step), Pace(), Pace()
         self._forward = self.code.forward
         pointer, real, long = ctypes.c_void_p, ctypes.c_double, ctypes.c_long
-        self._forward.argtypes = [pointer] * 3 + [real] * 4 + [pointer] + [long] * 5 + [pointer] * 8
+        self._forward.argtypes = (
+            [pointer] * 3 + [real, pointer, long, long, real, real, pointer] + [long] * 5 + [pointer] * 10
+        )
         self._forward.restype = long
         self.fixed = Buffer(kernel.fixed)
         self.kicks = Buffer(KICK_ROWS * probes * kernel.n)
@@ -139,27 +151,29 @@ class ForwardSolve:
         ends. Raises `IntegrationError` when the end is not reached.
         """
         t, t1 = t_span
-        targets = [t1] if ends is None or not ends.size else [t1, *ends[::-1].tolist()]
-        n, size, norm, evaluations, rejected, limited, status = 0, 0.0, 0.0, 0, 0, 0, FULL
+        n, size, norm, evaluations, rejected, limited, next_, status = 0, 0.0, 0.0, 0, 0, 0, 0, FULL
         path = self._start(y0, tolerances or Tolerances.scalar(ivp.atol, y0.size, self.probes))
-        work = path.work
+        work, count = path.work, self._targets(path, t1, ends)
+        targets, marks, seen = work.met
         while status == FULL and n != most:
             if n == work.capacity:
                 work.reserve(2 * n)
             room, start = min(work.capacity, n + self.ahead.steps(), most or work.capacity), perf_counter()
-            before, asked = n, size
+            before = n
             status = self._forward(
-                work.state.address, p.address, work.fixed.address, t, targets[-1], size, ivp.rtol, work.atol.address, n,
-                ivp.max_steps, room, 0, self.segment, *work.ahead, self.kicks.address, work.largest.address,
-                work.info.address,
+                work.state.address, p.address, work.fixed.address, t, targets, next_, count, size, ivp.rtol,
+                work.atol.address, n, ivp.max_steps, room, 0, self.segment, *work.ahead, marks, seen, self.kicks.address,
+                work.largest.address, work.info.address,
             )  # fmt: skip
-            did, again, t, size, norm, n, held = work.info.array.tolist()
-            evaluations, rejected, n = evaluations + int(did) - (before > 0), rejected + int(again), int(n)
+            did, again, t, size, norm, n, held, next_ = work.info.array.tolist()
+            evaluations, rejected, n, next_ = (
+                evaluations + int(did) - (before > 0),
+                rejected + int(again),
+                int(n),
+                int(next_),
+            )
             limited += int(held)
             self.ahead.took(n - before + int(again), perf_counter() - start)
-            if status == 0 and len(targets) > 1:
-                targets.pop()
-                status, size = FULL, max(size, asked)  # a step that was cut short says nothing of the next one
         k, counters = self.sizes, ivp.counters
         counters.add(steps=n, rhs=evaluations, rejected=rejected)
         if status in (TOO_MANY, TOO_SMALL):
@@ -175,10 +189,12 @@ class ForwardSolve:
         if work.capacity < t.size:
             work.reserve(t.size)
         work.t.array[: t.size], work.h.array[: t.size] = t, h
+        count = self._targets(path, t[-1] + h[-1], None)
+        targets, marks, seen = work.met
         self._forward(
-            work.state.address, p.address, work.fixed.address, t[0], t[-1] + h[-1], 0.0, 1.0, work.atol.address, 0,
-            t.size + 1, t.size + 1, t.size, self.segment, *work.ahead, self.kicks.address, work.largest.address,
-            work.info.address,
+            work.state.address, p.address, work.fixed.address, t[0], targets, 0, count, 0.0, 1.0, work.atol.address, 0,
+            t.size + 1, t.size + 1, t.size, self.segment, *work.ahead, marks, seen, self.kicks.address,
+            work.largest.address, work.info.address,
         )  # fmt: skip
         return path.ended(t.size)
 
@@ -207,6 +223,16 @@ class ForwardSolve:
             yield start, stop
             self.back.took(stop - start, perf_counter() - before)
             stop = start
+
+    def _targets(self, path: Path, t1: float, ends: Array | None) -> int:
+        """Write down the times at which steps of `path` end, the last one at `t1`; their number."""
+        work, count = path.work, 1 if ends is None else 1 + ends.size
+        work.room_for_ends(count)
+        path.ends, targets = count, work.targets.array
+        if count > 1:
+            targets[: count - 1] = ends
+        targets[count - 1] = t1
+        return count
 
     def _start(self, y0: Array, tolerances: Tolerances) -> Path:
         """A path of no steps yet, in a workspace that nobody else uses."""

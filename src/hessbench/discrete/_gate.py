@@ -28,6 +28,7 @@ from ._field import Field
 from ._fold import Folded
 from ._fold_derivatives import Folding
 from ._forward import ForwardSolve
+from ._marked import Marked, Sums
 from ._probe import KernelDerivatives, KernelField
 from ._stepper import Trajectory, probe_directions, replay
 from ._trust import Finding, Points, complaint, doubles
@@ -173,7 +174,7 @@ def disagreement(compiled: Compiled, derivatives: Folding, pair: Pair, ivp: IVP)
         y0, p = problem.unpack(x)
         starts.append((folded.start(y0), compiled.params(p, folded.values(p))))
     k, path, t, h = frozen_path(compiled, starts, folded.t_span, ivp)
-    z0, p = starts[k][0], doubles(problem.unpack(xs[k])[1])
+    (z0, values), p = starts[k], doubles(problem.unpack(xs[k])[1])
 
     def f(tau: float, z: Array) -> Array:
         return np.asarray(folded.rhs(np, tau, z, p))
@@ -181,12 +182,16 @@ def disagreement(compiled: Compiled, derivatives: Folding, pair: Pair, ivp: IVP)
     own = np.abs(folded.start(problem.unpack(problem.x0)[0]))  # not of `z0`, where what is zero is small instead
     states = np.where(own > 0, own, own.max() or 1.0)
     end = random_end(rng, folded, states, size[columns.params])
+    sums = None
+    if compiled.kernel.sweep == "columns":
+        end.marked = random_marked(rng, folded, t.size, states, size[columns.params])
+        sums = Sums(end.marked, columns.total)
     d = size[:, None] * rng.standard_normal((columns.total, 2))
     probed = parameter_directions(folded.values(p), compiled.probes, by_component=False)
     with np.errstate(all="ignore"):
         stages, y1 = replay(f, pair, t, h, z0)
-        sweeps = Sweeps(f, derivatives, p, pair, Trajectory(t, h, z0[None], y1, stages), columns, MEMORY)
-        theirs, ours = ColumnsSwept(sweeps, end), compiled.swept(path, end)
+        sweeps = Sweeps(f, derivatives, p, pair, Trajectory(t, h, z0[None], y1, stages), columns, MEMORY, sums)
+        theirs, ours = ColumnsSwept(sweeps, end, sums), compiled.swept(path, end)
         products, tangents = (
             theirs.products(d),
             sweeps.pushed(probe_directions(z0.size, compiled.probes).T, probed.T)[0],
@@ -198,8 +203,37 @@ def disagreement(compiled: Compiled, derivatives: Folding, pair: Pair, ivp: IVP)
             (ours.grad * size, theirs.grad * size),
             (ours.hessian() @ d * rows, products * rows),
             (ours.products(d) * rows, products * rows),
+            *_met(compiled, z0, values, t, h, ivp),
         ]
         return worst(pairs)
+
+
+def _met(compiled: Compiled, z0: Array, values: Buffer, t: Array, h: Array, ivp: IVP) -> list[tuple[Array, Array]]:
+    """Pairs that agree if a solve over the steps `t`, `h` meets times inside of them, and says at which steps, and where."""
+    inside = np.unique(np.arange(0, t.size, 5))
+    ends, quiet = t[inside] + h[inside] / 3, replace(ivp, counters=Counters())
+    try:
+        path = compiled.forward(z0, values, (float(t[0]), float(t[-1] + h[-1])), quiet, ends=ends)
+    except IntegrationError:
+        return []
+    marks, starts = path.marks[:-1].astype(int), compiled.steps_of(path)[0]
+    pairs = [(starts[np.minimum(marks, path.steps - 1)], ends), (path.marks[-1:], np.array([path.steps]))]
+    if path.stored and not compiled.kernel.second_order:
+        pairs.append((path.seen[:-1], path.sampled(path.steps)[2][marks]))
+    return pairs
+
+
+def random_marked(rng: np.random.Generator, folded: Folded, steps: int, states: Array, widths: Array) -> Marked:
+    """Terms between the ends that do not exist, at both ends, twice at one place and at some others; as `random_end` has it."""
+    n, m, at, normal = folded.problem.dim, folded.states, folded.columns.params, rng.standard_normal
+    marks = np.sort(np.array([0, 1, steps // 2, steps // 2, steps - 1, steps], dtype=float))
+    count, s, w = marks.size, states[:n], widths
+    jumps, l11, lpp = np.zeros((count, m)), normal((count, n, n)), normal((at.size, at.size))
+    jumps[:, :n] = normal((count, n)) / s
+    return Marked(
+        marks, 1.0, jumps, normal(at.size) / w, (l11 + l11.swapaxes(1, 2)) / np.outer(s, s),
+        normal((count, n, at.size)) / np.outer(s, w), (lpp + lpp.T) / np.outer(w, w), at,
+    )  # fmt: skip
 
 
 def random_end(

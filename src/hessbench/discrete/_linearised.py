@@ -1,7 +1,7 @@
 """One road from `x` to value, gradient and Hessian, whatever the form and whatever the problem differentiates by.
 
     solve with error control, sizes of components and steps that end where they must   (`_sizes`, `_ends`; the form's `attempt`)
-    blocks of the loss at the end                                                      (`Folded.end`)
+    blocks of the loss at the end, and of data at the times between                    (`Folded.end`, `_observed`)
     backward sweep; then the Hessian, or its products with directions                  (the form's `swept`)
     what has to be said                                                                (`_ties`, `_depth`)
 
@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from .._errors import IntegrationError
 from .._integrate.ivp import IVP
 from .._model.derivatives import Array, Params
 from ._columns import EndBlocks
@@ -21,6 +22,7 @@ from ._compiled import Swept
 from ._depth import Depth
 from ._ends import Slopes, StepEnds
 from ._fold import Folded
+from ._observed import Observed, Sloped
 from ._sizes import Solver, System
 from ._stepper import Tolerances
 from ._ties import Ties
@@ -30,7 +32,8 @@ from ._ties import Ties
 class Point:
     """Value, gradient (total,) and Hessian (total, total) at one `x`, and `products(directions)` of (total, k).
 
-    `hess` is `None` where products were asked for; `hessian()` makes it. `end` are the blocks of the loss.
+    `hess` is `None` where products were asked for; `hessian()` makes it. `end` are the blocks of the loss. `gauss_newton`
+    (total, total) comes with a Hessian of a problem with data.
     """
 
     value: float
@@ -40,6 +43,7 @@ class Point:
     end: EndBlocks
     note: str
     warnings: tuple[str, ...] = ()
+    gauss_newton: Array | None = None
 
     def hessian(self) -> Array:
         """(total, total)"""
@@ -66,6 +70,8 @@ class Form(Protocol):
     def end(self) -> Array | None: ...
     @property
     def slopes(self) -> Slopes | None: ...
+    @property
+    def sloped(self) -> Sloped | None: ...
     def attempt(self, tolerances: Tolerances, ivp: IVP, y0: Array, p: Params, ends: Array | None) -> Any:
         """A solve: what `_sizes.Visited` and `_depth.Seen` ask for, and `steps`. Raises `IntegrationError`."""
         ...
@@ -85,25 +91,36 @@ class Linearised:
     def __init__(self, folded: Folded, form: Form, ivp: IVP, probes: int, products: bool, notice: str = "") -> None:
         problem = self.problem = folded.problem
         self.folded, self.form, self.whole = folded, form, not products
+        self.data = None if problem.data is None else Observed(folded, form.loss_in_c, form.sloped)
         self.blocks, source = folded.end(form.loss_in_c, form.end)
-        self.note, self.ties = f"{form.name}, loss blocks {source}{notice}", Ties(problem)
+        self.note, self.ties = f"{form.name}{f', loss blocks {source}' if source else ''}", Ties(problem)
         self.ivp, self.ends = ivp, self.step_ends(form, ivp, probes)
         self.solve, self.depth = Solver(ivp, probes, form.attempt, self._system), Depth(problem, ivp, form.chooses)
         own = problem.unpack(problem.x0)
-        self.solve.prepare(*own, self.ends.at(problem.x0))
+        ends = self._ends(problem.x0, own[1])
+        self.solve.prepare(*own, ends)
         self.depth.look(self.solve.known, self._clock(own[1]))
+        if self.data is not None:
+            self.data.prepare(self._tried(ends), ends)
+            self.note += f", data at {self.data.times.size} times, their terms {self.data.source}"
+        self.note += notice
 
     def __call__(self, x: Array) -> Point:
         y0, p = self.problem.unpack(x)
-        path = self.solve(y0, p, self.ends.at(x))
+        ends = self._ends(x, p)
+        path = self.solve(y0, p, ends)
         end = self.blocks(y0, path.y1, p)
+        if self.data is not None:
+            end.marked = self.data.marked(path, ends, y0, p)
+            end.value += end.marked.value
         swept = self.form.swept(path, end, p)
         hess = swept.hessian() if self.whole else None
         note, every = self.note, self.form.checkpoints(path)
         if every:
             note += f", checkpoints every {every} steps"
         note += self.ties.note(x, path.y1)
-        return Point(end.value, swept.grad, hess, swept, end, note, tuple(self.said(x, y0, p, path)))
+        said = tuple(self.said(x, y0, p, path))
+        return Point(end.value, swept.grad, hess, swept, end, note, said, swept.gauss_newton)
 
     def step_ends(self, form: Form, ivp: IVP, probes: int) -> Any:
         """Where steps have to end: `at(x)` gives the times in the direction of integration."""
@@ -112,6 +129,18 @@ class Linearised:
     def said(self, x: Array, y0: Array, p: Params, path: Any) -> Sequence[str]:
         """Warnings of a solve."""
         return self.depth.warnings(x, path, path.steps, self._clock(p))
+
+    def _ends(self, x: Array, p: Params) -> Array:
+        """The times at which steps end at `x`, in the direction of integration."""
+        ends = self.ends.at(x)
+        return ends if self.data is None else self.data.ends(ends, p)
+
+    def _tried(self, ends: Array) -> Any:
+        """A solve at the problem's own point; `None` where there is none."""
+        try:
+            return self.solve(*self.problem.unpack(self.problem.x0), ends)
+        except IntegrationError:
+            return None
 
     def _system(self, y0: Array, p: Params, ends: Array) -> System:
         return self.folded.slope(p), self.folded.t_span, self.folded.start(y0)

@@ -17,6 +17,8 @@ from ._compiled_state import StateSwept
 from ._dense import Costate
 from ._fold import Folded
 from ._fold_derivatives import FoldedDerivatives, StateDerivatives
+from ._marked import Sums
+from ._moving import Slopes
 from ._options import Options
 from ._quadratic import exploit
 from ._stepper import Tolerances, Trajectory, integrate
@@ -27,7 +29,7 @@ SPARSE_FROM = 48  # states from which a sparse Jacobian pays in NumPy
 class StateInNumpy:
     """A `_linearised.Form` by the state alone."""
 
-    chooses, end, slopes = None, None, None
+    chooses, end, slopes, sloped = None, None, None, None
 
     def __init__(self, folded: Folded, made: StateDerivatives, ivp: IVP, options: Options, scheme: Pair) -> None:
         problem, n, s, given = folded.problem, folded.states, scheme.stages, made.given
@@ -96,9 +98,16 @@ class ColumnsInNumpy:
 
     def swept(self, path: Trajectory, end: EndBlocks, p: Params) -> Swept:
         folded = self.folded
-        sweeps = Sweeps(folded.slope(p), self.derivatives, p, self.scheme, path, folded.columns, self.memory)
+        sums = None if end.marked is None else Sums(end.marked, folded.columns.total)
+        sweeps = Sweeps(folded.slope(p), self.derivatives, p, self.scheme, path, folded.columns, self.memory, sums)
         with np.errstate(all="ignore"):
-            return ColumnsSwept(sweeps, end)
+            return ColumnsSwept(sweeps, end, sums)
+
+    def sloped(self, tau: Array, z: Array, p: Params) -> Slopes:
+        """Slopes of the folded right-hand side at places (K,), with their derivatives."""
+        slope = self.folded.slope(p)
+        g = np.array([slope(float(t), y) for t, y in zip(tau, z, strict=True)])
+        return Slopes(g, *self.derivatives.first(tau, z, p))
 
     def checkpoints(self, path: Trajectory) -> int:
         return 0

@@ -45,7 +45,14 @@ def results(at: Callable[[Array], Any]) -> Run:
     def run(x: Array) -> Result:
         point = at(x)
         assert point.hess is not None
-        return Result(point.value, point.grad, point.hess, note=point.note, warnings=point.warnings)
+        return Result(
+            point.value,
+            point.grad,
+            point.hess,
+            note=point.note,
+            warnings=point.warnings,
+            gauss_newton=point.gauss_newton,
+        )
 
     return run
 

@@ -126,7 +126,10 @@ class KernelField:
     def slopes(self, t: Array, y: Array) -> Array:
         """(m, M) at times (m,) of the problem and states (m, N), at the parameters that it was made for."""
         z = np.concatenate([y, np.zeros((len(t), self.n - y.shape[1]))], axis=1)
-        tau = self.folded.tau(t, self.p)
+        return self.values_at(self.folded.tau(t, self.p), z)
+
+    def values_at(self, tau: Array, z: Array) -> Array:
+        """The slopes (m, M) at folded times (m,) and states (m, M), at those parameters."""
         return self(tau[None], z[None], self.folded.values(self.p)[None]).values[0][0]
 
 

@@ -68,6 +68,10 @@ class Trajectory:
     largest: Array = field(default_factory=lambda: np.zeros((0, 0)))  # magnitudes (1 + probes, N) of state and tangents
     limited: int = 0  # steps whose size stability limited, not accuracy
     sized: Any = None  # `_sizes.Sized`, where the tolerances are from
+    marks: Array = field(
+        default_factory=lambda: np.zeros(0)
+    )  # steps taken at each time where one had to end, the end last
+    seen: Array = field(default_factory=lambda: np.zeros((0, 0)))  # the states (ends, N) there
 
     @property
     def steps(self) -> int:
@@ -141,6 +145,7 @@ def integrate(
     scale = atol[0] + np.abs(y0) * rtol
     size = float(first_step(np, f, t_span[0], t_span[1] - t_span[0], y0, slopes[0, 0], scale, pair.exponent))
     out: list[tuple[float, float, Array]] = []
+    met: list[tuple[int, Array]] = []
     stages, jacobians, before = [], [], 0
     with np.errstate(all="ignore"):
         while (t1 - t) * way > 0:
@@ -194,6 +199,7 @@ def integrate(
                 size = min(size, abs(h) * pair.stretch / reach)
             if end == stop:
                 targets.pop()
+                met.append((len(out), new[0].copy()))
                 size = max(size, asked)  # a step that was cut short says nothing of the next one
             t, y = end, new.copy()
             largest = np.maximum(largest, np.abs(y))
@@ -204,7 +210,9 @@ def integrate(
             slopes[0], matrices[0] = slopes[s], matrices[s]
     _count(counters, calls, len(out), before, ivp, n)
     ts, hs, ys = (np.array(column) for column in zip(*out, strict=True))
-    return Trajectory(ts, hs, ys, y[0], np.array(stages) if keep else None, jacobians, largest, limited)
+    made = Trajectory(ts, hs, ys, y[0], np.array(stages) if keep else None, jacobians, largest, limited)
+    made.marks, made.seen = (np.array(column, dtype=float) for column in zip(*met, strict=True))
+    return made
 
 
 def replay(f: Callable[[float, Array], Array], pair: Pair, t: Array, h: Array, y: Array) -> tuple[Array, Array]:

@@ -67,13 +67,14 @@ class Workspace:
     """Buffers of one call. Stages of all steps are stored if memory allows; otherwise states at the starts of segments.
 
     `ahead` and `back` are what the kernel's sweeps take: the addresses of starts, sizes and states of the steps, of the stages
-    and of their times, or of those of one segment. `k` is the kernel, `rows` how many vectors of N numbers the state holds:
+    and of their times, or of those of one segment; `met` those of the times at which steps end, of how many steps were taken
+    there, and of the states. `k` is the kernel, `rows` how many vectors of N numbers the state holds:
     itself and the tangents.
     """
 
     def __init__(self, k: Any, rows: int, segment: int, fixed: Buffer, shared: Shared) -> None:
         self.k, self.segment, self.shared = k, segment, shared
-        self.fixed, self.info = Buffer(k.fixed, fixed), Buffer(7)
+        self.fixed, self.info = Buffer(k.fixed, fixed), Buffer(8)
         self.state, self.atol, self.largest = (Buffer(rows * k.n) for _ in range(3))
         self.t = self.h = self.ys = Buffer(0)
         self.x: Buffer | None = None
@@ -82,6 +83,8 @@ class Workspace:
         self.segment_times: Buffer | None = None
         self.capacity = self.stored = 0
         self.named: dict[str, Buffer] = {}
+        self.ends, self.met = 0, (0, 0, 0)
+        self.room_for_ends(1)
         self.ahead: tuple[int | None, ...] = ()
         self.back: tuple[int | None, ...] = ()
         self.reserve(shared.capacity)
@@ -103,6 +106,12 @@ class Workspace:
             self.segment_x, self.segment_times = Buffer(stages * k.m), Buffer(stages)
         self.capacity = capacity
         self.ahead, self.back = self._addresses(False), self._addresses(True)
+
+    def room_for_ends(self, count: int) -> None:
+        """Room for `count` times at which steps end."""
+        if count > self.ends:
+            self.targets, self.marks, self.seen = Buffer(count), Buffer(count), Buffer(count * self.k.n)
+            self.ends, self.met = count, (self.targets.address, self.marks.address, self.seen.address)
 
     def refresh(self) -> None:
         """Room for stages again, if others had taken it and it is free by now."""

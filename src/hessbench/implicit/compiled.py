@@ -142,6 +142,7 @@ class CompiledSwept:
 
     def __init__(self, compiled: Compiled, found: Found, end: EndBlocks) -> None:
         self.compiled, self.path, self.end, k = compiled, found.path, end, compiled.kernel
+        self.gauss_newton: Array | None = None
         path, columns = found.path, compiled.columns
         path.q, lam, sums = Buffer(path.steps * STAGES * k.n), Buffer(k.n), Buffer(len(k.active) + 1)
         lam.array[:] = end.l1

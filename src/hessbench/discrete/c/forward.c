@@ -86,13 +86,15 @@ static double stretch(double h, vd (*K)[KV], const vd *x, const State *zn, doubl
 }
 
 /* Continues from step `n` at time t with the state and tangents in `state` (and leaves them there); `size` is the next
-   step's, or 0. Returns 0 at the end, -1: too many steps, -2: step too small, -3: `cap` steps reached. `frozen` steps if > 0.
-   States are kept in ys at every `stride` steps; stages in XS, TS if XS is not null. `atol` has a tolerance for each entry of
-   `state`, `largest` keeps the largest magnitude of each. info: evaluations, rejected, t, size, |y|, steps, and how many of
-   them stability limits. */
-long forward(double *state, const double *P, double *C, double t, double t1, double size, double rtol, const double *atol,
-             long n, long most, long cap, long frozen, long stride, double *ts, double *hs, double *ys, double *XS, double *TS,
-             const double *kicks, double *largest, double *info) {
+   step's, or 0. Steps end at each of the `count` times `targets`, from number `next` on, and the last of them is the end;
+   `marks` keeps how many steps were taken there, `seen` the states. Returns 0 at the end, -1: too many steps, -2: step too
+   small, -3: `cap` steps reached. `frozen` steps if > 0. States are kept in ys at every `stride` steps; stages in XS, TS if XS is not null. `atol` has a tolerance for each entry of
+   `state`, `largest` keeps the largest magnitude of each. info: evaluations, rejected, t, size, |y|, steps, how many of them
+   stability limits, and the next target. */
+long forward(double *state, const double *P, double *C, double t, const double *targets, long next, long count, double size,
+             double rtol, const double *atol, long n, long most, long cap, long frozen, long stride, double *ts, double *hs,
+             double *ys, double *XS, double *TS, double *marks, double *seen, const double *kicks, double *largest,
+             double *info) {
   vd K[S + 1][KV], x[KV];
   State z, zn, at, top;
   memset(K, 0, sizeof K);
@@ -103,18 +105,20 @@ long forward(double *state, const double *P, double *C, double t, double t1, dou
   load(&top, largest, largest + N);
   enlarge(&top, &z);
   slopes(t, (double *)z.zq, C, (double *)K[0]);
-  double way = t1 > t ? 1 : -1;
+  double way = targets[count - 1] > t ? 1 : -1;
   long evaluations = 1, rejected = 0, status = 0, limited = 0;
-  if (!frozen && size == 0) { size = first_step(t, t1, state, C, rtol, atol); evaluations = 3; }
-  while (frozen ? n < frozen : (t1 - t) * way > 0) {
+  if (!frozen && size == 0) { size = first_step(t, targets[count - 1], state, C, rtol, atol); evaluations = 3; }
+  while (frozen ? n < frozen : next < count) {
     if (n >= cap || n >= most) { status = n >= most ? -1 : -3; break; }
     double shortest = 10 * fabs(nextafter(t, way * INFINITY) - t), end, h, e;
+    double t1 = targets[next], asked;
     int again = 0;
     if (size < shortest) size = shortest;
     if (frozen) t = ts[n];
     if (XS) put(XS, TS, n * S, z.zq, t);
     for (;;) {
       if (!frozen && !(size >= shortest)) { status = -2; break; }
+      asked = size;
       end = (t + way * size - t1) * way > 0 ? t1 : t + way * size;
       h = end - t;
       if (frozen) { h = hs[n]; end = t + h; }
@@ -151,6 +155,11 @@ long forward(double *state, const double *P, double *C, double t, double t1, dou
     t = end;
     z = zn;
     enlarge(&top, &z);
+    if (!frozen && t == t1) {
+      size = fmax(size, asked);  /* a step that was cut short says nothing of the next one */
+      save(&z, seen + next * N);
+      marks[next++] = n;
+    }
     if (!frozen && TANGENTS && n % KICK_EVERY == 0) {
       kick(&z, kicks + n / KICK_EVERY % KICK_ROWS * TANGENTS * N, rtol, atol);
       slopes(t, (double *)z.zq, C, (double *)K[S]);
@@ -169,7 +178,7 @@ long forward(double *state, const double *P, double *C, double t, double t1, dou
   }
   for (int i = 0; i < N; i++) norm += state[i] * state[i];
   info[0] = evaluations; info[1] = rejected; info[2] = t; info[3] = size; info[4] = sqrt(norm); info[5] = n;
-  info[6] = limited;
+  info[6] = limited; info[7] = next;
   return status;
 }
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..discrete._differentiate import reachable
-from ..discrete._graph import Node
+from ._differentiate import reachable
+from ._graph import Node
 
 BINARY = {
     "plus": "+", "minus": "-", "times": "*", "over": "/", "mul": "*", "fixed_mul": "*", "fixed_add": "+",
@@ -35,13 +35,13 @@ def powers(b: Any, n: Any, j: int, k: int) -> Any:
 
 
 def function(outputs: Sequence[Node], forced: Mapping[Node, int] | None = None) -> Callable[..., list[Any]]:
-    """`f(v, w=())` -> the outputs as a list; `v[k]` and weights `w[k]` are NumPy numbers or arrays.
+    """`f(v, w=(), c=())` -> the outputs as a list; `v[k]`, weights `w[k]` and parameters `c[k]` are NumPy numbers or arrays.
 
     With `forced`, `f(v, choose)` asks `choose(number, natural outcome)` for the outcome of each node in it.
     """
     forced = forced or {}
     lines, names = _statements(outputs, lambda node, a: _numpy(node, a, forced))
-    text = [f"def f(v, {'choose' if forced else 'w=()'}):", *lines, f" return [{', '.join(names)}]"]
+    text = [f"def f(v, {'choose' if forced else 'w=(), c=()'}):", *lines, f" return [{', '.join(names)}]"]
     return _defined("\n".join(text), {"np": np, "powers": powers})
 
 
@@ -84,7 +84,7 @@ def _statements(outputs: Sequence[Node], text: Callable[[Node, list[str]], str])
 def _numpy(node: Node, a: list[str], forced: Mapping[Node, int]) -> str:
     op = node.op
     if op == "leaf":
-        return f"{'w' if node.args[0] == 'w' else 'v'}[{node.args[1]}]"
+        return f"{ {'w': 'w', 'p': 'c'}.get(node.args[0], 'v') }[{node.args[1]}]"
     if node in forced:
         return f"choose({forced[node]}, {_operation(node, a, 'np')})"
     if op == "truth":
