@@ -204,12 +204,12 @@ def prefers_sparse(n: int, m: int, jacobian: int, contraction: int, pair: Pair) 
 def _state_sweep(weights: Weights, parts: Parts, n: int, width: int, sweep: str) -> str:
     m, jacobian, contraction = parts.m, parts.places["J"], parts.places["YY"]
     if sweep == "sparse":
-        return _fixed("symmetrise.h") + sparse_backward(weights, n, jacobian, contraction)
+        return _fixed("state.h") + sparse_backward(weights, n, jacobian, contraction)
     rows = -(-n // width)
     products = matrix_times("times_jacobian", jacobian, m, rows) + matrix_times(
         "times_contraction", contraction, m, rows
     )
-    return _fixed("symmetrise.h") + weights.tangents() + products + accumulation(n, width) + _fixed("dense.c")
+    return _fixed("state.h") + weights.tangents() + products + accumulation(n, width) + _fixed("dense.c")
 
 
 def _columns_sweep(weights: Weights, e: dict[str, Entries], n: int, vectors: int) -> str:

@@ -22,14 +22,8 @@ void backward(long from, long steps, long seg, long stored, const double *C, con
   static _Thread_local vd phi[N * NV], temp[N * NV], c[N * NV], stages[S * M * NV], zs[S * M * NV], K[S][M * NV];
   memset(L, 0, blocks * M * VW * 8);
   for (long k0 = (steps - 1) / seg * seg; k0 >= from; k0 -= seg) {
-    long k1 = k0 + seg < steps ? k0 + seg : steps, used = ((k1 - k0) * S + VW - 1) / VW, at = stored ? k0 * S : 0;
-    double *X = XS + at * M, *T = AUTONOMOUS ? TS : TS + at;
-    if (!stored) replay(k0, k1, ys + k0 / seg * N, C, ts, hs, X, T);
-    for (long b = 0; b < used; b++)
-      jacobian((vd *)T + (AUTONOMOUS ? 0 : b), (vd *)(X + b * M * VW), C, (vd *)(J + b * NJ * VW));
-    for (long k = k1 - 1; k >= k0; k--) multipliers(hs[k], (k - k0) * S, J, L, lam);
-    for (long b = 0; b < used; b++)
-      contraction((vd *)T + (AUTONOMOUS ? 0 : b), (vd *)(X + b * M * VW), C, (vd *)(L + b * M * VW), (vd *)(Z + b * NYY * VW));
+    long k1 = k0 + seg < steps ? k0 + seg : steps;
+    segment(k0, k1, seg, stored, C, ts, hs, ys, XS, TS, J, L, Z, lam);
     memset(phi, 0, sizeof phi);
     memset(c, 0, sizeof c);
     for (int r = 0; r < N; r++) ((double *)phi)[r * NV * VW + r] = 1;

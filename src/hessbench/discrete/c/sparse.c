@@ -32,14 +32,8 @@ void backward(long first, long steps, long seg, long stored, const double *C, co
   static _Thread_local vd next[N * NV], wide[N * NV], moved[N];
   memset(L, 0, blocks * M * VW * 8);
   for (long k0 = (steps - 1) / seg * seg; k0 >= first; k0 -= seg) {
-    long k1 = k0 + seg < steps ? k0 + seg : steps, used = ((k1 - k0) * S + VW - 1) / VW, from = stored ? k0 * S : 0;
-    double *X = XS + from * M, *T = AUTONOMOUS ? TS : TS + from;
-    if (!stored) replay(k0, k1, ys + k0 / seg * N, C, ts, hs, X, T);
-    for (long b = 0; b < used; b++)
-      jacobian((vd *)T + (AUTONOMOUS ? 0 : b), (vd *)(X + b * M * VW), C, (vd *)(J + b * NJ * VW));
-    for (long k = k1 - 1; k >= k0; k--) multipliers(hs[k], (k - k0) * S, J, L, lam);
-    for (long b = 0; b < used; b++)
-      contraction((vd *)T + (AUTONOMOUS ? 0 : b), (vd *)(X + b * M * VW), C, (vd *)(L + b * M * VW), (vd *)(Z + b * NYY * VW));
+    long k1 = k0 + seg < steps ? k0 + seg : steps;
+    segment(k0, k1, seg, stored, C, ts, hs, ys, XS, TS, J, L, Z, lam);
     for (long k = k1 - 1; k >= k0; k--) {
       for (int i = 0; i < S; i++) {
         long g = (k - k0) * S + i;
