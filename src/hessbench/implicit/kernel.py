@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._integrate.pairs import MIN_FACTOR, SAFETY
 from .._model.derivatives import Array
 from ..discrete._build import LEVELS, fixed_part
 from ..discrete._emit import Table, Writer, function
@@ -72,8 +73,8 @@ def generate(traced: Traced, columns: int, probes: int, vector: int) -> Kernel:
         "#include <string.h>",
         f"#define VW {vector}\n#define PW {wide}\n#define N {n}\n#define NP {len(traced.active)}\n#define TANGENTS {probes}",
         f"#define KL {low}\n#define KU {high}",
-        f"#define MU {radau.MU!r}\n#define EXPONENT ({radau.EXPONENT!r})\n#define SAFETY {radau.SAFETY!r}",
-        f"#define SHRINK {radau.SHRINK!r}\n#define GROW {radau.GROW!r}\n#define DIVERGES {stepper.DIVERGES!r}",
+        f"#define MU {radau.MU!r}\n#define EXPONENT ({radau.EXPONENT!r})\n#define SAFETY {SAFETY!r}",
+        f"#define MIN_FACTOR {MIN_FACTOR!r}\n#define MAX_FACTOR {radau.MAX_FACTOR!r}\n#define DIVERGES {stepper.DIVERGES!r}",
         f"#define ROUND_OFF {stepper.ROUND_OFF!r}\n#define SAME {stepper.SAME!r}\n#define NOISE {stepper.NOISE!r}",
         f"#define CORRECTIONS {stepper.CORRECTIONS}\n#define REFACTORED {stepper.REFACTORED}",
         f"static const double AIJ[3][3] = {_rows(radau.A)}, NODES[3] = {_row(radau.C)}, ESTIMATE[3] = {_row(radau.E)};",

@@ -28,7 +28,7 @@ STAGES = 3
 # proportional to `rtol`.
 POWER, SCALE = 0.8, 0.1
 EXPONENT = -0.25
-SAFETY, SHRINK, GROW = 0.9, 0.2, 8.0
+MAX_FACTOR = 8.0  # other than of explicit pairs: as in the program of Hairer & Wanner
 
 
 def loosened(rtol: float) -> float:

@@ -21,9 +21,10 @@ from scipy.linalg import lu_factor, lu_solve
 
 from .._errors import IntegrationError
 from .._integrate.ivp import IVP
+from .._integrate.pairs import MIN_FACTOR, SAFETY
 from .._model.derivatives import Array
 from ..discrete._stepper import TOO_SMALL_STEP, StepTooSmall, Tolerances, spread
-from .radau import EXPONENT, GROW, MU, SAFETY, SHRINK, STAGES, A, C, E, extrapolation, loosened
+from .radau import EXPONENT, MAX_FACTOR, MU, STAGES, A, C, E, extrapolation, loosened
 
 CORRECTIONS, REFACTORED = 10, 4  # most corrections with one matrix, most matrices at converged stages
 ROUND_OFF = 1e-13  # of the size of a component: corrections below end Newton's method
@@ -141,7 +142,7 @@ class _Solve:
                 if step is not None and step.error < 1:
                     break
                 factor = 0.5 if step is None else SAFETY * step.error**EXPONENT
-                size = abs(h) * (max(SHRINK, factor) if np.isfinite(factor) else SHRINK)
+                size = abs(h) * (max(MIN_FACTOR, factor) if np.isfinite(factor) else MIN_FACTOR)
                 again, self.rejected = True, self.rejected + 1
             out.append((t, h, rows[0], step.stages))
             if keep and len(out) > self.most_kept:
@@ -249,7 +250,7 @@ class _Step:
 
 def _growth(error: float, h: float, before: Any) -> float:
     """By how much the next step may be longer: Gustafsson's predictive control."""
-    grow = GROW if error == 0 else SAFETY * error**EXPONENT
+    grow = MAX_FACTOR if error == 0 else SAFETY * error**EXPONENT
     if before is not None and error > 0:
         grow = min(grow, grow * abs(h / before[0]) * (before[1] / error) ** -EXPONENT)
-    return min(GROW, max(SHRINK, grow))
+    return min(MAX_FACTOR, max(MIN_FACTOR, grow))

@@ -15,13 +15,14 @@ import numpy as np
 
 from .._derive.generated import derivatives_of
 from .._errors import IntegrationError
+from .._integrate.pairs import MIN_FACTOR, SAFETY
 from .._model.derivatives import Array
 from .._model.problem import Problem
 from ._flow import Flow
 
 EXTENDED = np.longdouble
 COLUMNS = 10  # of the extrapolation table: order 20
-SAFETY, SHRINK, GROW = 0.9, 0.2, 3.0
+MAX_FACTOR = 3.0  # less than of embedded pairs: the order varies
 MAX_STEPS = 20_000
 
 
@@ -53,12 +54,12 @@ def integrate_extended(
         increment, before, used = _extrapolate(f, t, y, h, columns, kind)
         count += used
         error = float(np.max(np.abs(increment - before) / _scale(y))) / tol
-        factor = GROW if error == 0 else SAFETY * error ** (-1 / (2 * columns - 1))
+        factor = MAX_FACTOR if error == 0 else SAFETY * error ** (-1 / (2 * columns - 1))
         if error <= 1:
             y, t = y + increment, end if last else t + h
         if not np.isfinite(error) or h < 1e-9 * length:
             break
-        h = h * kind(min(GROW, max(SHRINK, factor)))
+        h = h * kind(min(MAX_FACTOR, max(MIN_FACTOR, factor)))
     raise IntegrationError(
         f"Extrapolation stopped at t = {float(t):.6g} of {float(end):.6g} with step size {float(h):.3g}: the tolerance {tol:g} "
         f"is out of reach there."

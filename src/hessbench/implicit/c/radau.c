@@ -223,7 +223,7 @@ long forward(double *state, const double *P, double *C, double t, double t1, dou
         if (e < 1) break;
       }
       double factor = isnan(e) ? 0.5 : SAFETY * pow(e, EXPONENT);
-      size = fabs(h) * fmax(SHRINK, factor);
+      size = fabs(h) * fmax(MIN_FACTOR, factor);
       again = 1;
       rejected++;
     }
@@ -238,9 +238,9 @@ long forward(double *state, const double *P, double *C, double t, double t1, dou
       memcpy(LUS + n * lu_size, lu, sizeof lu);
       memcpy(PIVOTS + n * ROWS, pivots, sizeof pivots);
     }
-    double grow = e == 0 ? GROW : SAFETY * pow(e, EXPONENT);
+    double grow = e == 0 ? MAX_FACTOR : SAFETY * pow(e, EXPONENT);
     if (n && e > 0) grow = fmin(grow, grow * fabs(h / hs[n - 1]) * pow(last / e, -EXPONENT));
-    grow = fmin(GROW, fmax(SHRINK, grow));
+    grow = fmin(MAX_FACTOR, fmax(MIN_FACTOR, grow));
     size = fabs(h) * (again ? fmin(1, grow) : grow);
     if (end == t1) size = fmax(size, asked);
     last = fmax(e, 1e-2);
