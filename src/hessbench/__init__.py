@@ -5,6 +5,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ._adapters.checking import HessianFinding, check_hessian
+from ._adapters.jax import as_jax
+from ._adapters.scipy import ScipyObjective, as_scipy
+from ._adapters.torch import as_torch
 from ._api import hessian
 from ._derive.adjoint import adjoint_gradient, bolza_slope, bolza_start, canonical_order
 from ._derive.augment import Augmented, augmented
@@ -60,6 +64,7 @@ __all__ = [
     "Event",
     "HessbenchError",
     "HessbenchWarning",
+    "HessianFinding",
     "HessianProducts",
     "IntegrationError",
     "InvalidInput",
@@ -77,16 +82,21 @@ __all__ = [
     "Record",
     "Reference",
     "Result",
+    "ScipyObjective",
     "Sparsity",
     "Strategy",
     "Unavailable",
     "Unsupported",
     "Vector",
     "adjoint_gradient",
+    "as_jax",
+    "as_scipy",
+    "as_torch",
     "augmented",
     "bolza_slope",
     "bolza_start",
     "canonical_order",
+    "check_hessian",
     "choose_steps",
     "count_fixed",
     "derivatives_of",
