@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._adapters.checking import HessianFinding, check_hessian
 from ._adapters.jax import as_jax
+from ._adapters.pickling import register
 from ._adapters.scipy import ScipyObjective, as_scipy
 from ._adapters.torch import as_torch
 from ._api import hessian
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from . import tcd as tcd
 
 __version__ = "0.1.0"
+register()
 
 __all__ = [
     "IVP",
