@@ -32,7 +32,7 @@ class HessianFinding:
     """What `check_hessian` found; true where the Hessian is confirmed.
 
     `error` is the largest relative gap between `u^T H u` and the differences, or the asymmetry; `sees` the smallest relative
-    error that the differences could have seen, and `noise` that of `f` relative to its value. Neither `ok` nor `wrong`:
+    error that the differences could have seen, and `noise` that of `f`, in its own units. Neither `ok` nor `wrong`:
     differences cannot tell. `words` says all this in a sentence.
     """
 
@@ -121,8 +121,10 @@ def check_hessian(
 
     `sizes` (n,) are those of the unknowns, to which the increments are relative: `|x|`, and where that is zero the largest of
     them, or 1. `pairs` adds each unknown and each pair, which sees an error of every entry on its own scale at n(n + 1)/2
-    directions. Errors below `rtol`, relative to the Hessian scaled by `u`, are not looked for. `f` is called some 20 times for
-    each direction; it has to be smooth within 1/10 of the sizes. An asymmetric `hess` is wrong.
+    directions. Errors below `rtol`, relative to the Hessian scaled by `u`, are not looked for. `f` is called 18 times
+    for its noise and some 12 times for each direction; it has to be smooth within 1/10 of the sizes. It is judged as it is
+    computed: a solve at a loose tolerance is another function, with another Hessian, so pass an `rtol` above its errors.
+    An asymmetric `hess` is wrong.
     Raises `InvalidInput` for shapes that do not fit.
 
     >>> import numpy as np
@@ -153,7 +155,7 @@ def _finding(gaps: Array, seen: Array, asymmetry: float, along: _Along, rtol: fl
     settled = seen <= max(SETTLED, rtol)
     apart = settled & (gaps > np.maximum(rtol, SURE * seen))
     sees = max(float(np.max(np.where(np.isfinite(seen), SURE * seen, math.inf))), rtol)
-    noise = along.noise / (abs(along.value) or 1.0)
+    noise = along.noise
     lopsided = asymmetry > rtol
     wrong = bool(apart.any()) or lopsided
     error = float(np.max(np.where(np.isfinite(gaps), gaps, math.inf), initial=asymmetry))
@@ -164,11 +166,11 @@ def _finding(gaps: Array, seen: Array, asymmetry: float, along: _Along, rtol: fl
         error = float(gaps[worst])
         words = (
             f"The Hessian is wrong: along a random direction, differences of values disagree with it by {error:.1e}, "
-            f"and their own error is {seen[worst]:.1e}."
+            f"and their own error is {seen[worst]:.1e}. (Is the function itself only that exact? Then pass a larger `rtol`.)"
         )
     elif not settled.all():
         words = (
-            f"Differences cannot tell: they see no error below {sees:.1e}, at a noise of {noise:.1e} of the value. "
+            f"Differences cannot tell: they see no error below {sees:.1e}, at a noise of the values of {noise:.1e}. "
             f"Tighten the tolerance of its solves, pass `sizes`, or choose a point where it is smooth."
         )
     else:

@@ -28,8 +28,8 @@ def as_jax(problem: Problem | Conditions, **options: Any) -> Callable[[Any], Any
     """The loss as a JAX function of `x` (n,) float64, for `jax.grad`, `jax.hessian`, `jvp`, `vjp`, `jit` and `vmap`.
 
     Second derivatives are products of the Hessian, which is not formed; a third one raises `Unsupported`. `options` are those
-    of `hessbench.prepare`, but the strategy has to offer products (`auto`, `discrete-adjoint`, `implicit-adjoint`). Points of
-    a batch are solved one after the other.
+    of `hessbench.prepare_products`: the strategy has to offer products (`auto`, `discrete-adjoint`, `implicit-adjoint`). Points
+    of a batch are solved one after the other.
     Raises `Unavailable` without JAX, `InvalidInput` where JAX is not in double precision. What a solve raises comes out of JAX
     as an error of its own that holds the message.
     """

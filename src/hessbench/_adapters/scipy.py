@@ -76,7 +76,8 @@ def as_scipy(problem: Problem | Conditions, *, second: str = "hess", **options: 
 
     `second` says what every evaluation brings: `"hess"` value, gradient and Hessian (methods `trust-exact`, `dogleg`), of
     which `hessp` is a product; `"hessp"` value and gradient, and products as they are asked for, without a matrix, for many
-    unknowns (`Newton-CG`, `trust-krylov`, and `L-BFGS-B`, which takes none). `options` are those of `hessbench.prepare`.
+    unknowns (`Newton-CG`, `trust-krylov`, and `L-BFGS-B`, which takes none). `options` are those of `hessbench.prepare`,
+    or for `"hessp"` of `prepare_products`.
     Raises `InvalidInput` for another `second`; the functions raise what a prepared strategy does: a point whose solve fails
     ends the minimisation with `IntegrationError`.
 

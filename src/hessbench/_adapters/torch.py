@@ -19,7 +19,7 @@ def as_torch(problem: Problem | Conditions, **options: Any) -> Callable[[Any], A
 
     Computed in double precision on the CPU; results have the type and device of `x`, so a float32 `x` gets rounded ones.
     Second derivatives (`create_graph=True`) are products of the Hessian, which is not formed; a third one raises
-    `Unsupported`. `torch.func` is not served. `options` are those of `hessbench.prepare`, but the strategy has to offer
+    `Unsupported`. `torch.func` is not served. `options` are those of `hessbench.prepare_products`: the strategy has to offer
     products (`auto`, `discrete-adjoint`, `implicit-adjoint`).
     Raises `Unavailable` without torch, `InvalidInput` for another shape, and what a solve raises.
     """
