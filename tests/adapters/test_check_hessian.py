@@ -9,6 +9,7 @@ import pytest
 
 import hessbench
 from hessbench import InvalidInput, check_hessian
+from hessbench._adapters.checking import _Along
 
 from .closed_forms import X, closed, decay
 
@@ -70,6 +71,22 @@ def test_noise_neither_convicts_what_is_right_nor_hides_its_size(size, seed):
     assert 0.2 * size < found.noise < 6 * size
     if size >= 1e-5:
         assert not found.ok and found.words.startswith("Differences cannot tell") and found.sees > 1e-3
+
+
+def test_a_little_noise_leaves_digits():
+    rng = np.random.default_rng(1)
+    found = check_hessian(lambda x: value(x) + 1e-10 * rng.standard_normal(), X, closed(X)[2])
+    assert found.ok and 1e-5 < found.sees < 3e-3
+
+
+def test_without_the_estimate_of_noise_what_is_right_would_be_convicted(monkeypatch):
+    def convicted(seed):
+        rng, size = np.random.default_rng(seed), 10.0 ** -(1 + seed % 8)
+        return check_hessian(lambda x: value(x) + size * rng.standard_normal(), X, closed(X)[2]).wrong
+
+    assert not any(convicted(seed) for seed in range(160))
+    monkeypatch.setattr(_Along, "noise", 0.0)
+    assert any(convicted(seed) for seed in range(160))
 
 
 @pytest.mark.parametrize("seed", range(8))

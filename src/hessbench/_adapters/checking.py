@@ -96,7 +96,7 @@ class _Along(Witness):
             amplified = SURE * 4 * self.noise * 4.0**level
             with np.errstate(all="ignore"):
                 self._extend(columns, r, level)
-            if len(columns[2]) < 2:
+            if not columns[2]:
                 continue
             (before, now), twice = columns[1][-2:], columns[2][-1]
             error = max(abs(now[1] - before[1]), abs(twice[1] - now[1]), amplified)

@@ -32,7 +32,8 @@ class Evaluations:
     """A `Problem` or `Conditions` at one point after another; `evaluations` counts the points, `multiplications` the products.
 
     `options` are those of `hessbench.prepare` or `prepare_products`, whichever is used.
-    Nothing is prepared before it is needed. A call at the point of the one before gets what that has found; points are compared by their numbers, not by identity, and what is kept is a read-only copy.
+    Nothing is prepared before it is needed. A call at the point of the one before gets what that has found;
+    points are compared by their numbers, not by identity, and what is kept is a read-only copy.
     """
 
     def __init__(self, problem: Problem | Conditions, **options: Any) -> None:
