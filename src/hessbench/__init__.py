@@ -5,6 +5,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ._adapters.checking import HessianFinding, check_hessian
+from ._adapters.jax import as_jax
+from ._adapters.pickling import register
+from ._adapters.scipy import ScipyObjective, as_scipy
+from ._adapters.torch import as_torch
 from ._api import hessian
 from ._derive.adjoint import adjoint_gradient, bolza_slope, bolza_start, canonical_order
 from ._derive.augment import Augmented, augmented
@@ -46,6 +51,7 @@ if TYPE_CHECKING:
     from . import tcd as tcd
 
 __version__ = "0.1.0"
+register()
 
 __all__ = [
     "IVP",
@@ -60,6 +66,7 @@ __all__ = [
     "Event",
     "HessbenchError",
     "HessbenchWarning",
+    "HessianFinding",
     "HessianProducts",
     "IntegrationError",
     "InvalidInput",
@@ -77,16 +84,21 @@ __all__ = [
     "Record",
     "Reference",
     "Result",
+    "ScipyObjective",
     "Sparsity",
     "Strategy",
     "Unavailable",
     "Unsupported",
     "Vector",
     "adjoint_gradient",
+    "as_jax",
+    "as_scipy",
+    "as_torch",
     "augmented",
     "bolza_slope",
     "bolza_start",
     "canonical_order",
+    "check_hessian",
     "choose_steps",
     "count_fixed",
     "derivatives_of",

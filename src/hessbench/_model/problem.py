@@ -17,6 +17,7 @@ from .data import Data
 from .derivatives import Array, Derivatives, Params
 from .events import Event
 from .given import LOSS, TIMES, called, check_wrt, checked_scale, parameter, times, vector
+from .notebook import of_problem
 
 if TYPE_CHECKING:
     from .counters import Counters
@@ -278,6 +279,10 @@ class Problem:
             later = self.rhs(np, t0 + 0.37 * (t1 - t0), y0.copy(), p)
             if not np.array_equal(slope, later):
                 raise InvalidInput(f"problem {self.name!r} says `autonomous=True`, but `rhs` changes with `t`.")
+
+    def _repr_html_(self) -> str:
+        """For notebooks: sizes, times, parameters, and what the Hessian is taken with respect to."""
+        return of_problem(self)
 
     def _check_real(self, what: str, value: Any) -> None:
         kind = np.asarray(value).dtype

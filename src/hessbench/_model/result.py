@@ -11,6 +11,7 @@ import numpy as np
 from .._errors import InvalidInput
 from .counters import Counters
 from .derivatives import Array
+from .notebook import array, table, unknowns
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +81,21 @@ class Result:
                 f"The {which} is not positive definite: this is no minimum, or a combination of the unknowns is not determined."
             )
         return np.linalg.inv(scaled) / np.outer(size, size)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: value, gradient, Hessian and all that is said of them."""
+        names = unknowns(self.blocks)
+        rows = [
+            ("loss", f"{self.value:.10g}"),
+            ("gradient", array(self.grad, names)),
+            ("Hessian", array(self.hess, names)),
+        ]
+        if self.error is not None:
+            rows.append(("estimated relative error", f"{self.error:.1e}"))
+        rows += [("warning", said) for said in self.warnings]
+        if self.note:
+            rows.append(("note", self.note))
+        return table("Hessian of the loss", rows)
 
     def _at(self, name: str) -> slice:
         if name not in self.blocks:

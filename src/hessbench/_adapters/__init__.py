@@ -1,0 +1,1 @@
+"""The doors to where users already work: SciPy, JAX, torch, tests."""
