@@ -37,13 +37,12 @@ def real(name: str, what: str, value: Any, expected: str) -> Array:
     try:
         out = np.asarray(value)
     except (TypeError, ValueError):
-        lengths = (
-            [len(row) for row in value if isinstance(row, list | tuple)] if isinstance(value, list | tuple) else []
-        )
-        if len(set(lengths)) > 1:
+        rows = value if isinstance(value, list | tuple) else []
+        lengths = {len(row) for row in rows if isinstance(row, list | tuple)}
+        if len(lengths) > 1:
             raise InvalidInput(
-                f"problem {name!r}: `{what}` has rows of unequal length ({', '.join(map(str, lengths[:5]))}): make them "
-                f"as long as each other, or give each a name of its own."
+                f"problem {name!r}: `{what}` has rows of {' and '.join(map(str, sorted(lengths)[:5]))} numbers: make them as "
+                f"long as each other, or give each a name of its own."
             ) from None
         out = np.asarray(None)
     if isinstance(value, str):

@@ -105,7 +105,8 @@ def hint(functions: Mapping[str, Any]) -> str | None:
         names = set(code.co_varnames[: code.co_argcount][1:])
         for node in ast.walk(body):
             said = _taken_out(node) if isinstance(node, ast.Call) else None
-            if said and names & {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}:
+            inside = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+            if isinstance(node, ast.Call) and said and names & inside:
                 return f"{Path(code.co_filename).name}, line {node.lineno}: {said}"
     return None
 
