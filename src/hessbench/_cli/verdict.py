@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .._measuring.record import Record
+from .._measuring.record import MISTAKE, Record
 from .._plugins.contenders import contenders
 from .output import some
 from .table import first_call, in_order, label, seconds
@@ -16,6 +16,9 @@ def verdict(records: Sequence[Record]) -> list[str]:
     """Sentences on the records of one problem, one paragraph each."""
     right = [r for r in in_order(records) if r.status == "ok" and r.median_s is not None and r.error is not None]
     said = [*_best(right)] if right else [_none(records)]
+    for mistake in dict.fromkeys(r.message for r in records if r.diagnosis == MISTAKE):
+        number = sum(r.message == mistake for r in records)
+        said.append(f"A mistake in your code stops {number} of {len(records)}: {mistake}")
     for status, words in (("wrong", "Wrong here"), ("inaccurate", "Not as accurate as they declare")):
         names = [label(r) for r in records if r.status == status]
         if names:

@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from .places import Place, chain, code_of, definition, found, is_own
@@ -21,6 +21,7 @@ LONGEST = 60  # characters of code that are shown
 FILLED = ("zeros", "zeros_like", "empty", "empty_like", "ones", "ones_like", "full", "full_like")
 CHOOSING = {"max": "maximum", "min": "minimum"}
 TAKING_OUT = ("item", "tolist", "numpy", "detach")
+OF_SIZE = ("len", "shape", "size", "ndim", "dtype")
 CONVERTING = ("float", "int", "bool", "complex")
 SIGNATURES = {"rhs": "xp, t, y, p", "loss": "xp, y0, y1, p", "running_loss": "xp, t, y, p"}
 
@@ -35,7 +36,8 @@ def words_for(error: BaseException, functions: Mapping[str, Any], params: Mappin
             place = found(one, functions)
             said = place and _known(place, one, params)
             if place and said:
-                return f"{place.where}: {said}"
+                target = _filled(place.node, place.frame.f_code)
+                return f"{place.at(target.lineno if target else place.line)}: {said}"
     return None
 
 
@@ -95,20 +97,35 @@ def not_an_array(what: str, function: Any, value: Any) -> str | None:
     return f"{returning(function)}`{what}` returns a {kind}, expected an array: write `return xp.stack([...])`."
 
 
-def hint(functions: Mapping[str, Any]) -> str | None:
-    """The sentence on code that makes a plain number of a state, which loses derivatives; `None` if none does."""
+def hint(functions: Mapping[str, Any], by_numpy: bool = False) -> str | None:
+    """The sentence on code that makes a plain number of a state, which loses derivatives; `None` if none does.
+
+    With `by_numpy` also on NumPy's own functions of the states. Found by reading the code, for what raises nothing there.
+    """
     for function in functions.values():
-        code = code_of(function)
+        code, known = code_of(function), getattr(function, "__globals__", {})
         body = definition(code) if code and not is_own(code.co_filename) else None
         if code is None or body is None:
             continue
-        names = set(code.co_varnames[: code.co_argcount][1:])
-        for node in ast.walk(body):
-            said = _taken_out(node) if isinstance(node, ast.Call) else None
-            inside = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-            if isinstance(node, ast.Call) and said and names & inside:
-                return f"{Path(code.co_filename).name}, line {node.lineno}: {said}"
+        states = {name for name in code.co_varnames[: code.co_argcount] if name in ("y", "y0", "y1")}
+        calls = (node for node in ast.walk(body) if isinstance(node, ast.Call))
+        for node in (call for call in calls if _names(call) & states and not _names(call) & set(OF_SIZE)):
+            said, line = _taken_out(node), node.lineno
+            if said is None and by_numpy and _is_numpy(known.get(getattr(getattr(node.func, "value", None), "id", ""))):
+                said, target = _by_numpy(node, code, "xp"), _filled(node, code)
+                line = target.lineno if target else line
+            if said:
+                return f"{Path(code.co_filename).name}, line {line}: {said}"
     return None
+
+
+def _names(node: ast.AST) -> set[str]:
+    """Names and attributes in code."""
+    return {getattr(n, "id", getattr(n, "attr", "")) for n in ast.walk(node)}
+
+
+def _is_numpy(value: Any) -> bool:
+    return isinstance(value, ModuleType) and value.__name__.partition(".")[0] == "numpy"
 
 
 def _known(place: Place, error: BaseException, params: Mapping[str, Any]) -> str | None:
@@ -171,25 +188,29 @@ def _call(place: Place, node: ast.Call, xp: str) -> str | None:
     if called in (max, min):
         new = f"{xp}.{CHOOSING[name]}({inner})" if len(node.args) == 2 else f"{xp}.{name}({inner})"
         return f"`{_code(node)}` compares values that are not numbers yet: write `{_short(new)}`."
-    if not (isinstance(module, ModuleType) and module.__name__.partition(".")[0] == "numpy") or xp == _code(
-        getattr(node.func, "value", node.func)
-    ):
+    if not _is_numpy(module) or xp == _code(getattr(node.func, "value", node.func)):
         return None
-    if name in FILLED and (target := _filled(place)) is not None:
+    return _by_numpy(node, place.frame.f_code, xp)
+
+
+def _by_numpy(node: ast.Call, code: CodeType, xp: str) -> str:
+    """What is wrong with a call of NumPy's own function with values of a framework."""
+    if (target := _filled(node, code)) is not None:
         return _assigned(target, xp)
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
     new = "stack" if name in ("array", "asarray") else name
     return f"`{_code(node.func)}` makes NumPy's arrays only, and here it gets another framework's: write `{xp}.{new}(...)`."
 
 
-def _filled(place: Place) -> ast.Subscript | None:
-    """Where the array that a statement makes is assigned into, later in the function."""
-    made = next((n.targets[0] for n in place.nodes if isinstance(n, ast.Assign)), None)
-    body = definition(place.frame.f_code)
-    for node in ast.walk(body) if body and isinstance(made, ast.Name) else ():
-        target = node.targets[0] if isinstance(node, ast.Assign) else None
-        if isinstance(target, ast.Subscript) and ast.unparse(target.value) == made.id:  # type: ignore[union-attr]
-            return target
-    return None
+def _filled(node: ast.AST, code: CodeType) -> ast.Subscript | None:
+    """Where the array that a call such as `np.zeros(2)` makes is assigned into, later in the function; `None` if nowhere."""
+    body = definition(code)
+    if body is None or not (isinstance(node, ast.Call) and getattr(node.func, "attr", "") in FILLED):
+        return None
+    made = [n for n in ast.walk(body) if isinstance(n, ast.Assign)]
+    own = {ast.unparse(n.targets[0]) for n in made if ast.unparse(n.value) == ast.unparse(node)}
+    targets = (n.targets[0] for n in made)
+    return next((t for t in targets if isinstance(t, ast.Subscript) and ast.unparse(t.value) in own), None)
 
 
 def _taken_out(node: ast.Call) -> str | None:

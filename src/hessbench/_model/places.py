@@ -28,7 +28,11 @@ class Place:
     @property
     def where(self) -> str:
         """File and line."""
-        return f"{Path(self.frame.f_code.co_filename).name}, line {self.line}"
+        return self.at(self.line)
+
+    def at(self, line: int) -> str:
+        """The file, and another line."""
+        return f"{Path(self.frame.f_code.co_filename).name}, line {line}"
 
     @property
     def node(self) -> ast.AST:

@@ -11,10 +11,10 @@ from .._model.problem import Problem
 
 
 def line_of(error: BaseException, path: str) -> str:
-    """The line of the file `path` that an error comes from, for the front of its words; empty if it is not of that file."""
+    """The line of the file `path` that an error comes from, for the end of its words; empty if it is not of that file."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if path and frame.filename == path]
-    return f"line {lines[-1]}: " if lines else ""
+    return f" (line {lines[-1]})" if lines else ""
 
 
 def other_names(module: ModuleType) -> str | None:

@@ -153,8 +153,7 @@ def plugins_in(source: Source) -> list[Plugin]:
         )
         return list(_plugins_of(source, target))
     except (Exception, SystemExit) as error:
-        at = "" if source.kind else line_of(error, source.path)
-        return [Plugin(name, origin, error=f"{at}{in_words(error)}", kind=source.kind)]
+        return [Plugin(name, origin, error=in_words(error) + line_of(error, source.path), kind=source.kind)]
 
 
 def in_words(error: BaseException) -> str:
