@@ -16,9 +16,6 @@ def verdict(records: Sequence[Record]) -> list[str]:
     """Sentences on the records of one problem, one paragraph each."""
     right = [r for r in in_order(records) if r.status == "ok" and r.median_s is not None and r.error is not None]
     said = [*_best(right)] if right else [_none(records)]
-    for mistake in dict.fromkeys(r.message for r in records if r.diagnosis == MISTAKE):
-        number = sum(r.message == mistake for r in records)
-        said.append(f"A mistake in your code stops {number} of {len(records)}: {mistake}")
     for status, words in (("wrong", "Wrong here"), ("inaccurate", "Not as accurate as they declare")):
         names = [label(r) for r in records if r.status == status]
         if names:
@@ -66,7 +63,9 @@ def _none(records: Sequence[Record]) -> str:
     """Why there is no best one."""
     if any(r.status == "unjudged" for r in records):
         return "None can be called right: there is no reference to judge them by (why: above)."
-    return f"None of {len(records)} contenders is right and in time here."
+    stopped = sum(r.diagnosis == MISTAKE for r in records)
+    why = f": a mistake in the problem's code stops {stopped} of them (its line: above)" if stopped else ""
+    return f"None of {len(records)} contenders is right and in time here{why}."
 
 
 def left_out(taken: int) -> str:
