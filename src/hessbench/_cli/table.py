@@ -31,17 +31,17 @@ def show(records: Sequence[Record]) -> None:
 
 def together(records: Sequence[Record]) -> list[Record]:
     """The records, of which those that the same mistake of the user's stops are one, with the name of the first."""
-    stopped: dict[str, list[str]] = {}
+    stopped: dict[tuple[str, str], list[Record]] = {}
     for r in records:
         if r.diagnosis == MISTAKE:
-            stopped.setdefault(r.message, []).append(label(r))
+            stopped.setdefault((r.status, r.message), []).append(r)
     out: list[Record] = []
     for r in records:
-        names = stopped.pop(r.message, None) if r.diagnosis == MISTAKE else None
-        if names and len(names) > 1:
-            out.append(replace(r, strategy=f"{names[0]}, {len(names) - 1} more", backend=None))
-        elif names or r.diagnosis != MISTAKE:
+        same = stopped.get((r.status, r.message), [r]) if r.diagnosis == MISTAKE else [r]
+        if len(same) == 1:
             out.append(r)
+        elif same[0] is r:
+            out.append(replace(r, strategy=f"{label(r)}, {len(same) - 1} more", backend=None))
     return out
 
 

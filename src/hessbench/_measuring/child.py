@@ -60,10 +60,12 @@ def main(out: int, imported: float = 0.0) -> None:
             for stage, record in stages(case, memory_mib, budget, request["gate_seed"], drawn, imported):
                 report(stage, record)
             if record.status in ("wrong", "inaccurate"):
-                record = replace(record, message=record.message + suspect(problem))
+                said = suspect(problem)
+                record = replace(record, message=f"{record.message}; {said}" if said else record.message)
         except NoReference as error:
             limit_memory(memory_mib)
             record = unjudged(case, record, error, Path(request["keep"]) if request.get("keep") else None)
+            record = with_mistake(record, problem)
 
     try:
         try:
@@ -87,6 +89,7 @@ def main(out: int, imported: float = 0.0) -> None:
             run()
     except NoReference as error:
         record = replace(record, status="unjudged", message=str(error), diagnosis=error.diagnosis)
+        record = with_mistake(record, problem)
     except Unsupported as error:
         record = replace(record, status="unsupported", message=str(error))
     except Unavailable as error:
@@ -168,6 +171,12 @@ def stages(
     watch.check(0, result)
     record = judge(record, watch.seen, watch.agreement, allowed)
     yield "weighed", replace(record, peak_mib=mib) if record.status == "ok" else record.without_times()
+
+
+def with_mistake(record: Record, problem: Any) -> Record:
+    """The record of a case without a reference, which says so where the problem's code loses derivatives."""
+    said = suspect(problem)
+    return replace(record, message=said, diagnosis=MISTAKE) if said else record
 
 
 def noted(note: str, drawn: Any | None) -> str:

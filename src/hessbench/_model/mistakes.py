@@ -137,6 +137,8 @@ def _known(place: Place, error: BaseException, params: Mapping[str, Any]) -> str
         near = get_close_matches(error.name or "", dir(error.obj), n=1)
         instead = f"did you mean `{xp}.{near[0]}`?" if near else "write it with functions that all frameworks have."
         return f"`{_code(node)}` is not there ({error.obj.__name__} has no `{error.name}`); {instead}"
+    if isinstance(node, ast.Attribute) and isinstance(place.nodes[-2], ast.Call) and place.nodes[-2].func is node:
+        node = place.nodes[-2]  # of a method that is not there
     for stored in (n for n in place.nodes if isinstance(n, ast.Assign | ast.AugAssign)):
         target = stored.targets[0] if isinstance(stored, ast.Assign) else stored.target
         if isinstance(target, ast.Subscript) and isinstance(node, ast.Assign | ast.AugAssign | ast.Subscript):

@@ -37,9 +37,9 @@ def mistake(error: Exception, problem: Problem) -> Mistake | None:
 
 
 def suspect(problem: Problem) -> str:
-    """A sentence on code that may be why a result is wrong, behind a semicolon; empty if none is seen."""
+    """A sentence on code that may be why a result is wrong or has no reference; empty if none is seen."""
     said = hint(own_functions(problem))
-    return f"; {said}" if said else ""
+    return f"problem {problem.name!r}: {said}" if said else ""
 
 
 def at_line(error: BaseException, problem: Problem) -> str:
