@@ -9,6 +9,10 @@ class InvalidInput(HessbenchError, ValueError):
     """What the caller passed cannot be used."""
 
 
+class Mistake(InvalidInput):
+    """A mistake in the user's functions that is known; the message has file and line, and says what to write instead."""
+
+
 class Unsupported(HessbenchError):
     """A strategy refuses a problem; the message is the one-sentence reason of `Strategy.why_not`."""
 

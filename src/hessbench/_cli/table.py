@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .._measuring.record import Case, Record
+from .._measuring.record import MISTAKE, Case, Record
 from .._measuring.statuses import rank
 from .._plugins.contenders import pareto
 from .._storage.text import cut, plain
@@ -23,9 +24,25 @@ LEGEND = "* no other is both faster and more accurate; first call: with tracing 
 
 def show(records: Sequence[Record]) -> None:
     """Print the table: right ones by time, Pareto-best marked, then the others with their reasons."""
-    ordered = in_order(records)
+    ordered = together(in_order(records))
     show_cases(HEAD, rows_of(ordered), [r.message for r in ordered], DROPPABLE)
     say_within(LEGEND, console())
+
+
+def together(records: Sequence[Record]) -> list[Record]:
+    """The records, of which those that the same mistake of the user's stops are one, with the name of the first."""
+    stopped: dict[tuple[str, str], list[Record]] = {}
+    for r in records:
+        if r.diagnosis == MISTAKE:
+            stopped.setdefault((r.status, r.message), []).append(r)
+    out: list[Record] = []
+    for r in records:
+        same = stopped.get((r.status, r.message), [r]) if r.diagnosis == MISTAKE else [r]
+        if len(same) == 1:
+            out.append(r)
+        elif same[0] is r:
+            out.append(replace(r, strategy=f"{label(r)}, {len(same) - 1} more", backend=None))
+    return out
 
 
 def in_order(records: Sequence[Record]) -> list[Record]:
@@ -98,7 +115,8 @@ class Growing:
         """Show one more record."""
         self.records.append(record)
         if self.live is None and not self.silent:
-            said = seconds(record.median_s) or record.message
+            again = record.diagnosis == MISTAKE and record.message in [r.message for r in self.records[:-1]]
+            said = seconds(record.median_s) or ("by the same mistake" if again else record.message)
             say(f"{len(self.records)}/{self.total} {label(record)}: {record.status} {said}".rstrip(), error=True)
 
     def drawn(self, below: str) -> Group:
@@ -106,7 +124,7 @@ class Growing:
         from rich.console import Group
         from rich.text import Text
 
-        ordered = in_order(self.records)
+        ordered = together(in_order(self.records))
         if not ordered:
             return Group(Text(plain(below)))
         table, _ = case_table(HEAD, rows_of(ordered), [""] * len(ordered), DROPPABLE, console().width)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .._measuring.record import Record
+from .._measuring.record import MISTAKE, Record
 from .._plugins.contenders import contenders
 from .output import some
 from .table import first_call, in_order, label, seconds
@@ -63,7 +63,9 @@ def _none(records: Sequence[Record]) -> str:
     """Why there is no best one."""
     if any(r.status == "unjudged" for r in records):
         return "None can be called right: there is no reference to judge them by (why: above)."
-    return f"None of {len(records)} contenders is right and in time here."
+    stopped = sum(r.diagnosis == MISTAKE for r in records)
+    why = f": a mistake in the problem's code stops {stopped} of them (its line: above)" if stopped else ""
+    return f"None of {len(records)} contenders is right and in time here{why}."
 
 
 def left_out(taken: int) -> str:

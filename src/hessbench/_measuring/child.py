@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import HessbenchError, InvalidInput, NoReference, Unavailable, Unsupported
+from .._errors import HessbenchError, InvalidInput, Mistake, NoReference, Unavailable, Unsupported
 from .._judging.gate import judge
 from .._judging.gate_points import drawn_points, first_kept, first_with_reference, settled
 from .._judging.reference import points, reference
@@ -30,11 +30,12 @@ from .._judging.unjudged import unjudged
 from .._judging.watch import Watch, targets
 from .._model.result import Result
 from .._plugins.describe import seed
+from .._plugins.own_functions import at_line, suspect
 from .._plugins.prepare import Prepared, prepare, resolve
 from .._processes.within import limit_memory, report_line, status_kib
 from .measure import blank, problem_of, refuse_early, strategy_of
 from .provenance import versions
-from .record import Case, Record
+from .record import MISTAKE, Case, Record
 
 AGAIN = 0.1  # seconds that calls at random points behind the timed ones may take
 
@@ -47,6 +48,7 @@ def main(out: int, imported: float = 0.0) -> None:
     case, memory_mib, budget = Case(**request["case"]), request["memory_limit_mib"], request["budget"]
     seed(request["known"])
     record = blank(case, "failed")
+    problem: Any = None
 
     def report(stage: str, record: Record) -> None:
         report_line(out, {"stage": stage, "record": record.to_json()})
@@ -57,9 +59,13 @@ def main(out: int, imported: float = 0.0) -> None:
             drawn = first_kept(problem, candidates)
             for stage, record in stages(case, memory_mib, budget, request["gate_seed"], drawn, imported):
                 report(stage, record)
+            if record.status in ("wrong", "inaccurate"):
+                said = suspect(problem)
+                record = replace(record, message=f"{record.message}; {said}" if said else record.message)
         except NoReference as error:
             limit_memory(memory_mib)
             record = unjudged(case, record, error, Path(request["keep"]) if request.get("keep") else None)
+            record = with_mistake(record, problem)
 
     try:
         try:
@@ -83,12 +89,15 @@ def main(out: int, imported: float = 0.0) -> None:
             run()
     except NoReference as error:
         record = replace(record, status="unjudged", message=str(error), diagnosis=error.diagnosis)
+        record = with_mistake(record, problem)
     except Unsupported as error:
         record = replace(record, status="unsupported", message=str(error))
     except Unavailable as error:
         record = replace(record, status="unavailable", message=str(error))
     except MemoryError:
         record = replace(record, status="failed", message=f"MemoryError: more than the limit of {memory_mib} MiB")
+    except Mistake as error:  # of the user's: the same for all whom it stops
+        record = replace(record, status="failed", message=str(error), diagnosis=MISTAKE)
     except HessbenchError as error:
         record = replace(record, status="failed", message=f"{type(error).__name__}: {error}")
     except BaseException as error:  # `sys.exit` and `KeyboardInterrupt` of a plugin too
@@ -96,6 +105,7 @@ def main(out: int, imported: float = 0.0) -> None:
             "bad_alloc" in str(error) or "RESOURCE_EXHAUSTED" in str(error) or "can't allocate" in str(error)
         )
         text = f"more than the limit of {memory_mib} MiB" if out_of_memory else first_line(error)
+        text += "" if problem is None else at_line(error, problem)
         record = replace(record, status="failed", message=f"{type(error).__name__}: {text}")
     report("done", record if record.status == "ok" else record.without_times())
 
@@ -161,6 +171,12 @@ def stages(
     watch.check(0, result)
     record = judge(record, watch.seen, watch.agreement, allowed)
     yield "weighed", replace(record, peak_mib=mib) if record.status == "ok" else record.without_times()
+
+
+def with_mistake(record: Record, problem: Any) -> Record:
+    """The record of a case without a reference, which says so where the problem's code loses derivatives."""
+    said = suspect(problem)
+    return replace(record, message=said, diagnosis=MISTAKE) if said else record
 
 
 def noted(note: str, drawn: Any | None) -> str:

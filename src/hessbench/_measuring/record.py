@@ -12,6 +12,7 @@ from .._errors import InvalidInput
 from .._model.counters import Counters
 from .statuses import STATUSES
 
+MISTAKE = "mistake"  # the diagnosis of a case that a mistake in the problem's own functions stops
 SCHEMA = 2  # of a record; records without a number are of schema 1, which had no scaled errors
 
 
@@ -54,6 +55,7 @@ class Record:
     - `status`: `ok`; `inaccurate` (scaled error above the strategy's `threshold`); `wrong` (above 1 %, or not finite);
       `failed` (with the message); `timeout`; `unsupported` (with the reason); `unavailable` (a package is missing);
       `unjudged` (no reference can be had, `diagnosis` says why)
+    - `diagnosis` of a failed case: `mistake`, if it is one in the problem's own functions; the message has the line
     - `error_scaled_where`: the entry, and where or when, as in `Hessian by y0[2], k at the perturbed point`
     - `gate_seed`: repeats the drawn point and the order of the checks (`--gate-seed`)
     - `difference`: of an unjudged result to those of the other contenders, scaled

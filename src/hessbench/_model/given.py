@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import InvalidInput
+from .._errors import InvalidInput, Mistake
 from .arrays import Array, Params
+from .mistakes import SIGNATURES, arguments, order, place_of, words_for
 
 TIMES = ("t0", "t1")
 LOSS = "loss"
@@ -36,10 +37,26 @@ def real(name: str, what: str, value: Any, expected: str) -> Array:
     try:
         out = np.asarray(value)
     except (TypeError, ValueError):
+        rows = value if isinstance(value, list | tuple) else []
+        lengths = {len(row) for row in rows if isinstance(row, list | tuple)}
+        if len(lengths) > 1:
+            raise InvalidInput(
+                f"problem {name!r}: `{what}` has rows of {' and '.join(map(str, sorted(lengths)[:5]))} numbers: make them as "
+                f"long as each other, or give each a name of its own."
+            ) from None
         out = np.asarray(None)
+    if isinstance(value, str):
+        raise InvalidInput(
+            f"problem {name!r}: `{what}` is the text {value!r}: write {expected}, without quotation marks."
+        )
     if out.dtype.kind == "c":
         raise InvalidInput(
             f"problem {name!r}: `{what}` is complex ({out.dtype}); give real and imaginary parts by themselves."
+        )
+    if isinstance(value, Mapping):
+        raise InvalidInput(
+            f"problem {name!r}: `{what}` must be {expected}, got {value!r}: write `Problem(name, rhs, loss, t_span, "
+            f"y0, params)` in this order (is one missing?), or name each, such as `{what}=...`."
         )
     if out.dtype.kind not in "biuf":
         raise InvalidInput(f"problem {name!r}: `{what}` must be {expected}, got {value!r}.")
@@ -51,21 +68,28 @@ def times(name: str, t_span: Any) -> tuple[float, float]:
     try:
         t0, t1 = (float(real(name, "t_span", t, "two numbers (t0, t1)")) for t in t_span)
     except (TypeError, ValueError):
-        raise InvalidInput(f"problem {name!r}: `t_span` must be two numbers (t0, t1), got {t_span!r}.") from None
+        swapped = " Are `t_span` and `y0` swapped? `t_span` comes first." if np.ndim(t_span) == 1 else ""
+        raise InvalidInput(
+            f"problem {name!r}: `t_span` must be two numbers (t0, t1), got {t_span!r}.{swapped}"
+        ) from None
     if not (np.isfinite(t0) and np.isfinite(t1)) or t0 == t1:
         raise InvalidInput(f"problem {name!r}: `t_span` is {t_span!r}; start and end must be finite and differ.")
     return t0, t1
 
 
-def called(name: str, what: str, function: Callable[[], Any]) -> Any:
-    """What `function`, of the user's making, returns."""
+def called(name: str, what: str, function: Callable[[], Any], own: Any = None, p: Params | None = None) -> Any:
+    """What `function`, which calls the user's function `own` with parameters `p`, returns; `what` shows the call."""
     try:
         return function()
     except Exception as error:
-        hint = ""
-        if isinstance(error, KeyError) and error.args[0] in TIMES:
-            hint = ". Only the `p` of the loss holds the end times; elsewhere give the number a name of its own in `params`."
-        raise InvalidInput(f"problem {name!r}: `{what}` raised {type(error).__name__}: {error}{hint}") from error
+        key, functions = what.partition("(")[0], {what: own}
+        if own is not None and key in SIGNATURES and (said := arguments(key, own) or order(key, own)):
+            raise Mistake(f"problem {name!r}: {said}") from error
+        if said := words_for(error, functions, p or {}):
+            raise Mistake(f"problem {name!r}: {said}") from error
+        where = place_of(error, functions)
+        at = f"{where}: " if where else ""
+        raise InvalidInput(f"problem {name!r}: {at}`{what}` raised {type(error).__name__}: {error}") from error
 
 
 def check_wrt(name: str, params: Params, wrt: tuple[str, ...]) -> None:

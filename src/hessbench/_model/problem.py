@@ -17,6 +17,7 @@ from .data import Data
 from .derivatives import Array, Derivatives, Params
 from .events import Event
 from .given import LOSS, TIMES, called, check_wrt, checked_scale, parameter, times, vector
+from .mistakes import returning
 from .notebook import of_problem
 
 if TYPE_CHECKING:
@@ -251,24 +252,30 @@ class Problem:
     def validate(self) -> None:
         """Evaluate `rhs` and `loss` once in NumPy and raise `InvalidInput` for anything that cannot work."""
         y0, p, (t0, t1) = self.y0, self.params, self.t_span
-        slope = called(self.name, "rhs(numpy, t, y, p)", lambda: self.rhs(np, t0, y0.copy(), p))
-        if np.shape(slope) != (self.dim,):
-            raise InvalidInput(
-                f"problem {self.name!r}: `rhs` returned shape {np.shape(slope)}, expected ({self.dim},), the shape of `y0`."
-            )
+        state, what = y0.copy(), "rhs(numpy, t, y, p)"
+        slope = called(self.name, what, lambda: self.rhs(np, t0, state, p), self.rhs, p)
+        if not np.array_equal(state, y0):  # changed in place: where, says an array that refuses it
+            state.flags.writeable = False
+            called(self.name, what, lambda: self.rhs(np, t0, state, p), self.rhs, p)
+        if slope is None or np.shape(slope) != (self.dim,):
+            got = "nothing" if slope is None else f"shape {np.shape(slope)}"
+            said = f"{returning(self.rhs)}`rhs` returned {got}, expected ({self.dim},), the shape of `y0`"
+            raise InvalidInput(f"problem {self.name!r}: {said}: write `return xp.stack([...])`.")
         self._check_real("rhs", slope)
         if not np.all(np.isfinite(slope)):
             raise InvalidInput(f"problem {self.name!r}: `rhs` is not finite at `y0`, t = {t0}: {slope}.")
-        value = called(self.name, "loss(numpy, y0, y1, p)", lambda: self.loss(np, y0.copy(), y0 + 0.1, self.constants))
-        values, running = {"loss": value}, self.running_loss
+        loss, running, constants = self.loss, self.running_loss, self.constants
+        what = "loss(numpy, y0, y1, p)"
+        values = {"loss": called(self.name, what, lambda: loss(np, y0.copy(), y0 + 0.1, constants), loss, constants)}
         if running is not None:
             what = "running_loss(numpy, t, y, p)"
-            values["running_loss"] = called(self.name, what, lambda: running(np, t0, y0.copy(), p))
+            values["running_loss"] = called(self.name, what, lambda: running(np, t0, y0.copy(), p), running, p)
         for what, value in values.items():
             self._check_real(what, value)
             if np.shape(value) != ():
                 raise InvalidInput(
-                    f"problem {self.name!r}: `{what}` returned shape {np.shape(value)}, expected a scalar."
+                    f"problem {self.name!r}: {returning(getattr(self, what))}`{what}` returned shape {np.shape(value)}, "
+                    f"expected a scalar: write `xp.sum(...)`, for example."
                 )
         free = tuple(key for key in TIMES if key in self.wrt)
         if self.data is not None:

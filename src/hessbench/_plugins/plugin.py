@@ -20,6 +20,7 @@ from .._hybrid.asis import NAME as AS_IS
 from .._hybrid.asis import AsIs, has_variant
 from .._model.problem import Problem
 from ..backends import broken, known
+from .own_file import line_of, other_names
 from .strategy import Accuracy, Limits, Strategy
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*(/[a-z0-9-]+)?")  # name or name/variant
@@ -152,7 +153,7 @@ def plugins_in(source: Source) -> list[Plugin]:
         )
         return list(_plugins_of(source, target))
     except (Exception, SystemExit) as error:
-        return [Plugin(name, origin, error=in_words(error), kind=source.kind)]
+        return [Plugin(name, origin, error=in_words(error) + line_of(error, source.path), kind=source.kind)]
 
 
 def in_words(error: BaseException) -> str:
@@ -181,6 +182,8 @@ def _plugins_of(source: Source, target: Any) -> Iterator[Plugin]:
         STRATEGIES: "a subclass of `Strategy`",
         PROBLEMS: "`problem`, a `Problem` or a function that returns one",
     }.get(source.kind)
+    if not found and not source.kind and (others := other_names(target)):
+        found = [Plugin(name, origin, error=others, kind=PROBLEMS)]
     if not found and what:
         found = [Plugin(name, origin, error=f"the file does not define {what}", kind=source.kind)]
     yield from found

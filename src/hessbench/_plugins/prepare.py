@@ -23,6 +23,7 @@ from .._model.problem import Problem
 from .._model.result import Result
 from .._model.warnings import remarkable, sentences, warn
 from .fit import fit
+from .own_functions import mistake
 from .registry import find, strategies
 from .strategy import Strategy
 
@@ -65,7 +66,12 @@ class Prepared:
         counters = self.ivp.counters
         with self.alone:
             counters.reset()
-            result = self.bare(x)
+            try:
+                result = self.bare(x)
+            except Exception as error:
+                if (known := mistake(error, self.problem)) is not None:
+                    raise known from error
+                raise
             counted = counters.snapshot()
         grad, hess = _real(result.grad), _real(result.hess)
         if not isinstance(result.value, float):
@@ -156,13 +162,32 @@ def prepare(
     `atol` left out is `rtol`, or, for strategies that scale by component (`discrete-adjoint`), `rtol` times the size of each
     component along the solution. Parameters, times and a running loss that the strategy does not handle by itself are
     carried as states (`augmented`), which the result's note says.
-    Raises `Unsupported` with the strategy's reason when it refuses the problem.
+    Raises `Unsupported` with the strategy's reason when it refuses the problem, and `InvalidInput` with the line of the user's
+    code for a mistake there that is known.
     """
     if not isinstance(problem, Problem):
         raise InvalidInput(
             f"`problem` is {type(problem).__name__}; expected a `Problem` (see `hessbench.problem(name)`)."
         )
     problem.validate()
+    try:
+        return _prepared(problem, strategy, backend, rtol, atol, method, max_steps)
+    except Exception as error:
+        if (known := mistake(error, problem)) is not None:
+            raise known from error
+        raise
+
+
+def _prepared(
+    problem: Problem,
+    strategy: str | Strategy,
+    backend: str | None,
+    rtol: float,
+    atol: float | None,
+    method: str | None,
+    max_steps: int,
+) -> Prepared:
+    """The same for a problem that is valid, with the exceptions as they come."""
     strategy, why = automatic(problem, strategy, method)
     chosen, backend_name = resolve(strategy, backend)
     ivp = tolerances(chosen, problem.dim, rtol, atol, method, max_steps)

@@ -1,0 +1,15 @@
+"""`.item()` of a state."""
+
+from hessbench import Problem
+
+
+def rhs(xp, t, y, p):
+    angle = y[0].item()
+    return xp.stack([y[1], -p["k"] * xp.sin(y[0]) * angle])
+
+
+def loss(xp, y0, y1, p):
+    return xp.sum(y1**2)
+
+
+problem = Problem("pendulum", rhs, loss, (0.0, 1.0), [1.0, 0.5], {"k": 2.0})

@@ -1,0 +1,14 @@
+"""Arguments as for `odeint`."""
+
+from hessbench import Problem
+
+
+def rhs(y, t):
+    return [y[1], -2.0 * y[0]]
+
+
+def loss(xp, y0, y1, p):
+    return xp.sum(y1**2)
+
+
+problem = Problem("pendulum", rhs, loss, (0.0, 1.0), [1.0, 0.5], {"k": 2.0})

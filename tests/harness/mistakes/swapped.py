@@ -1,0 +1,14 @@
+"""Time span and initial state are swapped."""
+
+from hessbench import Problem
+
+
+def rhs(xp, t, y, p):
+    return xp.stack([y[1], -p["k"] * xp.sin(y[0])])
+
+
+def loss(xp, y0, y1, p):
+    return xp.sum(y1**2)
+
+
+problem = Problem("pendulum", rhs, loss, [1.0, 0.5, 0.2], (0.0, 1.0), {"k": 2.0})
