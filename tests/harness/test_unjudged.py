@@ -50,6 +50,13 @@ def test_a_case_without_a_reference_is_unjudged_and_keeps_its_numbers(write, cac
     assert measure(Case(problem, raising, "numpy")).status == "failed"  # it stops with an error of its own
 
 
+def test_a_strategy_has_its_own_method_there_too(write, cache):
+    record = measure(Case(write("jump.py", JUMP), "implicit-adjoint", "numpy"))
+    assert record.status == "unjudged" and "Radau" in record.note, record.message
+    named = measure(Case(write("jump.py", JUMP), "implicit-adjoint", "numpy", method="RK45"))
+    assert named.status == "unsupported" and "RK45" in named.message
+
+
 def test_compare_shows_their_differences(write, cache, tmp_path):
     problem = write("jump.py", JUMP)
     numbers = {"one": RIGHT, "two": RIGHT, "three": RIGHT.replace("8.0", "2.0")}

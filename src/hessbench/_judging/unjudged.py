@@ -26,7 +26,8 @@ def unjudged(case: Case, record: Record, error: NoReference, keep: Path | None) 
     Value, gradient and Hessian go to the file `keep`.
     """
     problem = problem_of(case)
-    run = prepare(problem, strategy_of(case), backend=case.backend, rtol=case.rtol, atol=case.atol, method=case.method)
+    more = {"backend": case.backend, "rtol": case.rtol, "atol": case.atol, "method": case.named_method}
+    run = prepare(problem, strategy_of(case), **more)
     result = run(problem.x0)
     if keep is not None:
         save(keep, result)

@@ -134,8 +134,9 @@ def stages(
     yield "imported", record
 
     start = time.perf_counter()
-    method = None if case.method == Case.method else case.method  # a strategy's own where none is named
-    run = prepare(problem, chosen, backend=backend_name, rtol=case.rtol, atol=case.atol, method=method).quiet()
+    run = prepare(
+        problem, chosen, backend=backend_name, rtol=case.rtol, atol=case.atol, method=case.named_method
+    ).quiet()
     rule = "by component" if run.ivp.by_component else "scalar"
     record = replace(record, prepare_s=time.perf_counter() - start, atol_rule=rule)
     yield "prepared", record

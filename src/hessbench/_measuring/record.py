@@ -33,6 +33,11 @@ class Case:
     method: str = "DOP853"
 
     @property
+    def named_method(self) -> str | None:
+        """The method for `prepare`; `None`, which is the strategy's own, where it is the default."""
+        return None if self.method == Case.method else self.method
+
+    @property
     def label(self) -> str:
         """`strategy@backend`, the name of a contender in tables."""
         return f"{self.strategy}@{self.backend}" if self.backend else self.strategy
