@@ -9,7 +9,7 @@ import numpy as np
 
 from .._errors import InvalidInput, Mistake
 from .arrays import Array, Params
-from .mistakes import SIGNATURES, arguments, order, place_of, words_for
+from .mistakes import SIGNATURES, arguments, missing, order, place_of, words_for
 
 TIMES = ("t0", "t1")
 LOSS = "loss"
@@ -89,7 +89,8 @@ def called(name: str, what: str, function: Callable[[], Any], own: Any = None, p
             raise Mistake(f"problem {name!r}: {said}") from error
         where = place_of(error, functions)
         at = f"{where}: " if where else ""
-        raise InvalidInput(f"problem {name!r}: {at}`{what}` raised {type(error).__name__}: {error}") from error
+        hint = f"; {said}" if (said := missing(error, p or {})) else ""
+        raise InvalidInput(f"problem {name!r}: {at}`{what}` raised {type(error).__name__}: {error}{hint}") from error
 
 
 def check_wrt(name: str, params: Params, wrt: tuple[str, ...]) -> None:

@@ -132,7 +132,7 @@ def _known(place: Place, error: BaseException, params: Mapping[str, Any]) -> str
     """What is wrong at a place, without the place."""
     node, xp = place.node, _namespace(place)
     if isinstance(error, KeyError) and isinstance(node, ast.Subscript):
-        return _missing(error, params)
+        return missing(error, params)
     if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType) and isinstance(node, ast.Attribute):
         near = get_close_matches(error.name or "", dir(error.obj), n=1)
         instead = f"did you mean `{xp}.{near[0]}`?" if near else "write it with functions that all frameworks have."
@@ -153,7 +153,10 @@ def _known(place: Place, error: BaseException, params: Mapping[str, Any]) -> str
     return None
 
 
-def _missing(error: KeyError, params: Mapping[str, Any]) -> str | None:
+def missing(error: Exception, params: Mapping[str, Any]) -> str | None:
+    """Of a name that is not among `params`, whether or not the line that reads it is known; `None` for other errors."""
+    if not isinstance(error, KeyError):
+        return None
     key = error.args[0] if error.args else None
     if not isinstance(key, str) or key in params:
         return None
