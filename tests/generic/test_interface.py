@@ -83,7 +83,7 @@ def test_a_problem_that_cannot_work_is_refused(changes, message):
     [
         (
             {"rhs": lambda xp, t, y, p: -y * p["t1"]},
-            "KeyError: 't1'; there is no parameter 't1' here. Only the `p` of the loss holds",
+            "no parameter 't1' here. Only the `p` of the loss holds",
         ),
         ({"running_loss": lambda xp, t, y, p: y}, r"`running_loss` returned shape \(1,\), expected a scalar"),
     ],

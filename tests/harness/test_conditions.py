@@ -93,7 +93,7 @@ def test_what_differs_is_not_shared():
 
 def test_an_error_names_its_condition():
     bad = replace(dosed(1.0), rhs=lambda xp, t, y, p: xp.concatenate([y, y]))
-    with pytest.raises(InvalidInput, match="condition 'bad': problem 'bolus': .* `rhs` returned shape"):
+    with pytest.raises(InvalidInput, match=r"condition 'bad': problem 'bolus': .* `rhs` returned shape"):
         Conditions({"good": dosed(1.0), "bad": bad}).prepare()
     run = Conditions({"good": dosed(1.0), "late": dosed(1.0, at=3.0)}).prepare(rtol=1e-8)
     with pytest.raises(InvalidInput, match="expected \\(3,\\)"):
