@@ -46,6 +46,7 @@ BUILT = {  # what is said before anything is solved
 }
 CALLED = {  # what is said where a strategy fails, and the frameworks that have to trip over it
     "np_array": ("line 9: `np.array` makes NumPy's arrays only", "write `xp.stack(...)`", FRAMEWORKS),
+    "np_concatenate": ("line 10: `np.concatenate` makes NumPy's", "write `xp.concatenate(...)`", FRAMEWORKS),
     "np_sin": ("line 9: `np.sin` makes NumPy's arrays only", "write `xp.sin(...)`", ("jax", "torch")),
     "assignment": ("line 8: `dy[0] = ...` assigns into an array", "`return xp.stack([...])`", ("jax", "autograd")),
     "np_zeros": ("line 10: `dy[0] = ...` assigns into an array", "`return xp.stack([...])`", FRAMEWORKS),

@@ -107,7 +107,7 @@ def hint(functions: Mapping[str, Any], by_numpy: bool = False) -> str | None:
         body = definition(code) if code and not is_own(code.co_filename) else None
         if code is None or body is None:
             continue
-        states = {name for name in code.co_varnames[: code.co_argcount] if name in ("y", "y0", "y1")}
+        states = _of_states(body, {name for name in code.co_varnames[: code.co_argcount] if name in ("y", "y0", "y1")})
         calls = (node for node in ast.walk(body) if isinstance(node, ast.Call))
         for node in (call for call in calls if _names(call) & states and not _names(call) & set(OF_SIZE)):
             said, line = _taken_out(node), node.lineno
@@ -117,6 +117,15 @@ def hint(functions: Mapping[str, Any], by_numpy: bool = False) -> str | None:
             if said:
                 return f"{Path(code.co_filename).name}, line {line}: {said}"
     return None
+
+
+def _of_states(body: ast.AST, states: set[str]) -> set[str]:
+    """The names of `states`, and those that are assigned from them, in the order of the lines."""
+    known = set(states)
+    for node in sorted((n for n in ast.walk(body) if isinstance(n, ast.Assign)), key=lambda n: n.lineno):
+        if _names(node.value) & known and not _names(node.value) & set(OF_SIZE):
+            known |= {n.id for target in node.targets for n in ast.walk(target) if isinstance(n, ast.Name)}
+    return known
 
 
 def _names(node: ast.AST) -> set[str]:

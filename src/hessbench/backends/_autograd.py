@@ -1,13 +1,18 @@
 """HIPS autograd: NumPy on tapes, mostly reverse mode."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ._base import Backend, Ranks, float64
+
+if TYPE_CHECKING:
+    from .._model.problem import Problem
 
 _ALONE = threading.RLock()
 
@@ -43,6 +48,18 @@ class AutogradBackend(Backend):
 
     def asarray(self, a: Any) -> Any:
         return a if isinstance(a, self.box) else float64(a)
+
+    def rhs(self, problem: Problem) -> Callable[[Any, Any, Any], Any]:
+        """As of the base, but for arrays of boxes, which NumPy's own functions make: every operation on them takes ages."""
+        own = super().rhs(problem)
+
+        def checked(t: Any, y: Any, p: Any) -> Any:
+            slope = own(t, y, p)
+            if isinstance(slope, np.ndarray) and slope.dtype.kind == "O":
+                raise TypeError("the right-hand side returned a NumPy array of autograd's boxes")
+            return slope
+
+        return checked
 
     @alone
     def vjp(self, f: Callable[[Any], Any], x: Any, v: Any) -> tuple[Any, Any]:
