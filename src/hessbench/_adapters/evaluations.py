@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import HessbenchError, InvalidInput
+from .._errors import InvalidInput
 from .._model.derivatives import Array
 from .._model.given import vector
 from .._model.problem import Problem
-from .._plugins.conditions import Conditions
+from .._plugins.conditions import Conditions, named
 from .._plugins.prepare import prepare
 from .._products import prepare_products
 
@@ -63,19 +63,18 @@ class Evaluations:
         x = self._checked(x)
         value, grad, products = self._products(x, directions)
         self.multiplications += directions.shape[1]
-        if not self._is_kept(x):
+        if self._kept_at(x) is None:
             self._keep(At(x, value, grad))
         return products
 
     def _at(self, x: Any, enough: Callable[[At], bool], find: Callable[[Array], At]) -> At:
         x = self._checked(x)
-        kept = self._kept
-        if kept is not None and np.array_equal(kept.x, x) and enough(kept):
-            return kept
-        return self._keep(find(x))
+        kept = self._kept_at(x)
+        return kept if kept is not None and enough(kept) else self._keep(find(x))
 
-    def _is_kept(self, x: Array) -> bool:
-        return self._kept is not None and np.array_equal(self._kept.x, x)
+    def _kept_at(self, x: Array) -> At | None:
+        """What is known, if that is at `x`."""
+        return self._kept if self._kept is not None and np.array_equal(self._kept.x, x) else None
 
     def _keep(self, found: At) -> At:
         for part in (found.x, found.grad, found.hess):
@@ -123,14 +122,14 @@ def summed_products(conditions: Conditions, **options: Any) -> Callable[[Array, 
     """`H V = sum of P_c^T H_c (P_c V)` over conditions c, and value and gradient; an error names the condition."""
     runs = {}
     for c, problem in conditions.problems.items():
-        with _of(c):
+        with named(c):
             runs[c] = prepare_products(problem, **options)
 
     def multiplied(x: Array, directions: Array) -> tuple[float, Array, Array]:
         value, grad, products = 0.0, np.zeros(x.size), np.zeros(directions.shape)
         for c, run in runs.items():
             at = conditions.places[c]
-            with _of(c):
+            with named(c):
                 found = run(x[at], directions[at])
             value += found.value
             grad[at] += found.grad
@@ -138,17 +137,3 @@ def summed_products(conditions: Conditions, **options: Any) -> Callable[[Array, 
         return value, grad, products
 
     return multiplied
-
-
-class _of:
-    """Errors inside name the condition."""
-
-    def __init__(self, condition: str) -> None:
-        self.condition = condition
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, HessbenchError):
-            raise type(error)(f"condition {self.condition!r}: {error}") from error

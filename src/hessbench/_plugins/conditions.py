@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -18,6 +19,16 @@ from .._model.problem import Problem
 from .._model.result import Result
 from .._model.warnings import warn
 from .prepare import Prepared, prepare
+
+
+@contextmanager
+def named(condition: str) -> Iterator[None]:
+    """Errors inside carry the name of the condition."""
+    try:
+        yield
+    except HessbenchError as error:
+        error.args = (f"condition {condition!r}: {error}", *error.args[1:])
+        raise
 
 
 class Conditions:
@@ -92,10 +103,8 @@ class Conditions:
         """Prepare every condition with the `options` of `hessbench.prepare`; an error names the condition that raised it."""
         made = {}
         for c, problem in self.problems.items():
-            try:
+            with named(c):
                 made[c] = prepare(problem, **options).quiet()
-            except HessbenchError as error:
-                raise type(error)(f"condition {c!r}: {error}") from error
         return PreparedConditions(self, made)
 
     def hessian(self, x: Any = None, **options: Any) -> Result:
@@ -129,10 +138,8 @@ class PreparedConditions:
         complete = True
         for c, run in self.prepared.items():
             at = of.places[c]
-            try:
+            with named(c):
                 found = run(x[at])
-            except HessbenchError as error:
-                raise type(error)(f"condition {c!r}: {error}") from error
             value += found.value
             grad[at] += found.grad
             hess[np.ix_(at, at)] += found.hess

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._errors import HessbenchError, IntegrationError, InvalidInput, Mistake, Unavailable
+from .._errors import HessbenchError, IntegrationError, InvalidInput, Mistake, Unavailable, Unsupported
 from .._model.mistakes import hint, not_an_array, place_of, words_for
 from .._model.problem import Problem
 
@@ -23,8 +23,8 @@ def own_functions(problem: Problem) -> Mapping[str, Callable[..., Any]]:
 
 
 def mistake(error: Exception, problem: Problem) -> Mistake | None:
-    """The mistake of the user's that `error` comes from, if it is known."""
-    if isinstance(error, InvalidInput):
+    """The mistake of the user's that `error` comes from, if it is known; a strategy that refuses has its own reason."""
+    if isinstance(error, InvalidInput | Unsupported):
         return None
     functions = own_functions(problem)
     said = words_for(error, functions, problem.constants)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -30,7 +30,6 @@ from ._stepper import Tolerances
 from ._trace import moves_switches, record
 from ._workspace import Buffer
 
-T = TypeVar("T")
 LOOPS = range(8, 81)  # states of a quadratic system for which loops in C are faster than scalar code, and than NumPy
 DENSE = 0.2  # share of its B from which on it counts as dense
 PRODUCTS_BYTES = 2.0**26  # of the entries of a segment
@@ -46,10 +45,10 @@ class CompiledForm:
 
     def __init__(self, folded: Folded, ivp: IVP, options: Options, scheme: Pair, products: bool) -> None:
         self.folded, self.by_component = folded, ivp.by_component
-        kernel, coefficients, self.chooses = _attempted(lambda: _kernel(folded, options, scheme, products))
-        if compiler() is None and not is_built(kernel.source, kernel.level):
-            raise NotCompiled("no C compiler on the path (set CC to name one)")
-        self.compiled = _attempted(lambda: _loaded(kernel, folded, options, products))
+        with compiling():
+            kernel, coefficients, self.chooses = _kernel(folded, options, scheme, products)
+            can_be_loaded(kernel.source, kernel.level)
+            self.compiled = _loaded(kernel, folded, options, products)
         if coefficients is not None:
             self.compiled.fixed.array[:] = coefficients
         looked = look(self.compiled, folded, ivp)
@@ -85,13 +84,21 @@ class CompiledForm:
         return self.compiled.params(p, self.folded.values(p), self.by_component)
 
 
-def _attempted(make: Callable[[], T]) -> T:
+@contextmanager
+def compiling() -> Iterator[None]:
+    """Whatever keeps code from being recorded, generated, compiled or loaded becomes `NotCompiled`, with the reason."""
     try:
-        return make()
+        yield
     except CannotTrace as reason:
         raise NotCompiled(f"the right-hand side cannot be recorded as scalar code, {clause(reason)}") from reason
     except (CompilerError, Unavailable, OSError) as reason:
         raise NotCompiled(clause(reason)) from reason
+
+
+def can_be_loaded(source: str, level: str) -> None:
+    """Raise `NotCompiled` where there is neither a compiler nor the library from an earlier run."""
+    if compiler() is None and not is_built(source, level):
+        raise NotCompiled("no C compiler on the path (set CC to name one)")
 
 
 def _kernel(folded: Folded, options: Options, scheme: Pair, products: bool) -> tuple[Kernel, Array | None, bool]:

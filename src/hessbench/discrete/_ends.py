@@ -59,16 +59,27 @@ class StepEnds:
             if self.moving and not np.array_equal(x, problem.x0)
             else self.own
         )
-        t0, t1 = map(float, problem.times(x))
-        inside = found[(found - t0) * (found - t1) < 0]
-        return (inside - t0) / (t1 - t0) if set(TIMES) & set(problem.wrt) else inside
+        return inside(problem, x, found)
+
+
+def inside(problem: Problem, x: Array, found: Array) -> Array:
+    """Of the times `found` those inside the span at `x`; as parts of the span where an end time is in `wrt`."""
+    t0, t1 = map(float, problem.times(x))
+    within = found[(found - t0) * (found - t1) < 0]
+    return (within - t0) / (t1 - t0) if set(TIMES) & set(problem.wrt) else within
+
+
+def timed(problem: Problem, x: Array) -> bool:
+    """Whether the right-hand side or the running loss reads the time."""
+    y0, p = problem.unpack(x)
+    functions = [problem.rhs] if problem.running_loss is None else [problem.rhs, problem.running_loss]
+    return not problem.autonomous and any(reads_time(f, float(p["t0"]), y0, p) for f in functions)
 
 
 def _found(problem: Problem, x: Array, method: str, slopes: Slopes | None) -> Array:
     y0, p = problem.unpack(x)
     t0, t1 = map(float, problem.times(x))
-    functions = [problem.rhs] if problem.running_loss is None else [problem.rhs, problem.running_loss]
-    if problem.autonomous or not any(reads_time(f, t0, y0, p) for f in functions):
+    if not timed(problem, x):
         return np.empty(0)
     f, start, span = bolza_slope(problem, p), bolza_start(problem, y0), (t0, t1)
 

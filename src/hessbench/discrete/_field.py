@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -81,6 +81,18 @@ def _summed(products: Array, groups: Groups, size: int) -> Array:
     if present.size:
         out[..., present] = np.add.reduceat(products[..., order], starts, axis=-1)
     return out
+
+
+def patterns(places: Mapping[str, Sequence[tuple[int, int]]], n: int, count: int) -> tuple[Pattern, Pattern, Array]:
+    """Patterns of `F_,v` and of `q . F_,vv` whose entries are those of J, A and of YY, YU, UU (`_expressions`).
+
+    A kernel has one triangle of what is beside `YY`: the last value tells which of its entries stand where in the second.
+    """
+    first = Pattern([*places["J"], *((r, n + j) for r, j in places["A"])], (n, n + count))
+    upper = [*places["YY"], *((r, n + j) for r, j in places["YU"]), *((n + i, n + j) for i, j in places["UU"])]
+    mirrored = [i for i, (r, c) in enumerate(upper) if i >= len(places["YY"]) and r != c]
+    second = Pattern([*upper, *((upper[i][1], upper[i][0]) for i in mirrored)], (n + count, n + count))
+    return first, second, np.array([*range(len(upper)), *mirrored], dtype=int)
 
 
 class Field(Protocol):

@@ -12,7 +12,7 @@ import numpy as np
 
 from .._model.derivatives import Array, Params
 from ._compiled import Compiled
-from ._field import NOTHING, Pattern, Twice, Values
+from ._field import NOTHING, Pattern, Twice, Values, patterns
 from ._fold import Folded
 from ._stepper import probe_directions
 from ._workspace import Buffer
@@ -89,10 +89,7 @@ class KernelField:
         self.inner = Pattern([*e["J"], *((r, m + j) for r, j in e["A"])], (m, m + count))
         first = [*((half + r, c) for r, c in e["J"]), *((half + r, k.n + j) for r, j in e["A"])]
         self.first = Pattern([*first, *((r, half + r) for r in range(half))], (k.n, k.n + count))
-        upper = [*e["YY"], *((r, k.n + j) for r, j in e["YU"]), *((k.n + i, k.n + j) for i, j in e["UU"])]
-        mirrored = [i for i, (r, c) in enumerate(upper) if i >= len(e["YY"]) and r != c]
-        self.take = np.array([*range(len(upper)), *mirrored], dtype=int)
-        self.second = Pattern([*upper, *((upper[i][1], upper[i][0]) for i in mirrored)], (k.n + count, k.n + count))
+        self.second, self.take = patterns(e, k.n, count)[1:]
 
     def __call__(self, t: Array, y: Array, u: Array, q: Array | None = None) -> Values:
         half, e, parameters = self.half, self.kernel.places, np.tile(self.parameters, (len(t), 1))

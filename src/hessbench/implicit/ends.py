@@ -10,10 +10,10 @@ from collections.abc import Callable
 import numpy as np
 
 from .._derive.features import narrow_features, through
-from .._derive.switches import reads_time
 from .._errors import IntegrationError
 from .._model.derivatives import Array
-from .._model.problem import TIMES, Problem
+from .._model.problem import Problem
+from ..discrete._ends import inside, timed
 
 Trial = Callable[[Array], tuple[Array, Array, Array]]
 SEEN = 3  # parts of a step, whose stages see what is wider
@@ -24,10 +24,7 @@ class StepEnds:
 
     def __init__(self, problem: Problem, trial: Trial) -> None:
         self.problem, self.trial = problem, trial
-        functions = [problem.rhs] if problem.running_loss is None else [problem.rhs, problem.running_loss]
-        y0, p = problem.unpack(problem.x0)
-        self.timed = not problem.autonomous and any(reads_time(f, float(p["t0"]), y0, p) for f in functions)
-        self.own = self._found(problem.x0) if self.timed else np.empty(0)
+        self.own = self._found(problem.x0) if timed(problem, problem.x0) else np.empty(0)
 
     def at(self, x: Array) -> Array:
         """In the direction of integration; as parts of the span where an end time is in `wrt`."""
@@ -35,10 +32,7 @@ class StepEnds:
         if not self.own.size:
             return self.own
         moves = bool(problem.varied) and not np.array_equal(x, problem.x0)
-        found = self._found(x) if moves else self.own
-        t0, t1 = map(float, problem.times(x))
-        inside = found[(found - t0) * (found - t1) < 0]
-        return (inside - t0) / (t1 - t0) if set(TIMES) & set(problem.wrt) else inside
+        return inside(problem, x, self._found(x) if moves else self.own)
 
     def _found(self, x: Array) -> Array:
         problem = self.problem

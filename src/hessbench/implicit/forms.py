@@ -11,20 +11,20 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .._errors import Unavailable, Unsupported
+from .._errors import Unsupported
 from .._integrate.ivp import IVP
 from .._model.counters import Counters
 from .._model.derivatives import Array, Params
 from .._model.problem import Problem
-from ..discrete._build import CompilerError, clause, compiler, is_built, vector_width
+from ..discrete._build import vector_width
 from ..discrete._columns import EndBlocks, parameter_directions
 from ..discrete._columns_numpy import ColumnsSwept
 from ..discrete._compiled import flat_params
+from ..discrete._compiled_form import can_be_loaded, compiling
 from ..discrete._depth import growth
 from ..discrete._fallback import with_fallback
 from ..discrete._fold import Folded
 from ..discrete._given import trusted
-from ..discrete._graph import CannotTrace
 from ..discrete._linearised import Form, Linearised, Point
 from ..discrete._options import NotCompiled, Products, Run, multiplied, results
 from ..discrete._options import Options as Common
@@ -90,16 +90,11 @@ class CompiledForm:
 
     def __init__(self, folded: Folded, ivp: IVP, options: Options) -> None:
         self.folded, self.probes, self.by_component = folded, options.probes, ivp.by_component
-        try:
+        with compiling():
             traced = record(folded.rhs, folded.states, folded.params, folded.varied, mechanical=False)
             kernel = generate(traced, folded.columns.total, options.probes, vector_width())
-            if compiler() is None and not is_built(kernel.source, kernel.level):
-                raise NotCompiled("no C compiler on the path (set CC to name one)")
+            can_be_loaded(kernel.source, kernel.level)
             self.compiled = Compiled(kernel, folded.columns, options.probes, options.memory)
-        except CannotTrace as reason:
-            raise NotCompiled(f"the right-hand side cannot be recorded as scalar code, {clause(reason)}") from reason
-        except (CompilerError, Unavailable, OSError) as reason:
-            raise NotCompiled(clause(reason)) from reason
         complaint, looked = passes(self.compiled, folded, ivp)
         if complaint is not None:
             raise NotCompiled(complaint)

@@ -12,7 +12,7 @@ from .._model.counters import Counters
 from .._model.derivatives import Array, Params
 from ..discrete._columns_numpy import ColumnsSwept
 from ..discrete._compiled import flat_params
-from ..discrete._field import NOTHING, Pattern, Values
+from ..discrete._field import NOTHING, Values, patterns
 from ..discrete._fold import Folded
 from ..discrete._gate import AGREES, Looked, look, random_end, said_of, worst
 from ..discrete._stepper import Tolerances
@@ -35,11 +35,7 @@ class ImplicitField:
         self.n, self.count, self.active, self.code = n, count, np.array(k.active, dtype=int), compiled.code
         self.parameters, self.fixed = flat_params(k.params, p).array, Buffer(k.fixed)
         self.sizes = (n, len(e["J"]), len(e["A"]), k.second)
-        self.first = Pattern([*e["J"], *((r, n + j) for r, j in e["A"])], (n, n + count))
-        upper = [*e["YY"], *((r, n + j) for r, j in e["YU"]), *((n + i, n + j) for i, j in e["UU"])]
-        mirrored = [i for i, (r, c) in enumerate(upper) if i >= len(e["YY"]) and r != c]
-        self.take = np.array([*range(len(upper)), *mirrored], dtype=int)
-        self.second = Pattern([*upper, *((upper[i][1], upper[i][0]) for i in mirrored)], (n + count, n + count))
+        self.first, self.second, self.take = patterns(e, n, count)
 
     def __call__(self, t: Array, y: Array, u: Array, q: Array | None = None) -> Values:
         sets = [self._one(*args) for args in zip(t, y, u, np.zeros(y.shape) if q is None else q, strict=True)]

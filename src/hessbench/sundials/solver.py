@@ -24,7 +24,7 @@ from .._model.result import Result
 from ..discrete._build import CompilerError, clause, load
 from ..discrete._columns import EndBlocks
 from ..discrete._compiled import flat_params
-from ..discrete._field import NOTHING, Pattern, Values
+from ..discrete._field import NOTHING, Values, patterns
 from ..discrete._fold import Folded
 from ..discrete._gate import look, said_of
 from ..discrete._graph import CannotTrace
@@ -55,13 +55,8 @@ class Field:
         e, self.n, self.count = source.entries, folded.states, len(source.active)
         self.code, self.active = code, np.array(source.active, dtype=int)
         self.values = flat_params(source.params, p).array
-        n, count = self.n, self.count
-        self.first = Pattern([*e["J"], *((r, n + j) for r, j in e["A"])], (n, n + count))
-        upper = [*e["YY"], *((r, n + j) for r, j in e["YU"]), *((n + i, n + j) for i, j in e["UU"])]
-        mirrored = [i for i, (r, c) in enumerate(upper) if i >= len(e["YY"]) and r != c]
-        self.take = np.array([*range(len(upper)), *mirrored], dtype=int)
-        self.second = Pattern([*upper, *((upper[i][1], upper[i][0]) for i in mirrored)], (n + count, n + count))
-        self.sizes = n, self.first.rows.size, len(upper)
+        self.first, self.second, self.take = patterns(e, self.n, self.count)
+        self.sizes = self.n, self.first.rows.size, sum(len(e[name]) for name in ("YY", "YU", "UU"))
 
     def __call__(self, t: Array, y: Array, u: Array, q: Array | None = None) -> Values:
         sets, m = t.shape

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
 from .._errors import Unavailable
-from ..discrete._build import CompilerError, load
+from ..discrete._build import CompilerError, fixed_part, load
 from ..discrete._emit import Table, Writer, function
 from ..discrete._expressions import Entries, Expressions
 from ..discrete._functions import scalars
@@ -18,7 +17,6 @@ from ..discrete._trace import Traced
 
 LIBRARIES = ("-lsundials_cvodes", "-lsundials_nvecserial", "-lsundials_sunlinsoldense", "-lsundials_sunmatrixdense")
 SPARSE_LIBRARIES = ("-lsundials_sunlinsolklu", "-lsundials_sunmatrixsparse", "-lklu", "-I/usr/include/suitesparse")
-HERE = Path(__file__).parent
 OLDEST = 6
 SPARSE_FROM, SPARSE_BELOW = 40, 0.2  # states, and share of entries, from which on KLU is faster than dense factors
 MOST_OPERATIONS = 200_000  # compile within two minutes
@@ -101,7 +99,7 @@ def generate(traced: Traced, columns: tuple[int, ...], total: int) -> Source:
         point("second", [*state, "const double *restrict L"], second),
     ]
     text = "\n".join([
-        f"#define SPARSE {int(sparse)}\n{(HERE / 'headers.h').read_text()}",
+        f"#define SPARSE {int(sparse)}\n{fixed_part('sundials', 'headers.h')}",
         f"#define N {n}\n#define K {total}\n#define FIXED {len(table.slots)}",
         *(f"#define N{name} {len(part)}" for name, part in placed.items()),
         *(f"static const int {name}_R[] = {_numbers(r for r, _ in part)}, {name}_C[] = {_numbers(c for _, c in part)};"
@@ -110,7 +108,7 @@ def generate(traced: Traced, columns: tuple[int, ...], total: int) -> Source:
         scalars(),
         table.source(),
         *functions,
-        (HERE / "cvodes.c").read_text(),
+        fixed_part("sundials", "cvodes.c"),
         POINT,
     ])  # fmt: skip
     libraries = (*LIBRARIES, *SPARSE_LIBRARIES) if sparse else LIBRARIES
