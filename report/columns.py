@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from hessbench import Record
+from hessbench._measuring.record import contender
 from hessbench._measuring.stored import kinds
 
 Table: TypeAlias = Any  # a pandas.DataFrame, whose own annotations make unions that no expression fits
@@ -88,11 +89,6 @@ def _no_reason(status: str) -> str:
 def missing(value: Any) -> bool:
     """Whether a cell holds nothing: `None` or NaN. An infinite error is a value."""
     return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
-
-
-def contender(strategy: str, backend: str | None) -> str:
-    """`strategy@backend`, or the strategy alone where the backend is not known."""
-    return f"{strategy}@{backend}" if backend else str(strategy)
 
 
 def problem_label(problem: str, arguments: str) -> str:

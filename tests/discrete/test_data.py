@@ -100,8 +100,8 @@ def steps_and_jax(problem, x):
             total = total + seen(end, z[:n])
         return problem.loss(xp, b.asarray(y0), z[:n], {**p, "t0": 0.0, "t1": 2.0}) + z[n] + total
 
-    wanted = jax.jit(lambda x: (jax.grad(loss)(x), jax.hessian(loss)(x)))(b.asarray(x))
-    return at(x), tuple(map(np.asarray, wanted))
+    x_ = b.asarray(x)  # not compiled: that takes a minute for what is run once
+    return at(x), (np.asarray(jax.grad(loss)(x_)), np.asarray(jax.hessian(loss)(x_)))
 
 
 @pytest.fixture(scope="module")

@@ -122,7 +122,7 @@ def compare(
         show(records)
         print()
         paragraphs = verdict(records)
-        if taking_part and not strategy and not all_of_them:
+        if not strategy and not all_of_them:
             paragraphs.append(left_out(len(cases)))
         for paragraph in [*paragraphs, "The words: hessbench compare --explain"]:
             say_within(paragraph, console())

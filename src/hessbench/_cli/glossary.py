@@ -12,7 +12,8 @@ from .table import LEGEND
 COLUMNS = {
     "error": "largest error of the Hessian against the reference, relative to its largest entry",
     "time": "median of repeated calls at the problem's own point, nothing but the computation",
-    "first call": "preparation (tracing, compiling) and the first call; imports are not in it",
+    "first call": "preparation (tracing, compiling) and the first call; importing the framework is not in it, what a strategy "
+    "imports besides is",
     "memory": "what one call needs on top of what the process holds",
     "rhs": "evaluations of the right-hand side in one Hessian",
     "*": LEGEND.partition(";")[0].removeprefix("* "),

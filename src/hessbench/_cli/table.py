@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .._measuring.record import MISTAKE, Case, Record
+from .._measuring.record import MISTAKE, Case, Record, contender
 from .._measuring.statuses import rank
 from .._plugins.contenders import pareto
 from .._storage.text import cut, plain
@@ -70,7 +70,7 @@ def rows_of(records: Sequence[Record]) -> list[list[str]]:
 
 def label(r: Record) -> str:
     """The name of a contender."""
-    return f"{r.strategy}@{r.backend}" if r.backend else r.strategy
+    return contender(r.strategy, r.backend)
 
 
 def judged(record: Record) -> float | None:

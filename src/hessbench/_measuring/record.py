@@ -16,6 +16,11 @@ MISTAKE = "mistake"  # the diagnosis of a case that a mistake in the problem's o
 SCHEMA = 2  # of a record; records without a number are of schema 1, which had no scaled errors
 
 
+def contender(strategy: str, backend: str | None) -> str:
+    """`strategy@backend`, or the strategy alone where the backend is not known."""
+    return f"{strategy}@{backend}" if backend else str(strategy)
+
+
 @dataclass(frozen=True)
 class Case:
     """What to measure. `problem` and `strategy` are names or paths of files; `arguments` go to the problem family.
@@ -40,7 +45,7 @@ class Case:
     @property
     def label(self) -> str:
         """`strategy@backend`, the name of a contender in tables."""
-        return f"{self.strategy}@{self.backend}" if self.backend else self.strategy
+        return contender(self.strategy, self.backend)
 
     @property
     def problem_label(self) -> str:
