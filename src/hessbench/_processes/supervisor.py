@@ -27,6 +27,7 @@ MOST_READS = 64  # of 64 KiB: what a pipe may hold
 EXIT_S = 2.0  # what a process that is done may take to end by itself (its `atexit`)
 KILL_S = 5.0  # what killed processes may take to be gone
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+PF_EXITING = 4  # of the flags in /proc/PID/stat
 SETTLE_S = 0.2  # what the helpers of a process that has ended may take to notice
 
 
@@ -258,6 +259,16 @@ def say(out: int, line: bytes) -> None:
         pass
 
 
+def ending(pid: int) -> bool:
+    """Whether a process is gone or on its way: the kernel closes its descriptors before its children get another parent."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            flags = int(file.read().rpartition(b")")[2].split()[6])
+    except OSError:
+        return os.path.exists("/proc/self/stat")
+    return bool(flags & PF_EXITING)
+
+
 def ended(why: str, status: int, left: "list[str]") -> bytes:
     """The last line of a run."""
     names = ", ".join(f'"{name}"' for name in left)
@@ -271,7 +282,7 @@ def main() -> None:
     run = Supervisor()
     read = run.start(sys.argv[7:], records == "1")
     why, status, left = run.watch(read, int(watch), int(asker), float(limit), float(gentle))
-    if os.getppid() != int(asker):
+    if os.getppid() != int(asker) or ending(int(asker)):
         import shutil
 
         shutil.rmtree(folder, ignore_errors=True)  # whoever asked does it otherwise, and counts what was left
