@@ -81,10 +81,12 @@ class Prepared:
             got = f"gradient {grad.shape} and Hessian {hess.shape}"
             raise HessbenchError(f"The strategy returned {got}, expected ({n},) and ({n}, {n}).")
         blocks = self.problem.blocks
-        ignored = tuple(
-            name for name, at in blocks.items() if not (np.count_nonzero(grad[at]) or np.count_nonzero(hess[at]))
-        )
-        note = "; ".join(part for part in (result.note, self.why) if part)
+        ignored: tuple[str, ...] = ()
+        if np.count_nonzero(grad) < n:
+            ignored = tuple(
+                name for name, at in blocks.items() if not (np.count_nonzero(grad[at]) or np.count_nonzero(hess[at]))
+            )
+        note = "; ".join(part for part in (result.note, self.why) if part) if self.why else result.note
         if ignored:
             said = f"the loss does not depend on {' and '.join(ignored)}: gradient and Hessian there are zero"
             note = f"{note}; {said}" if note else said
