@@ -30,14 +30,9 @@ def remarkable(result: Result, ivp: IVP) -> bool:
 
 
 def all_finite(value: float, grad: Array, hess: Array | None) -> bool:
-    """Whether value, gradient and Hessian are."""
-    return math.isfinite(value) and _finite(grad) and (hess is None or _finite(hess))
-
-
-def _finite(part: Array) -> bool:
-    """Whether all numbers are; a sum of squares that is finite tells in half the time."""
-    flat = part.ravel()
-    return math.isfinite(flat.dot(flat)) or bool(np.isfinite(flat).all())
+    """Whether value, gradient and Hessian are; counting takes half the time of `np.all`."""
+    first = math.isfinite(value) and np.count_nonzero(np.isfinite(grad)) == grad.size
+    return bool(first and (hess is None or np.count_nonzero(np.isfinite(hess)) == hess.size))
 
 
 def sentences(result: Result, ivp: IVP) -> tuple[str, ...]:
@@ -62,7 +57,8 @@ def sentences(result: Result, ivp: IVP) -> tuple[str, ...]:
         )
     if NO_COMPILER in result.note:
         out.append(
-            "no C compiler was found (set CC, or install gcc or clang): this runs some hundred times slower than compiled code"
+            "no C compiler was found (set CC, install gcc or clang, or pip install 'hessbench[compiler]'): this runs some "
+            "hundred times slower than compiled code"
         )
     return tuple(dict.fromkeys(out))
 
