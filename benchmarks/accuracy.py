@@ -48,7 +48,9 @@ def magnified(problem, x):
         found = hessbench.hessian(problem, x, **exact)
         measure = yardstick_of(problem, x, hessbench.Reference(found.value, found.grad, found.hess, 1e-11, "itself"))
         changes = [
-            measure(hessbench.hessian(nudged(problem, t, NUDGE * sizes * rng.choice([-1.0, 1.0], sizes.size)), x, **exact))
+            measure(
+                hessbench.hessian(nudged(problem, t, NUDGE * sizes * rng.choice([-1.0, 1.0], sizes.size)), x, **exact)
+            )
             for t in times
             for _ in range(DRAWS)
         ]

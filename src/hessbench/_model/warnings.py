@@ -63,14 +63,18 @@ def sentences(result: Result, ivp: IVP) -> tuple[str, ...]:
     return tuple(dict.fromkeys(out))
 
 
+def kind(sentence: str) -> str:
+    """The sentence, whatever numbers it holds."""
+    return re.sub(r"[-+]?\d[\d.e+-]*", "#", sentence)
+
+
 def warn(result: Any, stacklevel: int, known: set[str] | None = None) -> None:
     """Emit the sentences of `result.warnings` as `HessbenchWarning`, from the caller that is `stacklevel` calls up.
 
     Those in `known` are left out, whatever numbers they hold, and new ones are added to it.
     """
     for sentence in result.warnings:
-        kind = re.sub(r"[-+]?\d[\d.e+-]*", "#", sentence)
-        if known is None or kind not in known:
+        if known is None or kind(sentence) not in known:
             if known is not None:
-                known.add(kind)
+                known.add(kind(sentence))
             warnings.warn(sentence, HessbenchWarning, stacklevel=stacklevel + 1)

@@ -22,6 +22,7 @@ from .._model.derivatives import Array
 from .._model.problem import Problem
 from .._model.result import Result
 from .._model.warnings import remarkable, sentences, warn
+from .batch import Batch, at_points
 from .fit import fit
 from .own_functions import mistake
 from .registry import find, strategies
@@ -56,6 +57,18 @@ class Prepared:
         if result.warnings and self.warned is not None:
             warn(result, 2, self.warned)
         return result
+
+    def batch(self, x: Any, workers: int | None = None) -> Batch:
+        """Values, gradients and Hessians at the rows of `x` (B, n), by `workers` threads (default: one for each processor).
+
+        Every point gets what a call of its own gives, to the bit; strategies that are not `thread_safe` take one thread. A
+        point that fails is in `Batch.failed`, costs no other point, and is warned of, as is whatever results warn of. Raises
+        `InvalidInput` for points of the wrong shape, naming the row of one that the problem refuses.
+        """
+        out = at_points(self.direct, self.problem, x, workers, self.strategy.thread_safe)
+        if out.warnings and self.warned is not None:
+            warn(out, 2)
+        return out
 
     def quiet(self) -> Prepared:
         """The same, for callers that read `Result.warnings` themselves."""
