@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+READY_DOCS := $(VENV)/.ready-docs
 # In CI the tests are traced, which takes time; `make test CI=1` does the same here.
 COVERAGE := $(if $(CI),--cov --cov-report=)
 
-.PHONY: compare test lint mutation clean
+.PHONY: compare test lint docs mutation clean
 
 compare: $(READY)
 	$(BIN)/hessbench run smoke
@@ -20,6 +21,11 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
+# The site; any warning is an error. Its own packages come on top of the others.
+docs: $(READY_DOCS)
+	$(BIN)/python -m sphinx -W --keep-going -q -d build/doctrees docs build/docs
+	@echo build/docs/index.html
+
 # Hours for all files; `make mutation FILES=src/hessbench/_gate.py` takes some minutes. docs/testing.md has the results.
 mutation: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[mutation]' -c constraints.txt
@@ -31,5 +37,9 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,test]' -c constraints.txt
 	touch $(READY)
 
+$(READY_DOCS): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]' -c constraints.txt
+	touch $(READY_DOCS)
+
 clean:
-	rm -rf $(VENV) .asv .coverage report.html
+	rm -rf $(VENV) .asv .coverage report.html build/docs build/doctrees docs/gallery docs/generated

@@ -32,7 +32,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["gallery/*.ipynb", "gallery/*.py", "gallery/*.md5", "sg_execution_times.rst"]
+exclude_patterns = ["gallery/sg_execution_times.rst", "sg_execution_times.rst"]
 templates_path = ["_templates"]
 highlight_language = "none"
 nitpicky = True
@@ -56,7 +56,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples/gallery",
     "gallery_dirs": "gallery",
     "filename_pattern": r"\.py$",
-    "within_subsection_order": "ExampleTitleSortKey",
+    "within_subsection_order": "gallery_order.Given",
     "abort_on_example_error": True,
     "only_warn_on_example_error": False,
     "capture_repr": ("_repr_html_", "__repr__"),
@@ -113,7 +113,13 @@ def formulas(app, kind, name, thing, options, lines):
     at = 0
     while at + 1 < len(lines):
         head, at = lines[at], at + 1
-        if head and not head.startswith(" ") and not lines[at] and lines[at + 1 : at + 2][0:1] and lines[at + 1][:4] == "    ":
+        if (
+            head
+            and not head.startswith(" ")
+            and not lines[at]
+            and lines[at + 1 : at + 2][0:1]
+            and lines[at + 1][:4] == "    "
+        ):
             lines[at:at] = ["", "::"]
             at += 2
 
