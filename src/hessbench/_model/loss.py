@@ -48,7 +48,7 @@ class JointLoss:
 
 
 def non_closure(y0: Array, y1: Array, p: Params) -> LossBlocks:
-    """Blocks of `|y1 - y0|^2`, the loss of orbit problems."""
+    """Blocks of `|y1 - y0|^2` at `y0` and `y1` (N,), the loss of orbit problems; `p` is not used."""
     gap, two = y1 - y0, 2.0 * np.eye(y0.size)
     return LossBlocks(float(gap @ gap), -2.0 * gap, 2.0 * gap, two, -two, two)
 
@@ -56,13 +56,13 @@ def non_closure(y0: Array, y1: Array, p: Params) -> LossBlocks:
 def misfit(xp: Any, y0: Any, y1: Any, p: Any) -> Any:
     """`sum(((y1 - seen) / size)^2)`: how far the end state is from a measured one, each component in its own size.
 
-    `p` holds `"seen"` and `"size"`, (N,) each.
+    `y0` is not used; `p` holds `"seen"` and `"size"`, (N,) each.
     """
     return xp.sum(((y1 - p["seen"]) / p["size"]) ** 2)
 
 
 def misfit_blocks(y0: Array, y1: Array, p: Params) -> LossBlocks:
-    """Blocks of `misfit`."""
+    """Blocks of `misfit` at `y0` and `y1` (N,), with `"seen"` and `"size"` (N,) in `p`."""
     n, weight = y1.size, 1.0 / np.square(p["size"])
     gap, none = y1 - p["seen"], np.zeros((y1.size, y1.size))
     return LossBlocks(float(weight @ gap**2), np.zeros(n), 2.0 * weight * gap, none, none, np.diag(2.0 * weight))
