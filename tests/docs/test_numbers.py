@@ -59,9 +59,16 @@ def test_the_walk_to_simo_takes_as_many_gradients_as_the_page_says(simo):
     assert int(low) <= number(r"(\d+) gradients", simo) <= int(high)
 
 
+FORM = r"a = (\S+), b = (\S+), T = (\d\.\d+)"
+
+
 def test_the_walk_arrives_where_the_page_says(simo):
-    assert [text for text in HERE["hessbench orbit simo"] if text not in simo or text not in page("orbits")] == []
+    assert [text for text in HERE["hessbench orbit simo"] if text not in simo] == []
+    ends = [[float(digits) for digits in re.findall(FORM, text)[0]] for text in (simo, page("orbits"))]
+    assert ends[0] == pytest.approx(ends[1], rel=1e-13)
     assert number(r"from the reference (\S+)", simo) < number(r"less than (\S+) from the reference", page("orbits"))
+    for digits in re.findall(r"multipliers\s+(\S+) and (\S+)\.\n", page("orbits"))[0]:
+        assert digits in simo
 
 
 def test_the_soft_eigenvalues_are_those_of_the_figure(simo):
