@@ -101,10 +101,10 @@ PUBLIC = {
 
 
 def public(kind, rawtext, text, lineno, inliner, options=None, content=None):
-    """What stands in single backticks: a link where it is a public name, else code."""
+    """What stands in single backticks: a link where it is a public name, else code. `problem` alone is an argument."""
     code = nodes.literal(rawtext, text)
     name = text.removeprefix("hessbench.").removesuffix("()")
-    if name not in PUBLIC:
+    if name not in PUBLIC or (name == text and name.islower() and "_" not in name):
         return [code], []
     return [pending_xref("", code, refdomain="py", reftype="obj", reftarget=PUBLIC[name], refexplicit=True)], []
 

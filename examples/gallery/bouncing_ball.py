@@ -27,9 +27,9 @@ bounce = Event(
     direction=-1,
     jump=lambda xp, t, y, p: xp.stack([y[0], -p["e"] * y[1]]),
 )
-problem = Problem(
-    "ball", rhs, loss, (0.0, 2.0), [1.0, 0.0], {"g": 9.81, "e": 0.8}, wrt=("y0", "g", "e"), events=[bounce]
-)
+params = {"g": 9.81, "e": 0.8}
+wrt = ("y0", "g", "e")
+problem = Problem("ball", rhs, loss, (0.0, 2.0), [1.0, 0.0], params, wrt, events=[bounce])
 result = hessbench.hessian(problem, rtol=1e-10)
 result
 
@@ -64,8 +64,9 @@ times = np.linspace(0.0, 2.0, 400)
 left.plot(times, [height(problem.x0, t) for t in times])
 left.set(xlabel="time", ylabel="height")
 right.plot(shares, exact, "k", lw=3, alpha=0.4, label="closed form")
-right.plot(shares, result.value + slope * step, "--", label="by the gradient")
-right.plot(shares, result.value + slope * step + bend * step**2 / 2, label="by gradient and Hessian")
+linear = result.value + slope * step
+right.plot(shares, linear, "--", label="by the gradient")
+right.plot(shares, linear + bend * step**2 / 2, label="by gradient and Hessian")
 right.set(xlabel="e", ylabel="height at t = 2")
 right.legend()
 plt.show()

@@ -30,13 +30,14 @@ def exact(times, ka, ke):
 
 seen = exact(TIMES, *TRUE) + ERROR * np.random.default_rng(0).standard_normal(TIMES.size)
 data = Data(TIMES, seen, residual=lambda xp, t, y, d, p: (y[1] - d) / ERROR)
-start = {"ka": 0.8, "ke": 0.4}
-problem = Problem("absorption", rhs, None, (0.0, 12.0), y0=[1.0, 0.0], params=start, wrt=("ka", "ke"), data=data)
+start, wrt = {"ka": 0.8, "ke": 0.4}, ("ka", "ke")
+problem = Problem("absorption", rhs, None, (0.0, 12.0), [1.0, 0.0], start, wrt, data=data)
 
 # %%
 # SciPy minimises with the exact Hessian.
 f = hessbench.as_scipy(problem)
-fit = scipy.optimize.minimize(f.fun, f.x0, jac=f.jac, hess=f.hess, method="trust-exact", options={"gtol": 1e-6})
+how = {"jac": f.jac, "hess": f.hess, "method": "trust-exact", "options": {"gtol": 1e-6}}
+fit = scipy.optimize.minimize(f.fun, f.x0, **how)
 result = hessbench.hessian(problem, fit.x)
 deviations = np.sqrt(np.diag(result.covariance()))
 for name, value, deviation in zip(problem.wrt, fit.x, deviations, strict=True):
@@ -45,7 +46,8 @@ for name, value, deviation in zip(problem.wrt, fit.x, deviations, strict=True):
 # %%
 # SciPy's `curve_fit` on the closed form arrives at the same rates, and its covariance is that of the Gauss-Newton
 # matrix.
-rates, covariance = scipy.optimize.curve_fit(exact, TIMES, seen, [0.8, 0.4], np.full(12, ERROR), absolute_sigma=True)
+sigma = np.full(12, ERROR)
+rates, covariance = scipy.optimize.curve_fit(exact, TIMES, seen, f.x0, sigma, absolute_sigma=True)
 np.testing.assert_allclose(fit.x, rates, rtol=1e-5)
 np.testing.assert_allclose(result.covariance(expected=True), covariance, rtol=1e-3)
 
@@ -54,7 +56,8 @@ np.testing.assert_allclose(result.covariance(expected=True), covariance, rtol=1e
 draws = np.random.default_rng(1).multivariate_normal(fit.x, result.covariance(), 500)
 times = np.linspace(0.0, 12.0, 200)
 curves = np.array([exact(times, *rates) for rates in draws])
-plt.fill_between(times, *np.percentile(curves, [2.5, 97.5], axis=0), alpha=0.3, label="95 % of curves")
+low, high = np.percentile(curves, [2.5, 97.5], axis=0)
+plt.fill_between(times, low, high, alpha=0.3, label="95 % of curves")
 plt.plot(times, exact(times, *fit.x), label="fit")
 plt.errorbar(TIMES, seen, ERROR, fmt="k.", label="data")
 plt.xlabel("time [h]")

@@ -7,6 +7,8 @@ distance from a spiral (arXiv:1806.07366). Newton's method in a trust region see
 only.
 """
 
+from functools import partial
+
 import matplotlib.pyplot as plt
 import numpy as np
 import scipy.integrate
@@ -34,7 +36,7 @@ def train(method, budget, second):
 
 newton, x = train("trust-exact", 150, "hess")
 lbfgs, _ = train("L-BFGS-B", 150, "hessp")
-print(f"after {newton.size} points: Newton {newton[-1]:.2e};  after {lbfgs.size}: L-BFGS {lbfgs[-1]:.2e}")
+print(f"Newton {newton[-1]:.2e} after {newton.size} points, L-BFGS {lbfgs[-1]:.2e} after {lbfgs.size}")
 assert newton[-1] < 0.2 * lbfgs[-1]
 
 # %%
@@ -54,13 +56,13 @@ left.set(xlabel="points evaluated", ylabel="best loss so far")
 left.legend()
 times = np.linspace(0.0, 3.0, 200)
 radius = 2 * np.exp(-times / 10)
-right.plot(radius * np.cos(2 * times), -radius * np.sin(2 * times), "k", lw=3, alpha=0.3, label="spiral")
+spiral = radius * np.cos(2 * times), -radius * np.sin(2 * times)
+right.plot(*spiral, "k", lw=6, alpha=0.3, label="spiral")
 for point, style, label in ((problem.x0, ":", "before"), (x, "-", "trained")):
     y0, p = problem.unpack(point)
-    states = scipy.integrate.solve_ivp(
-        lambda t, y, p=p: problem.rhs(np, t, y, p), (0, 3), y0, t_eval=times, rtol=1e-8
-    ).y
-    right.plot(*states, style, label=label)
+    field = partial(problem.rhs, np, p=p)
+    solution = scipy.integrate.solve_ivp(field, (0, 3), y0, t_eval=times, rtol=1e-8)
+    right.plot(*solution.y, style, label=label)
 right.set(xlabel="y[0]", ylabel="y[1]", aspect="equal")
 right.legend()
 plt.show()

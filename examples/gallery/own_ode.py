@@ -23,7 +23,8 @@ def loss(xp, y0, y1, p):
     return xp.sum((y1 - SEEN) ** 2)
 
 
-problem = Problem("growth", rhs, loss, (0.0, 8.0), y0=[0.5], params={"r": 0.6, "K": 10.0}, wrt=("y0", "r", "K"))
+params = {"r": 0.6, "K": 10.0}
+problem = Problem("growth", rhs, loss, (0.0, 8.0), [0.5], params, wrt=("y0", "r", "K"))
 result = hessbench.hessian(problem, rtol=1e-10)
 result
 

@@ -7,6 +7,8 @@ Robertson's reaction: three species whose rates lie nine orders of magnitude apa
 found.
 """
 
+from functools import partial
+
 import matplotlib.pyplot as plt
 import numpy as np
 import scipy.integrate
@@ -26,7 +28,8 @@ def loss(xp, y0, y1, p):
 
 
 rates = {"k1": 0.04, "k2": 3e7, "k3": 1e4}
-problem = Problem("robertson", rhs, loss, (0.0, 40.0), [1.0, 0.0, 0.0], rates, wrt=("k1", "k2", "k3"))
+wrt = ("k1", "k2", "k3")
+problem = Problem("robertson", rhs, loss, (0.0, 40.0), [1.0, 0.0, 0.0], rates, wrt)
 result = hessbench.hessian(hessbench.on_log_scale(problem), rtol=1e-8)
 print(result.note)
 print(result.counters.steps, "steps")
@@ -43,9 +46,9 @@ assert abs(result.value - 0.7158270687) < 1e-8
 # Doubling time and halving all rates is the same, so the gradient's sum is t dA/dt: a check of the derivatives that
 # costs one evaluation.
 times = np.concatenate([[0.0], np.geomspace(1e-5, 40.0, 300)])
-solution = scipy.integrate.solve_ivp(
-    lambda t, y: rhs(np, t, y, rates), (0.0, 40.0), problem.y0, "Radau", times, rtol=1e-9, atol=1e-14
-)
+field = partial(rhs, np, p=rates)
+tight = {"rtol": 1e-9, "atol": 1e-14}
+solution = scipy.integrate.solve_ivp(field, (0.0, 40.0), problem.y0, "Radau", times, **tight)
 slope = 40.0 * rhs(np, 40.0, solution.y[:, -1], rates)[0]
 print(result.grad, result.grad.sum(), slope)
 np.testing.assert_allclose(result.grad.sum(), slope, rtol=1e-6)
@@ -59,6 +62,7 @@ left.legend()
 largest = np.abs(result.hess).max()
 shown = right.imshow(result.hess, cmap="RdBu", vmin=-largest, vmax=largest)
 names = ["log k1", "log k2", "log k3"]
-right.set(xticks=range(3), xticklabels=names, yticks=range(3), yticklabels=names, title="Hessian of A(40)")
+right.set(xticks=range(3), xticklabels=names, yticks=range(3), yticklabels=names)
+right.set_title("Hessian of A(40)")
 figure.colorbar(shown, ax=right)
 plt.show()
