@@ -7,7 +7,7 @@ READY_DOCS := $(VENV)/.ready-docs
 # In CI the tests are traced, which takes time; `make test CI=1` does the same here.
 COVERAGE := $(if $(CI),--cov --cov-report=)
 
-.PHONY: compare test lint docs mutation clean
+.PHONY: compare test lint docs docs-commands mutation clean
 
 compare: $(READY)
 	$(BIN)/hessbench run smoke
@@ -25,6 +25,10 @@ lint: $(READY)
 docs: $(READY_DOCS)
 	$(BIN)/python -m sphinx -W --keep-going -q -d build/doctrees docs build/docs
 	@echo build/docs/index.html
+
+# The commands of README and docs that take longer than a test may; a quarter of an hour.
+docs-commands: $(READY)
+	DOCS_LONG=1 $(BIN)/python -m pytest tests/docs/test_commands.py -n 2
 
 # Hours for all files; `make mutation FILES=src/hessbench/_gate.py` takes some minutes. docs/testing.md has the results.
 mutation: $(READY)

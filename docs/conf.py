@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
@@ -125,6 +126,12 @@ def formulas(app, kind, name, thing, options, lines):
             at += 2
 
 
+def examples(app, name, source):
+    """A link to an example's source, as a code host wants it, leads to its page here."""
+    source[0] = re.sub(r"\]\((?:\.\./)+examples/gallery/(\w+)\.py\)", r"](/gallery/\1.rst)", source[0])
+    source[0] = re.sub(r"\]\((?:\.\./)+examples/gallery\)", "](/gallery/index.rst)", source[0])
+
+
 class Tcd(RegexLexer):
     """The language of `hessbench.tcd`: comments, functions, numbers, names."""
 
@@ -144,4 +151,5 @@ class Tcd(RegexLexer):
 def setup(app):
     app.add_role("public", public)
     app.add_lexer("tcd", Tcd)
+    app.connect("source-read", examples)
     app.connect("autodoc-process-docstring", formulas, priority=400)  # before numpydoc

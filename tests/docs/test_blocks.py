@@ -11,7 +11,7 @@ ELSEWHERE = {  # by the page, or the page and a mark in the block
     "docs/adding-a-strategy.md": "tests/harness/test_adding_a_strategy.py",
     "docs/architecture.md": "tests/backends/test_new_backend.py",
     "docs/gate.md": "minutes: every problem by four strategies",
-    "README.md class Rows": "tests/harness/test_readme.py",
+    "docs/start.md class Rows": "tests/harness/test_readme.py",
 }
 PRINTS = {
     "docs/index.md": ["(12,) (12, 12)"],
@@ -26,6 +26,7 @@ PRINTS = {
     ],
     "docs/how-to/is-my-hessian-right.md": ["confirm the Hessian", "is wrong"],
     "docs/how-to/many-parameters.md": ["42 (42,) (42, 3)"],
+    "docs/start.md": ["[[", "()"],
     "README.md": ["(12,) (12, 12)"],
 }
 PAGES = sorted({block.page for block in blocks("python")} - set(ELSEWHERE))
