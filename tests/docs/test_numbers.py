@@ -22,7 +22,9 @@ def number(pattern: str, text: str) -> float:
 
 @pytest.fixture(scope="module")
 def bounds() -> str:
-    return output("hessbench bounds --no-times")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "100")  # the page's width
+        return output("hessbench bounds --no-times")
 
 
 def table(text: str, title: str) -> list[str]:
