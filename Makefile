@@ -3,11 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-READY_DOCS := $(VENV)/.ready-docs
 # In CI the tests are traced, which takes time; `make test CI=1` does the same here.
 COVERAGE := $(if $(CI),--cov --cov-report=)
 
-.PHONY: compare test lint docs docs-commands mutation clean
+.PHONY: compare test lint mutation clean
 
 compare: $(READY)
 	$(BIN)/hessbench run smoke
@@ -22,13 +21,22 @@ lint: $(READY)
 	$(BIN)/pyright
 
 # The site; any warning is an error. Its own packages come on top of the others.
-docs: $(READY_DOCS)
+.PHONY: docs docs-commands clean-docs
+docs: $(VENV)/.ready-docs
 	$(BIN)/python -m sphinx -W --keep-going -q -d build/doctrees docs build/docs
 	@echo build/docs/index.html
+
+$(VENV)/.ready-docs: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]' -c constraints.txt
+	touch $@
 
 # The commands of README and docs that take longer than a test may; a quarter of an hour.
 docs-commands: $(READY)
 	DOCS_LONG=1 $(BIN)/python -m pytest tests/docs/test_commands.py -n 2
+
+clean: clean-docs
+clean-docs:
+	rm -rf build/docs build/doctrees docs/gallery docs/generated
 
 # Hours for all files; `make mutation FILES=src/hessbench/_gate.py` takes some minutes. docs/testing.md has the results.
 mutation: $(READY)
@@ -41,9 +49,5 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,test]' -c constraints.txt
 	touch $(READY)
 
-$(READY_DOCS): $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]' -c constraints.txt
-	touch $(READY_DOCS)
-
 clean:
-	rm -rf $(VENV) .asv .coverage report.html build/docs build/doctrees docs/gallery docs/generated
+	rm -rf $(VENV) .asv .coverage report.html
