@@ -49,7 +49,7 @@ class JointLoss:
 
 
 def non_closure(y0: Array, y1: Array, p: Params) -> LossBlocks:
-    """Blocks of `|y1 - y0|^2`, the loss of orbit problems."""
+    """Blocks of `|y1 - y0|^2` at `y0` and `y1` (N,), the loss of orbit problems; `p` is not used."""
     gap, (two, minus_two) = y1 - y0, _twice_identity(y0.size)
     slope = gap + gap
     return LossBlocks(float(gap @ gap), -slope, slope, two, minus_two, two)
@@ -67,13 +67,13 @@ def _twice_identity(n: int) -> tuple[Array, Array]:
 def misfit(xp: Any, y0: Any, y1: Any, p: Any) -> Any:
     """`sum(((y1 - seen) / size)^2)`: how far the end state is from a measured one, each component in its own size.
 
-    `p` holds `"seen"` and `"size"`, (N,) each.
+    `y0` is not used; `p` holds `"seen"` and `"size"`, (N,) each.
     """
     return xp.sum(((y1 - p["seen"]) / p["size"]) ** 2)
 
 
 def misfit_blocks(y0: Array, y1: Array, p: Params) -> LossBlocks:
-    """Blocks of `misfit`."""
+    """Blocks of `misfit` at `y0` and `y1` (N,), with `"seen"` and `"size"` (N,) in `p`."""
     n, weight = y1.size, 1.0 / np.square(p["size"])
     gap, none = y1 - p["seen"], np.zeros((y1.size, y1.size))
     return LossBlocks(float(weight @ gap**2), np.zeros(n), 2.0 * weight * gap, none, none, np.diag(2.0 * weight))

@@ -176,7 +176,8 @@ def prepare(
 
     `atol` left out is `rtol`, or, for strategies that scale by component (`discrete-adjoint`), `rtol` times the size of each
     component along the solution. Parameters, times and a running loss that the strategy does not handle by itself are
-    carried as states (`augmented`), which the result's note says.
+    carried as states (`augmented`), which the result's note says. `backend` names the framework of strategies that have
+    several; a solve of more than `max_steps` steps fails.
     Raises `Unsupported` with the strategy's reason when it refuses the problem, and `InvalidInput` with the line of the user's
     code for a mistake there that is known.
     """
