@@ -22,7 +22,7 @@ from .._plugins.plugin import execute
 from .._plugins.prepare import Prepared, prepare
 from .._products import PreparedProducts, prepare_products
 
-PLAIN = ("name", "t_span", "y0", "wrt", "autonomous", "loss_uses_y0", "dissipative", "perturbed", "size")
+PLAIN = ("name", "t_span", "y0", "wrt", "autonomous", "loss_uses_y0", "dissipative", "perturbed", "size", "written_in")
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,7 @@ class Problem:
     data : observations at many times, whose terms are added to the loss (`Data`); `loss` may then be `None`
     events : what happens at known times, at times that are parameters, or at roots of a function of the state (`Event`):
         the state jumps, a step has to end, or the problem does
+    written_in : the one framework that `rhs` is written in, set by `from_torch` and `from_jax`; others cannot differentiate it
     size : what `size` means for the family (for labels), for example `10` in `random-quadratic`, N = 10
     counters : set by the harness, which counts the derivatives that are generated for a problem without hand-written ones
 
@@ -87,6 +88,7 @@ class Problem:
     data: Data | None = None
     events: Sequence[Event] = ()
     size: int | None = None
+    written_in: str | None = None
     counters: Counters | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
