@@ -52,7 +52,7 @@ from ._products import HessianProducts, PreparedProducts, prepare_products, prod
 if TYPE_CHECKING:
     from . import tcd as tcd
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"  # pyproject.toml reads it here; CITATION.cff and CHANGELOG.md are held to it by a test
 register()
 
 __all__ = [
