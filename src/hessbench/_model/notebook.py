@@ -28,7 +28,7 @@ def grid(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return f'<table class="hessbench">{caption}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
 
 
-def frame(values: Any, names: Sequence[str] | None = None) -> Any:
+def frame(values: Any, names: list[str] | None = None) -> Any:
     """A pandas `DataFrame` of rows, or of a matrix with `names` of rows and columns. Raises `Unavailable` without pandas."""
     try:
         import pandas

@@ -87,7 +87,7 @@ class Result:
 
         Raises `Unavailable` without pandas.
         """
-        return frame(self.hess, unknowns(self.blocks) or None)
+        return frame(self.hess, list(unknowns(self.blocks)) or None)
 
     def _repr_html_(self) -> str:
         """For notebooks: value, gradient, Hessian and all that is said of them."""
