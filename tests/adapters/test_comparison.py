@@ -58,6 +58,7 @@ def test_as_a_data_frame(found):
     frame = found.to_frame()
     assert isinstance(frame, pandas.DataFrame) and len(frame) == 3
     assert frame.set_index("strategy").loc["hand-adjoint", "median_s"] == found.best.median_s
+    assert frame.set_index("strategy").loc["hand-adjoint", "error"] == found.best.error
     assert frame["best"].sum() >= 1 and frame.loc[frame["best"], "status"].eq("ok").all()
 
 

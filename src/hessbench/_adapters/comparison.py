@@ -49,12 +49,11 @@ class Comparison:
         return next((r for r in self.records if r.status == "ok" and r.median_s is not None), None)
 
     def to_frame(self) -> Any:
-        """A pandas `DataFrame` with one row for each contender and a column for each field of `Record`, and `best`: whether
-        no other is both faster and more accurate. Raises `Unavailable` without pandas.
+        """A pandas `DataFrame` with one row for each contender and a column for each field of `Record`, for its `error`, and
+        for whether it is `best`: no other is both faster and more accurate. Raises `Unavailable` without pandas.
         """
-        undominated = pareto(self.records)
-        rows = [{**record.to_json(), "best": id(record) in undominated} for record in self.records]
-        return frame(rows)
+        best = pareto(self.records)
+        return frame([{**r.to_json(), "error": r.error, "best": id(r) in best} for r in self.records])
 
     def _repr_html_(self) -> str:
         """For notebooks: the table of the command, and the verdict."""
