@@ -9,6 +9,7 @@ import pytest
 
 import hessbench
 from hessbench import Data, HessbenchWarning, InvalidInput, Problem, Unsupported, from_jax, from_torch
+from hessbench._derive.checking import check_derivatives
 from hessbench._derive.native import unseen
 from hessbench._judging.reference import compute_reference, content_key
 from hessbench._judging.tight import tight
@@ -282,3 +283,15 @@ def test_another_signature_is_a_clear_error(torch, f, said):
 def test_a_name_that_the_module_has_is_a_clear_error(torch):
     with pytest.raises(InvalidInput, match=r"`params` names 'net.0.bias', as the module does"):
         from_torch("net", Field(), end_loss, (0.0, 1.0), [0.4, -0.7], {"net.0.bias": np.zeros(3)})
+
+
+def test_hand_written_derivatives_are_checked_by_its_own_framework(framework):
+    def derivatives(factor):
+        return hessbench.Derivatives(
+            vjp=lambda t, y, s, p: -p["k"] * s * factor + 0 * y,
+            jac=lambda t, y, p: np.broadcast_to(-p["k"] * np.eye(2), (*np.shape(y)[:-1], 2, 2)),
+            vhp=lambda t, y, s, p: np.zeros((*np.broadcast_shapes(np.shape(y), np.shape(s)), 2)),
+        )
+
+    assert check_derivatives(in_framework(framework, derivatives=derivatives(1.0))) == []
+    assert framework in " ".join(check_derivatives(in_framework(framework, derivatives=derivatives(1.1))))

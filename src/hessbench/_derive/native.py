@@ -48,7 +48,7 @@ class Native:
         if xp is np and np.asarray(y).dtype.kind == "f":
             return self._in_numpy(t, y, p)
         if getattr(xp, "__name__", "") != namespace(self.framework):
-            raise Unsupported(f"The right-hand side is written in {self.framework} alone.")
+            raise Unsupported(f"the right-hand side is written in {self.framework} alone, not with `xp`")
         return self.function(t, y, self.own(p))
 
     def _in_numpy(self, t: Any, y: Any, p: Mapping[str, Any]) -> Array:
