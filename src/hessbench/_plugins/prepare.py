@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import backends
 from .._derive.augment import Augmented
+from .._derive.native import unseen
 from .._errors import HessbenchError, InvalidInput, Unavailable, Unsupported
 from .._hybrid.asis import AsIs
 from .._hybrid.prepare import lift
@@ -113,7 +114,8 @@ class Prepared:
             shapes=self.problem.shapes,
             zero_blocks=ignored,
         )
-        return replace(out, warnings=sentences(out, self.ivp)) if remarkable(out, self.ivp) else out
+        out = replace(out, warnings=sentences(out, self.ivp)) if remarkable(out, self.ivp) else out
+        return replace(out, warnings=(*out.warnings, *said)) if (said := unseen(self.problem)) else out
 
     def bare(self, x: Array) -> Result:
         """What the strategy returns at `x` (n,), unchecked and uncounted; `alone` is for the caller to hold."""
@@ -134,10 +136,11 @@ def _real(part: Any) -> Array:
     return np.asarray(array, dtype=np.float64)
 
 
-def resolve(strategy: str | Strategy, backend: str | None = None) -> tuple[Strategy, str]:
+def resolve(strategy: str | Strategy, backend: str | None = None, preferred: str | None = None) -> tuple[Strategy, str]:
     """A strategy by name (`name`, `name/variant`, `name@backend`) or instance, and the backend it is to run on.
 
-    Without a backend the first one that is installed is taken. Raises `InvalidInput` or `Unavailable`.
+    Without a backend the `preferred` one is taken if the strategy runs on it, else the first that is installed.
+    Raises `InvalidInput` or `Unavailable`.
     """
     if isinstance(strategy, str):
         name, _, suffix = strategy.partition("@")
@@ -151,7 +154,7 @@ def resolve(strategy: str | Strategy, backend: str | None = None) -> tuple[Strat
         raise Unavailable(f"{type(strategy).__name__} needs {', '.join(missing)}: pip install {' '.join(missing)}")
     if (lacking := strategy.missing()) is not None:
         raise Unavailable(f"{type(strategy).__name__} needs {lacking}")
-    for choice in [backend] if backend else strategy.backends:
+    for choice in [backend] if backend else sorted(strategy.backends, key=lambda name: name != preferred):
         if backends.available(choice):
             return strategy, choice
     wanted = backend or strategy.backends[0]
@@ -205,9 +208,9 @@ def _prepared(
 ) -> Prepared:
     """The same for a problem that is valid, with the exceptions as they come."""
     strategy, why = automatic(problem, strategy, method)
-    chosen, backend_name = resolve(strategy, backend)
+    chosen, backend_name = resolve(strategy, backend, problem.written_in)
     ivp = tolerances(chosen, problem.dim, rtol, atol, method, max_steps)
-    reason = fit(problem, chosen).reason
+    reason = fit(problem, chosen, backend_name).reason
     if reason is not None:
         raise Unsupported(reason)
     counted = problem.counted(ivp.counters)
@@ -228,7 +231,7 @@ def fitted(
     counted: Problem, chosen: Strategy, backend: str, ivp: IVP
 ) -> tuple[Callable[[Array], Result], Augmented | None]:
     """The strategy for a smooth problem, which is augmented where that is needed. Raises `Unsupported`."""
-    found = fit(counted, chosen)
+    found = fit(counted, chosen, backend)
     if found.reason is not None:
         raise Unsupported(found.reason)
     return chosen.prepare(found.problem, backends.backend(backend), ivp), found.augmentation
