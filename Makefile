@@ -20,10 +20,11 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
-# The site; any warning is an error. Its own packages come on top of the others.
+# The site; any warning is an error. Its own packages come on top of the others. An example that has not changed is not run
+# again: `make clean-docs docs` runs all.
 .PHONY: docs docs-commands clean-docs
 docs: $(VENV)/.ready-docs
-	$(BIN)/python -m sphinx -W --keep-going -q -d build/doctrees docs build/docs
+	$(BIN)/python -m sphinx -E -W --keep-going -q -d build/doctrees docs build/docs
 	@echo build/docs/index.html
 
 $(VENV)/.ready-docs: $(READY)
