@@ -31,9 +31,9 @@ $(VENV)/.ready-docs: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]' -c constraints.txt
 	touch $@
 
-# The commands of README and docs that take longer than a test may; a quarter of an hour.
+# The commands of README and docs that take longer than a test may; two CPU minutes.
 docs-commands: $(READY)
-	DOCS_LONG=1 $(BIN)/python -m pytest tests/docs/test_commands.py -n 2
+	DOCS_LONG=1 $(BIN)/python -m pytest tests/docs/test_commands.py tests/docs/test_numbers.py -n 2
 
 clean: clean-docs
 clean-docs:

@@ -7,7 +7,7 @@ import pytest
 import hessbench
 
 from .pages import FENCE, PAGES
-from .test_commands import HERE, output
+from .test_commands import HERE, long, output
 
 
 def page(name: str) -> str:
@@ -71,6 +71,18 @@ def test_the_walk_arrives_where_the_page_says(simo):
     assert number(r"from the reference (\S+)", simo) < number(r"less than (\S+) from the reference", page("orbits"))
     for digits in re.findall(r"multipliers\s+(\S+) and (\S+)\.\n", page("orbits"))[0]:
         assert digits in simo
+
+
+@long
+def test_steps_along_the_soft_direction_take_as_many_gradients_as_the_page_says():
+    printed = output("hessbench orbit simo --scan")
+    taken = {float(step): int(n) for step, n in re.findall(r"walked (\S+) along v5, .*: (\d+) gradients", printed)}
+    most = number(r"less than (\d+) gradients up to \+0.06", page("orbits"))
+    assert all(n < most for step, n in taken.items() if 0 < step <= 0.06)
+    low, high = re.findall(r"in (\d+) to (\d+) at \+0.1", page("orbits"))[0]
+    assert int(low) <= taken[0.1] <= int(high)
+    arrived = re.findall(r"arrived at: (Simó|back)", printed)
+    assert [word == "Simó" for word in arrived] == [step > 0 for step in taken]
 
 
 def test_the_soft_eigenvalues_are_those_of_the_figure(simo):
