@@ -95,6 +95,26 @@ def test_the_figure_8_takes_as_many_steps_as_the_page_says():
     assert counters.steps == number(r"Figure-8, (\d+) steps at 1e-10", page("performance"))
 
 
+STIFF = {
+    "Robertson, t = 40": ("robertson", {}),
+    "Robertson, t = 1e4": ("robertson", {"t1": 1e4}),
+    "van der Pol, mu = 1000, t = 300": ("van-der-pol", {"t1": 300.0}),
+}
+
+
+@pytest.mark.parametrize("row", STIFF)
+def test_stiff_problems_take_as_many_steps_as_the_table_says(row):
+    (line,) = [text for text in page("performance").splitlines() if text.startswith(f"| {row} | ") and "(" in text]
+    said = [int(count) for count in re.findall(r"\((\d+)\)", line)]
+    name, arguments = STIFF[row]
+    problem = hessbench.problem(name, **arguments)
+    steps = [
+        hessbench.prepare(problem, "implicit-adjoint", rtol=rtol).quiet()().counters.steps
+        for rtol in (1e-4, 1e-6, 1e-8, 1e-10)
+    ]
+    assert steps == pytest.approx(said, rel=0.02, abs=1)
+
+
 def test_determinants_are_as_many_and_as_right_as_the_page_says():
     printed, count = output("hessbench orbit determinants"), number(r"(\d+) numbers, largest", page("orbits"))
     assert printed.count(" error ") == count + 1  # and the largest
