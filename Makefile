@@ -26,6 +26,24 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
+# The site; any warning is an error. Its own packages come on top of the others.
+.PHONY: docs docs-commands clean-docs
+docs: $(VENV)/.ready-docs
+	$(BIN)/python -m sphinx -W --keep-going -q -d build/doctrees docs build/docs
+	@echo build/docs/index.html
+
+$(VENV)/.ready-docs: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]' -c constraints.txt
+	touch $@
+
+# The commands of README and docs that take longer than a test may; a quarter of an hour.
+docs-commands: $(READY)
+	DOCS_LONG=1 $(BIN)/python -m pytest tests/docs/test_commands.py -n 2
+
+clean: clean-docs
+clean-docs:
+	rm -rf build/docs build/doctrees docs/gallery docs/generated
+
 # Hours for all files; `make mutation FILES=src/hessbench/_gate.py` takes some minutes. docs/testing.md has the results.
 mutation: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[mutation]' -c constraints.txt

@@ -93,8 +93,9 @@ def prepare_products(
     method: str | None = None,
     max_steps: int = 100_000,
 ) -> PreparedProducts:
-    """Trace and compile `strategy` for products of the Hessian of `problem` with directions; defaults are those of `prepare`.
+    """Trace and compile `strategy` for products of the Hessian of `problem` with directions.
 
+    `rtol`, `atol`, `method` and `max_steps` are as in `prepare`.
     Raises `Unsupported` where the strategy offers none, or with its reason when it refuses the problem.
     """
     if not isinstance(problem, Problem):

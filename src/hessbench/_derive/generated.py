@@ -26,8 +26,9 @@ def derivatives_of(problem: Problem) -> Derivatives:
 
 
 def generated_derivatives(problem: Problem, backend_name: str | None = None) -> Derivatives:
-    """`vjp`, `jac` and `vhp` of `problem.rhs` by the named backend, or the first installed one (jax, torch, autograd, casadi).
+    """`vjp`, `jac` and `vhp` of `problem.rhs` by backend `backend_name`, or the first one that is installed.
 
+    They are tried in the order jax, torch, autograd, casadi.
     NumPy in and out, broadcasting as `Derivatives` says. jax and torch compile once per shape; a batch is filled up to one
     of few sizes, so that a varying number of states does not compile anew. Parameters are converted once per mapping.
     Raises `InvalidInput` for a backend that does not differentiate, `Unavailable` when none is installed.
@@ -59,7 +60,7 @@ def joint_derivatives_of(problem: Problem) -> JointDerivatives:
 
 
 def generated_joint_derivatives(problem: Problem, backend_name: str | None = None) -> JointDerivatives:
-    """The same, always generated: by the named backend, or the first installed one with `vjp` and `jvp` (jax, torch, autograd).
+    """The same, always generated: by `backend_name`, or the first installed one with `vjp` and `jvp` (jax, torch, autograd).
 
     A Jacobian takes M reverse sweeps, a contraction U tangents of one, a product one or two sweeps.
     """

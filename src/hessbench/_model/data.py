@@ -18,16 +18,21 @@ class Data:
 
         loss += sum over m of sum(where(mask[m], loss(xp, t_m, y(t_m), values[m], p), 0)) + |residual|^2 / 2
 
-    Parameters
-    ----------
-    times : (M,) inside `t_span`, ends included, in any order; a time may stand there several times (replicates)
-    values : (M,) or (M, k), what was observed; `d` is a row of it. What is nan was not observed
-    loss : a scalar, or an array like `d` whose entries are added; noise parameters are entries of `p`
-    residual : an array like `d`; `Result.gauss_newton` then leaves out the second derivatives of the residuals
-    mask : like `values`, False where there is nothing to compare; entries of a scalar loss cannot be masked one by one
-
     At a time at which there is a dose too, the data see the state before it.
     Raises `InvalidInput` for shapes that do not match, times that are not finite, and data without a loss.
+
+    Parameters
+    ----------
+    times : (M,)
+        inside `t_span`, ends included, in any order; a time may stand there several times (replicates)
+    values : (M,) or (M, k)
+        what was observed; `d` is a row of it. What is nan was not observed
+    loss
+        a scalar, or an array like `d` whose entries are added; noise parameters are entries of `p`
+    residual
+        an array like `d`; `Result.gauss_newton` then leaves out the second derivatives of the residuals
+    mask
+        like `values`, False where there is nothing to compare; entries of a scalar loss cannot be masked one by one
     """
 
     times: Any

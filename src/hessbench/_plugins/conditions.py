@@ -39,15 +39,18 @@ class Conditions:
     where `P_c` picks the unknowns of a condition out of all. An unknown is a name of a condition's `wrt`; conditions that have
     the same name share it, but for the names `own`, of which each has one to itself, called `name[condition]`.
 
-    Parameters
-    ----------
-    problems : problems by the name of the condition
-    own : names that are not shared; initial states (`y0`) and end times (`t0`, `t1`) never are unless `shared` lists them
-    shared : `y0`, `t0` or `t1`, where they are the same unknown for all
-
     `names` are the unknowns in order of first occurrence, `blocks` and `shapes` where they stand in `x` and their shapes, `x0`
     (n,) the point at which the problems stand.
     Raises `InvalidInput` for no problem, and for an unknown whose shape or value differs between those that share it.
+
+    Parameters
+    ----------
+    problems
+        problems by the name of the condition
+    own
+        names that are not shared; initial states (`y0`) and end times (`t0`, `t1`) never are unless `shared` lists them
+    shared
+        `y0`, `t0` or `t1`, where they are the same unknown for all
     """
 
     def __init__(

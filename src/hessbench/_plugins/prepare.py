@@ -23,6 +23,7 @@ from .._model.derivatives import Array
 from .._model.problem import Problem
 from .._model.result import Result
 from .._model.warnings import remarkable, sentences, warn
+from .batch import Batch, at_points
 from .fit import fit
 from .own_functions import mistake
 from .registry import find, strategies
@@ -58,6 +59,18 @@ class Prepared:
             warn(result, 2, self.warned)
         return result
 
+    def batch(self, x: Any, workers: int | None = None) -> Batch:
+        """Values, gradients and Hessians at the rows of `x` (B, n), by `workers` threads (default: one for each processor).
+
+        Every point gets what a call of its own gives, to the bit; strategies that are not `thread_safe` take one thread. A
+        point that fails is in `Batch.failed`, costs no other point, and is warned of, as is whatever results warn of. Raises
+        `InvalidInput` for points of the wrong shape, naming the row of one that the problem refuses.
+        """
+        out = at_points(self.direct, self.problem, x, workers, self.strategy.thread_safe)
+        if out.warnings and self.warned is not None:
+            warn(out, 2)
+        return out
+
     def quiet(self) -> Prepared:
         """The same, for callers that read `Result.warnings` themselves."""
         return replace(self, warned=None)
@@ -82,10 +95,12 @@ class Prepared:
             got = f"gradient {grad.shape} and Hessian {hess.shape}"
             raise HessbenchError(f"The strategy returned {got}, expected ({n},) and ({n}, {n}).")
         blocks = self.problem.blocks
-        ignored = tuple(
-            name for name, at in blocks.items() if not (np.count_nonzero(grad[at]) or np.count_nonzero(hess[at]))
-        )
-        note = "; ".join(part for part in (result.note, self.why) if part)
+        ignored: tuple[str, ...] = ()
+        if np.count_nonzero(grad) < n:
+            ignored = tuple(
+                name for name, at in blocks.items() if not (np.count_nonzero(grad[at]) or np.count_nonzero(hess[at]))
+            )
+        note = "; ".join(part for part in (result.note, self.why) if part) if self.why else result.note
         if ignored:
             said = f"the loss does not depend on {' and '.join(ignored)}: gradient and Hessian there are zero"
             note = f"{note}; {said}" if note else said
@@ -164,7 +179,8 @@ def prepare(
 
     `atol` left out is `rtol`, or, for strategies that scale by component (`discrete-adjoint`), `rtol` times the size of each
     component along the solution. Parameters, times and a running loss that the strategy does not handle by itself are
-    carried as states (`augmented`), which the result's note says.
+    carried as states (`augmented`), which the result's note says. `backend` names the framework of strategies that have
+    several; a solve of more than `max_steps` steps fails.
     Raises `Unsupported` with the strategy's reason when it refuses the problem, and `InvalidInput` with the line of the user's
     code for a mistake there that is known.
     """
