@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+READY_RELEASE := $(VENV)/.ready-release
 LIGHT := .venv-light
 # In CI the tests are traced, which takes time; `make test CI=1` does the same here.
 COVERAGE := $(if $(CI),--cov --cov-report=)
 
-.PHONY: compare compare-light test lint mutation dist wheel-test regressions clean
+.PHONY: compare compare-light test lint mutation dist wheel-test lock regressions clean
 
 compare: $(READY)
 	$(BIN)/hessbench run smoke
@@ -54,9 +55,18 @@ regressions: $(READY)
 	$(BIN)/asv machine --yes
 	$(BIN)/asv continuous --factor 1.2 --bench '^smoke' $(AGAINST) HEAD
 
-# Wheel and source archive in dist/, and whether an index would take them.
-dist: $(READY)
+# constraints.txt with hashes, behind the words at the top of requirements.lock.
+lock: $(READY_RELEASE)
+	$(BIN)/uv pip compile constraints.txt --no-deps --generate-hashes --no-emit-package torch \
+		--python $(BIN)/python --no-header --no-annotate --quiet -o build/hashes > build/said
+	grep '^#' requirements.lock | cat - build/hashes > build/lock && mv build/lock requirements.lock
+
+$(READY_RELEASE): $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[release]' -c constraints.txt
+	mkdir -p build && touch $@
+
+# Wheel and source archive in dist/, and whether an index would take them.
+dist: $(READY_RELEASE)
 	rm -rf dist
 	$(BIN)/python -m build --quiet --no-isolation
 	$(BIN)/python -m twine check --strict dist/*
