@@ -6,7 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ._adapters.checking import HessianFinding, check_hessian
+from ._adapters.comparison import Comparison, compare
 from ._adapters.jax import as_jax
+from ._adapters.native import from_jax, from_torch
 from ._adapters.pickling import register
 from ._adapters.scipy import ScipyObjective, as_scipy
 from ._adapters.torch import as_torch
@@ -50,7 +52,7 @@ from ._products import HessianProducts, PreparedProducts, prepare_products, prod
 if TYPE_CHECKING:
     from . import tcd as tcd
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"  # pyproject.toml reads it here; CITATION.cff and CHANGELOG.md are held to it by a test
 register()
 
 __all__ = [
@@ -59,6 +61,7 @@ __all__ = [
     "Accuracy",
     "Augmented",
     "Case",
+    "Comparison",
     "Conditions",
     "Counters",
     "Data",
@@ -100,8 +103,11 @@ __all__ = [
     "canonical_order",
     "check_hessian",
     "choose_steps",
+    "compare",
     "count_fixed",
     "derivatives_of",
+    "from_jax",
+    "from_torch",
     "generated_derivatives",
     "generated_joint_derivatives",
     "hessian",

@@ -9,7 +9,8 @@ import numpy as np
 
 from .._errors import InvalidInput, Unavailable
 from .._model.derivatives import Array, Derivatives, JointDerivatives, Params
-from ..backends import backend, differentiating, known
+from ..backends import backend, known
+from .native import able
 
 if TYPE_CHECKING:
     from .._model.problem import Problem
@@ -35,7 +36,7 @@ def generated_derivatives(problem: Problem, backend_name: str | None = None) -> 
     frameworks = known(2, "derivatives")
     if backend_name is not None and backend_name not in frameworks:
         raise InvalidInput(f"Backend {backend_name!r} does not differentiate; choose one of {', '.join(frameworks)}.")
-    name = backend_name or next(iter(differentiating(2, "derivatives")), None)
+    name = backend_name or next(iter(able(problem, "derivatives")), None)
     if name is None:
         raise Unavailable(
             f"problem {problem.name!r} has no hand-written derivatives, and none of {', '.join(frameworks)} is installed to "
@@ -64,7 +65,7 @@ def generated_joint_derivatives(problem: Problem, backend_name: str | None = Non
     A Jacobian takes M reverse sweeps, a contraction U tangents of one, a product one or two sweeps.
     """
     frameworks = known(2, "vjp", "jvp")
-    name = backend_name or next(iter(differentiating(2, "vjp", "jvp")), None)
+    name = backend_name or next(iter(able(problem, "vjp", "jvp")), None)
     if name not in frameworks:
         found = (
             f"{backend_name!r} does not give them" if backend_name else f"none of {', '.join(frameworks)} is installed"

@@ -74,6 +74,8 @@ class Problem:
     events
         what happens at known times, at times that are parameters, or at roots of a function of the state (`Event`):
         the state jumps, a step has to end, or the problem does
+    written_in
+        the one framework that `rhs` is written in, set by `from_torch` and `from_jax`; others cannot differentiate it
     size
         what `size` means for the family (for labels), for example `10` in `random-quadratic`, N = 10
     counters
@@ -105,6 +107,7 @@ class Problem:
     data: Data | None = None
     events: Sequence[Event] = ()
     size: int | None = None
+    written_in: str | None = None
     counters: Counters | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

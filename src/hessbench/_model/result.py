@@ -11,7 +11,7 @@ import numpy as np
 from .._errors import InvalidInput
 from .counters import Counters
 from .derivatives import Array
-from .notebook import array, table, unknowns
+from .notebook import array, frame, table, unknowns
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +81,13 @@ class Result:
                 f"The {which} is not positive definite: this is no minimum, or a combination of the unknowns is not determined."
             )
         return np.linalg.inv(scaled) / np.outer(size, size)
+
+    def to_frame(self) -> Any:
+        """The Hessian as a pandas `DataFrame`, whose rows and columns are named by the unknowns, such as `y0[1]`.
+
+        Raises `Unavailable` without pandas.
+        """
+        return frame(self.hess, list(unknowns(self.blocks)) or None)
 
     def _repr_html_(self) -> str:
         """For notebooks: value, gradient, Hessian and all that is said of them."""

@@ -30,6 +30,8 @@ class Limits:
 
     `data` says that a problem with data at many times arrives as it is, unless it has events: the strategy adds their terms to
     the loss and fills in `Result.gauss_newton`. For all others the harness goes over the pieces between the times.
+
+    `records` says that it needs the operations of the right-hand side, so that one of torch or JAX alone is refused.
     """
 
     max_dim: int | None = None
@@ -42,6 +44,7 @@ class Limits:
     times: bool = False
     augmentation: bool = True
     data: bool = False
+    records: bool = False
 
     def takes_data(self, problem: Problem) -> bool:
         """Whether the strategy is handed the data of `problem`, which has some."""
