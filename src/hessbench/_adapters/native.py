@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from .._derive.native import SINGLE, Native
+from .._derive.native import Native
 from .._errors import InvalidInput, Unavailable
 from .._model.problem import Problem
-from ..backends import remedy
+from ..backends import about, remedy
 
 
 def from_torch(
@@ -80,7 +80,7 @@ def from_jax(
     """
     jax = _imported("jax")
     if not jax.config.jax_enable_x64:
-        raise InvalidInput(f"problem {name!r}: JAX computes in single precision here: {SINGLE['jax']}")
+        raise InvalidInput(f"problem {name!r}: JAX computes in single precision here. {about('jax').double}")
     leaves = {path_name(path): leaf for path, leaf in jax.tree_util.tree_flatten_with_path(params)[0]}
     numbers = {key: np.asarray(leaf) for key, leaf in leaves.items() if _is_number(leaf)}
     like = jax.tree_util.tree_map(lambda leaf: np.asarray(leaf) if _is_number(leaf) else leaf, params)
