@@ -26,19 +26,20 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
-# The site; any warning is an error. Its own packages come on top of the others.
+# The site; any warning is an error. Its own packages come on top of the others. An example that has not changed is not run
+# again: `make clean-docs docs` runs all.
 .PHONY: docs docs-commands clean-docs
 docs: $(VENV)/.ready-docs
-	$(BIN)/python -m sphinx -W --keep-going -q -d build/doctrees docs build/docs
+	$(BIN)/python -m sphinx -E -W --keep-going -q -d build/doctrees docs build/docs
 	@echo build/docs/index.html
 
 $(VENV)/.ready-docs: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]' -c constraints.txt
 	touch $@
 
-# The commands of README and docs that take longer than a test may; a quarter of an hour.
+# The commands of README and docs that take longer than a test may; two CPU minutes.
 docs-commands: $(READY)
-	DOCS_LONG=1 $(BIN)/python -m pytest tests/docs/test_commands.py -n 2
+	DOCS_LONG=1 $(BIN)/python -m pytest tests/docs/test_commands.py tests/docs/test_numbers.py -n 2
 
 clean: clean-docs
 clean-docs:

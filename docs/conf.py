@@ -17,6 +17,8 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")  # as the tests and all measurements
 sys.path.insert(0, str(Path(__file__).parent))
 
+from data_words import WORDS  # noqa: E402
+
 import hessbench  # noqa: E402
 from hessbench import backends, plugins  # noqa: E402
 
@@ -43,8 +45,8 @@ nitpick_ignore = [("py:class", "abc.ABC"), ("py:class", "numpy.ndarray")]  # bas
 myst_heading_anchors = 3  # `performance.md#stiff-problems` works in both places
 suppress_warnings = ["config.cache"]  # of sphinx-gallery's configuration, which cannot be pickled
 
-# Reference: one page for each name in `reference.md`. Docstrings are prose in the notation of numpydoc: `name : meaning` below
-# `Parameters`, which napoleon would take for a type.
+# Reference: one page for each name in `reference.md`. Docstrings are prose with indented formulas; what sections there are, are
+# numpydoc's.
 autosummary_generate = True
 autodoc_typehints = "none"  # shapes stand in the docstrings; annotations say `Array`
 autodoc_preserve_defaults = True
@@ -111,7 +113,9 @@ def public(kind, rawtext, text, lineno, inliner, options=None, content=None):
 
 
 def formulas(app, kind, name, thing, options, lines):
-    """Indented lines of a docstring are formulas: shown as they are."""
+    """Indented lines of a docstring are formulas: shown as they are. Data have the words of `data_words`."""
+    if name in WORDS:
+        lines[:] = [WORDS[name], ""]
     at = 0
     while at + 1 < len(lines):
         head, at = lines[at], at + 1

@@ -27,15 +27,18 @@ HERE = {
     "hessbench bounds": ["0 above the bound by operation rules"],
     "hessbench tcd derive tests/tcd/non_closure.tcd --wrt y_start --hessian": ["ode_z_ode_s_y_end"],
 }
-SLOW = ("hessbench bounds", "hessbench orbit simo")  # run once, by `test_numbers.py`
+BY_NUMBERS = (
+    "hessbench bounds",
+    "hessbench orbit simo",
+    "hessbench orbit simo --scan",
+)  # run once, by `test_numbers.py`
 LONG = {
     "hessbench orbit find dragonfly": ["period 21.270978"],
     "hessbench orbit find broucke-r1 --digits 4": ["period 5.226"],
-    "hessbench orbit simo --scan": ["+0.1"],
-    "hessbench orbit explore figure-8 -n 11": ["Simó"],
-    "hessbench orbit family simo --parameter mass --to 1.02 -n 6": ["1.02"],
-    "hessbench orbit family jpl-em-lyapunov-l1-c-3.15001683 --parameter energy --to 3.05 -n 11": ["3.05"],
-    "hessbench compare my_ode.py": ["lotka-volterra"],
+    "hessbench orbit explore figure-8 -n 11": ["107 starts", "14 starts", "1.09587"],
+    "hessbench orbit family simo --parameter mass --to 1.02 -n 6": ["1.0958744", "2.77424"],
+    "hessbench orbit family jpl-em-lyapunov-l1-c-3.15001683 --parameter energy --to 3.05 -n 11": ["1878.07", "600.906"],
+    "hessbench compare my_ode.py": ["my_ode.py: 2 states", "discrete-adjoint@numpy"],
 }
 ELSEWHERE = {  # the beginning of a command: where it runs
     "hessbench check rows.py": "tests/harness/test_readme.py",
@@ -88,7 +91,7 @@ def plain(command: str) -> str:
 def place(command: str) -> str | None:
     """Where a command of the docs runs; `None` for one that nobody runs."""
     command = plain(command)
-    if command in HERE:
+    if command in HERE or command in BY_NUMBERS:
         return "here"
     if command in LONG:
         return "make docs-commands"
@@ -121,14 +124,17 @@ def test_what_is_said_of_commands_is_not_outdated():
     assert all((ROOT / where).exists() for where in ELSEWHERE.values() if where.startswith("tests/"))
 
 
-@pytest.mark.parametrize("command", [command for command in HERE if command not in SLOW])
+@pytest.mark.parametrize("command", [command for command in HERE if command not in BY_NUMBERS])
 def test_a_command_prints_what_the_page_says(command, monkeypatch):
     monkeypatch.chdir(ROOT)
     printed = output(command)
     assert [text for text in HERE[command] if text not in printed] == [], printed
 
 
-@pytest.mark.skipif("DOCS_LONG" not in os.environ, reason="minutes; `make docs-commands` runs them")
+long = pytest.mark.skipif("DOCS_LONG" not in os.environ, reason="minutes; `make docs-commands` runs them")
+
+
+@long
 @pytest.mark.parametrize("command", LONG)
 def test_a_long_command_prints_what_the_page_says(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -7,7 +7,7 @@ import pytest
 import hessbench
 
 from .pages import FENCE, PAGES
-from .test_commands import HERE, output
+from .test_commands import HERE, long, output
 
 
 def page(name: str) -> str:
@@ -73,6 +73,18 @@ def test_the_walk_arrives_where_the_page_says(simo):
         assert digits in simo
 
 
+@long
+def test_steps_along_the_soft_direction_take_as_many_gradients_as_the_page_says():
+    printed = output("hessbench orbit simo --scan")
+    taken = {float(step): int(n) for step, n in re.findall(r"walked (\S+) along v5, .*: (\d+) gradients", printed)}
+    most = number(r"less than (\d+) gradients up to \+0.06", page("orbits"))
+    assert all(n < most for step, n in taken.items() if 0 < step <= 0.06)
+    low, high = re.findall(r"in (\d+) to (\d+) at \+0.1", page("orbits"))[0]
+    assert int(low) <= taken[0.1] <= int(high)
+    arrived = re.findall(r"arrived at: (Simó|back)", printed)
+    assert [word == "Simó" for word in arrived] == [step > 0 for step in taken]
+
+
 def test_the_soft_eigenvalues_are_those_of_the_figure(simo):
     soft = [float(text) for text in re.findall(r"v[45] (\d\.\d+)", simo)]
     assert soft == pytest.approx([0.000591924, 0.00909854], rel=1e-5)
@@ -81,6 +93,26 @@ def test_the_soft_eigenvalues_are_those_of_the_figure(simo):
 def test_the_figure_8_takes_as_many_steps_as_the_page_says():
     counters = hessbench.hessian(hessbench.problem("three-body"), rtol=1e-10).counters
     assert counters.steps == number(r"Figure-8, (\d+) steps at 1e-10", page("performance"))
+
+
+STIFF = {
+    "Robertson, t = 40": ("robertson", {}),
+    "Robertson, t = 1e4": ("robertson", {"t1": 1e4}),
+    "van der Pol, mu = 1000, t = 300": ("van-der-pol", {"t1": 300.0}),
+}
+
+
+@pytest.mark.parametrize("row", STIFF)
+def test_stiff_problems_take_as_many_steps_as_the_table_says(row):
+    (line,) = [text for text in page("performance").splitlines() if text.startswith(f"| {row} | ") and "(" in text]
+    said = [int(count) for count in re.findall(r"\((\d+)\)", line)]
+    name, arguments = STIFF[row]
+    problem = hessbench.problem(name, **arguments)
+    steps = [
+        hessbench.prepare(problem, "implicit-adjoint", rtol=rtol).quiet()().counters.steps
+        for rtol in (1e-4, 1e-6, 1e-8, 1e-10)
+    ]
+    assert steps == pytest.approx(said, rel=0.02, abs=1)
 
 
 def test_determinants_are_as_many_and_as_right_as_the_page_says():

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 import hessbench
 from hessbench import backends, plugins
 
-PAGE = (Path(__file__).parents[2] / "docs" / "reference.md").read_text()
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "reference.md").read_text()
 MODULES = {module.__name__: module for module in (hessbench, plugins, backends)}
 PUBLIC = [(module, name) for module in MODULES for name in MODULES[module].__all__]
 SELF_EVIDENT = {"problem", "strategy", "xp"}  # said once, at `Problem` and at `prepare`
@@ -68,6 +70,13 @@ def test_an_argument_or_a_shape_that_is_left_out_is_seen():
     assert unsaid(f) == ["unsaid_one"] and shapeless(f)
     f.__doc__ = "Something of `x` (n,), for `unsaid_one`."
     assert not unsaid(f) and not shapeless(f)
+
+
+def test_public_names_without_a_docstring_of_their_own_have_words():
+    words = runpy.run_path(str(ROOT / "docs" / "data_words.py"))["WORDS"]
+    data = {f"{m}.{n}" for m, n in PUBLIC if not inspect.isfunction(thing := getattr(MODULES[m], n)) and
+            getattr(thing, "__module__", "").partition(".")[0] != "hessbench"}  # fmt: skip
+    assert {*words, "hessbench.Vector"} == data  # an alias, of which the page itself speaks
 
 
 @pytest.mark.parametrize(("module", "name"), [(m, n) for m, n in PUBLIC if inspect.isclass(getattr(MODULES[m], n))])
