@@ -32,8 +32,8 @@ def from_torch(
 
     `t` () and `y` (dim,) are tensors, `p` the mapping `params` as tensors, all float64; `f` returns (dim,). The parameters of a
     module are those of the problem, by their own names such as `"net.0.weight"`, beside `params`, and by default the Hessian
-    is by those that require a gradient; the module itself is copied, in double precision. `loss(xp, y0, y1, p)` and
-    everything in `fields` are as in `Problem`, written with `xp`.
+    is by those that require a gradient; the module itself is copied, in double precision. `name`, `t_span`, `y0`, `wrt` and
+    `fields` are as in `Problem`, and so is `loss(xp, y0, y1, p)`, which is written with `xp`.
 
     Strategies that run on torch take it as it is, those in NumPy with derivatives made by torch (each evaluation is then a call
     of torch, some 20 to 100 microseconds); others refuse it. Switches inside are not found, which a warning says. In-place
@@ -71,7 +71,8 @@ def from_jax(
 
     `p` is `params`, any pytree (nested dictionaries and lists, Equinox modules). Its arrays and numbers of floating point are
     the parameters of the problem, by their paths, such as `"layers.0.weight"`; whatever else it holds stays as it is.
-    `loss(xp, y0, y1, p)`, where `p` has them by these names, and everything in `fields` are as in `Problem`.
+    `name`, `t_span`, `y0`, `wrt` and `fields` are as in `Problem`, and so is `loss(xp, y0, y1, p)`, where `p` has them by these
+    names, and which is written with `xp`.
 
     Strategies that run on JAX take it as it is, those in NumPy with derivatives made by JAX; others refuse it. Switches inside
     are not found, which a warning says.
