@@ -32,8 +32,9 @@ def from_torch(
 
     `t` () and `y` (dim,) are tensors, `p` the mapping `params` as tensors, all float64; `f` returns (dim,). The parameters of a
     module are those of the problem, by their own names such as `"net.0.weight"`, beside `params`, and by default the Hessian
-    is by those that require a gradient; the module itself is copied, in double precision. `name`, `t_span`, `y0`, `wrt` and
-    `fields` are as in `Problem`, and so is `loss(xp, y0, y1, p)`, which is written with `xp`.
+    is by those that require a gradient; the module itself is copied, to the CPU, in double precision and evaluation mode (no
+    dropout). `name`, `t_span`, `y0`, `wrt` and `fields` are as in `Problem`, and so is `loss(xp, y0, y1, p)`, which is
+    written with `xp`.
 
     Strategies that run on torch take it as it is, those in NumPy with derivatives made by torch (each evaluation is then a call
     of torch, some 20 to 100 microseconds); others refuse it. Switches inside are not found, which a warning says. In-place
@@ -45,7 +46,7 @@ def from_torch(
     if not isinstance(f, torch.nn.Module):
         return _problem("torch", name, _called(name, f), Named(tuple(given)), loss, t_span, y0, given, wrt, fields)
     _takes(name, f.forward, ("t", "y"))
-    module = copy.deepcopy(f).double()
+    module = copy.deepcopy(f).cpu().double().eval()
     named = dict(module.named_parameters())
     if taken := set(named) & set(given):
         raise InvalidInput(f"problem {name!r}: `params` names {sorted(taken)[0]!r}, as the module does; rename it.")
