@@ -84,9 +84,9 @@ def compare(
 
     `problem` is a `Problem`, also of a notebook (its functions travel by `cloudpickle`, see `docs/adapters.md`), the name of a
     built-in one, whose family takes `arguments`, or the path of a file. `strategies` are names `NAME`, `NAME@BACKEND` or
-    `FILE.py`; `"likely"` and `"all"` are what the command takes without and with `--all`. `rtol`, `atol` and `method` are
-    those of `prepare`. Repeated calls are timed for `budget` seconds; a strategy is stopped after `time_limit` seconds, and may
-    allocate `memory_limit_mib` MiB. `each` is called with each record as it comes, such as `print`.
+    `FILE.py`; `"likely"` and `"all"` are what the command takes without and with `--all`. `rtol`, `atol` and `method` are as in
+    `hessbench.prepare`. Repeated calls are timed for `budget` seconds; a case is stopped after `time_limit` seconds, or where
+    its memory grows by more than `memory_limit_mib` MiB. `each` is called with each record as it comes, such as `print`.
     Raises `InvalidInput` for what names no problem or strategy, and for a problem that cannot be pickled.
 
     >>> import hessbench
