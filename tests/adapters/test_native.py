@@ -136,6 +136,25 @@ def test_the_parameters_of_a_module_are_the_unknowns_by_their_names(torch):
     assert of_module(module, wrt=("y0", "net.0.bias")).x0.size == 5
 
 
+def test_a_module_is_copied_in_evaluation_mode(torch):
+    """Dropout would make another right-hand side of every call."""
+    module = Field("Dropout")
+    problem = of_module(module)
+    assert module.training
+    assert np.array_equal(*(problem.rhs(np, 0.0, np.array([0.4, -0.7]), problem.params) for _ in range(2)))
+    module.eval()
+    expected = module(None, torch.tensor([0.4, -0.7])).detach().numpy()
+    assert close(problem.rhs(np, 0.0, np.array([0.4, -0.7]), problem.params), expected, 1e-5)
+
+
+def test_a_module_goes_through_pickle(torch):
+    pytest.importorskip("cloudpickle")
+    problem = of_module(Field())
+    again = pickle.loads(pickle.dumps(problem))
+    assert again.wrt == problem.wrt
+    assert np.array_equal(again.rhs(np, 0.0, again.y0, again.params), problem.rhs(np, 0.0, again.y0, again.params))
+
+
 def test_a_pytree_of_jax_is_flattened_by_its_paths():
     pytest.importorskip("jax")
     jnp = jax().numpy

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from .._derive.native import SINGLE, Native
+from .._derive.native import Native
 from .._errors import InvalidInput, Unavailable
 from .._model.problem import Problem
-from ..backends import remedy
+from ..backends import about, remedy
 
 
 def from_torch(
@@ -32,8 +32,9 @@ def from_torch(
 
     `t` () and `y` (dim,) are tensors, `p` the mapping `params` as tensors, all float64; `f` returns (dim,). The parameters of a
     module are those of the problem, by their own names such as `"net.0.weight"`, beside `params`, and by default the Hessian
-    is by those that require a gradient (`wrt`); the module itself is copied, in double precision. `name`, `t_span`,
-    `loss(xp, y0, y1, p)`, which is written with `xp`, and everything in `fields` are as in `Problem`.
+    is by those that require a gradient; the module itself is copied, to the CPU, in double precision and evaluation mode (no
+    dropout). `name`, `t_span`, `y0`, `wrt` and `fields` are as in `Problem`, and so is `loss(xp, y0, y1, p)`, which is
+    written with `xp`.
 
     Strategies that run on torch take it as it is, those in NumPy with derivatives made by torch (each evaluation is then a call
     of torch, some 20 to 100 microseconds); others refuse it. Switches inside are not found, which a warning says. In-place
@@ -45,7 +46,7 @@ def from_torch(
     if not isinstance(f, torch.nn.Module):
         return _problem("torch", name, _called(name, f), Named(tuple(given)), loss, t_span, y0, given, wrt, fields)
     _takes(name, f.forward, ("t", "y"))
-    module = copy.deepcopy(f).double()
+    module = copy.deepcopy(f).cpu().double().eval()
     named = dict(module.named_parameters())
     if taken := set(named) & set(given):
         raise InvalidInput(f"problem {name!r}: `params` names {sorted(taken)[0]!r}, as the module does; rename it.")
@@ -71,8 +72,8 @@ def from_jax(
 
     `p` is `params`, any pytree (nested dictionaries and lists, Equinox modules). Its arrays and numbers of floating point are
     the parameters of the problem, by their paths, such as `"layers.0.weight"`; whatever else it holds stays as it is.
-    `loss(xp, y0, y1, p)`, where `p` has them by these names, `name`, `t_span`, `wrt` and everything in `fields` are as in
-    `Problem`.
+    `name`, `t_span`, `y0`, `wrt` and `fields` are as in `Problem`, and so is `loss(xp, y0, y1, p)`, where `p` has them by these
+    names, and which is written with `xp`.
 
     Strategies that run on JAX take it as it is, those in NumPy with derivatives made by JAX; others refuse it. Switches inside
     are not found, which a warning says.
@@ -81,7 +82,7 @@ def from_jax(
     """
     jax = _imported("jax")
     if not jax.config.jax_enable_x64:
-        raise InvalidInput(f"problem {name!r}: JAX computes in single precision here: {SINGLE['jax']}")
+        raise InvalidInput(f"problem {name!r}: JAX computes in single precision here. {about('jax').double}")
     leaves = {path_name(path): leaf for path, leaf in jax.tree_util.tree_flatten_with_path(params)[0]}
     numbers = {key: np.asarray(leaf) for key, leaf in leaves.items() if _is_number(leaf)}
     like = jax.tree_util.tree_map(lambda leaf: np.asarray(leaf) if _is_number(leaf) else leaf, params)
