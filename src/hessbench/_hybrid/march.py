@@ -13,10 +13,11 @@ import numpy as np
 
 from .._errors import IntegrationError, Unsupported
 from .._model.derivatives import Array
-from .model import Model, Stop
-from .roots import first_root, grazed
-from .segments import Moment, Node, Pieces, Segment
-from .smooth import Smooth
+from ..discrete._events import Moment, Stop
+from ..discrete._roots import first_root, grazed
+from ..discrete._smooth import Smooth
+from .model import Model
+from .segments import Node, Pieces, Segment
 from .switched import NEAR, PROBE, Branch
 
 SAMPLES = 8
@@ -59,7 +60,7 @@ class March:
     def run(self) -> Pieces:
         """The pieces. Raises `Unsupported` for sliding and grazing, `IntegrationError` where the end is not reached."""
         first, last = Moment(self.t0, "t0"), Moment(self.t1, "t1")
-        stops, items, t, y = self.model.stops(self.x), list[Segment | Node](), self.t0, self.y0
+        stops, items, t, y = self.model.events.stops(self.x), list[Segment | Node](), self.t0, self.y0
         self.enter(t, y)
         start, begin = first, y
         signs = self.event_signs(t, y)
@@ -83,7 +84,7 @@ class March:
                     return Pieces(items, first, end, self.y0, y)
                 signs = self.event_signs(t, y)
             if stop is not None:
-                self._same(start, goal)
+                self.model.events.same(start, goal)
                 start = goal
                 y = self.happens(stop, goal, y, items)
                 begin = y
@@ -93,16 +94,6 @@ class March:
         if not any(isinstance(item, Segment) for item in items):
             items.append(Segment(self.branch, first, last, self.y0, y))
         return Pieces(items, first, last, self.y0, y)
-
-    def _same(self, one: Moment, other: Moment) -> None:
-        """Raise `Unsupported` where two moments at one time move differently with the unknowns."""
-        moves = [m.first if m.kind == "at" else np.zeros(self.a.size) for m in (one, other)]
-        free = any(m.kind in self.model.problem.wrt for m in (one, other))
-        if one is not other and (free or not np.array_equal(moves[0], moves[1])):
-            raise Unsupported(
-                f"problem {self.name!r}: two events, or an event and data or an end of the time span, coincide at "
-                f"t = {one.t:.6g}, and the unknowns move them apart: derivatives would be those of one side. Move one a little."
-            )
 
     def enter(self, t: float, y: Array, crossed: Any = None) -> None:
         """Choose the branch that goes on from (t, y)."""
@@ -118,7 +109,7 @@ class March:
             items.append(Node(moment, y, y, data=stop.data))
             return y
         assert stop.event is not None
-        jump = self.model.jumps[stop.event]
+        jump = self.model.events.jumps[stop.event]
         after = y if jump is None else jump.value(self.v(moment.t, y))
         items.append(Node(moment, y, after, jump=jump))
         return after
@@ -136,7 +127,7 @@ class March:
                 )
             self.enter(root.t, y, {guard.atom: guard.after})
             return Node(moment, y, y, root=guard.smooth), False
-        event, jump = self.model.problem.events[root.event], self.model.jumps[root.event]
+        event, jump = self.model.problem.events[root.event], self.model.events.jumps[root.event]
         self.counts[root.event] = self.counts.get(root.event, 0) + 1
         if self.counts[root.event] > event.most:
             raise IntegrationError(
@@ -146,7 +137,7 @@ class March:
         after = y if jump is None else jump.value(self.v(root.t, y))
         if jump is not None:
             self.enter(root.t, after)
-        return Node(moment, y, after, jump=jump, root=self.model.roots[root.event]), event.terminal
+        return Node(moment, y, after, jump=jump, root=self.model.events.roots[root.event]), event.terminal
 
     def v(self, t: Any, y: Array) -> Array:
         """(y, a, t), for one time or a batch (N, B)."""
@@ -157,7 +148,7 @@ class March:
     def event_signs(self, t: float, y: Array) -> dict[int, float]:
         """The sign of each `when` just behind (t, y). Raises `Unsupported` where it rests on zero."""
         out = {}
-        for k, root in self.model.roots.items():
+        for k, root in self.model.events.roots.items():
             here = float(root.value(self.v(t, y))[0])
             self.event_sizes[k] = max(self.event_sizes.get(k, 0.0), abs(here))
             h = PROBE * self.span
@@ -189,7 +180,7 @@ class March:
         def slope(t: float, z: Array) -> Array:
             return branch.slope(t, z[:n], a)
 
-        watching = bool(branch.guards or self.model.roots)
+        watching = bool(branch.guards or self.model.events.roots)
         with np.errstate(all="ignore"):
             atol: Any = 1e-3 * self.rtol * self.sizes
             stepper: Any = DOP853(slope, t, z, goal, rtol=self.rtol, atol=atol)
@@ -230,7 +221,7 @@ class March:
             )
             if at is not None:
                 found.append((at, g, None))
-        for k, root in self.model.roots.items():
+        for k, root in self.model.events.roots.items():
             values = root.value(v)[0]
             self.event_sizes[k] = max(self.event_sizes.get(k, 0.0), float(np.max(np.abs(values))))
 
@@ -280,7 +271,7 @@ class March:
             root, size = branch.guards[g].smooth, self.seen[branch.guards[g].atom]
         else:
             assert k is not None
-            root, size = self.model.roots[k], self.event_sizes[k]
+            root, size = self.model.events.roots[k], self.event_sizes[k]
         end = reached(at)
         for _ in range(12):
             v = self.v(at, end[:n])

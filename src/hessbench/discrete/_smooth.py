@@ -10,11 +10,11 @@ import numpy as np
 
 from .._errors import InvalidInput
 from .._model.derivatives import Array
-from ..discrete._differentiate import forward, gradient
-from ..discrete._graph import CannotTrace, Node
-from ..discrete._trace import canonical
-from ..discrete._writing import function
-from .recording import Inputs, record
+from ._differentiate import forward, gradient
+from ._graph import CannotTrace, Node
+from ._recording import Inputs, record
+from ._trace import canonical
+from ._writing import function
 
 
 class Smooth:
