@@ -34,7 +34,7 @@ class DiscreteAdjoint(Strategy):
     probes: int = 1
     memory: float = 2**30
     scales_by_component: ClassVar[bool] = True
-    limits: ClassVar[Limits] = Limits(parameters=True, running_loss=True, times=True, data=True)
+    limits: ClassVar[Limits] = Limits(parameters=True, running_loss=True, times=True, data=True, events=True)
     variants: ClassVar = {"": {}, "numpy": {"form": "numpy"}}
     thread_safe: ClassVar[bool] = True
 

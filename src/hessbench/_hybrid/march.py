@@ -14,11 +14,12 @@ import numpy as np
 from .._errors import IntegrationError, Unsupported
 from .._model.derivatives import Array
 from ..discrete._events import Moment, Stop
-from ..discrete._roots import first_root, grazed
+from ..discrete._legs import always, through, too_often
+from ..discrete._roots import NEAR, PROBE, first_root, grazed
 from ..discrete._smooth import Smooth
 from .model import Model
 from .segments import Node, Pieces, Segment
-from .switched import NEAR, PROBE, Branch
+from .switched import Branch
 
 SAMPLES = 8
 MOST_SWITCHES = 1000
@@ -130,10 +131,7 @@ class March:
         event, jump = self.model.problem.events[root.event], self.model.events.jumps[root.event]
         self.counts[root.event] = self.counts.get(root.event, 0) + 1
         if self.counts[root.event] > event.most:
-            raise IntegrationError(
-                f"problem {self.name!r}: an event happened more than `most` = {event.most} times by t = {root.t:.6g}. "
-                f"Raise `most`, or end the time span before the events pile up."
-            )
+            raise too_often(self.model.problem, root.event, root.t)
         after = y if jump is None else jump.value(self.v(root.t, y))
         if jump is not None:
             self.enter(root.t, after)
@@ -160,15 +158,10 @@ class March:
                 continue
             out[k] = float(np.sign(there))
             if there == 0.0:
-                raise Unsupported(
-                    f"problem {self.name!r}: `when` of an event stays at zero from t = {t:.6g} on: it always happens."
-                )
+                raise always(self.model.problem, t)
             event = self.model.problem.events[k]
             if event.jump is not None and self.counts.get(k) and out[k] == event.direction:
-                raise Unsupported(
-                    f"problem {self.name!r}: behind the event at t = {t:.6g} the solution goes on through it: the jump "
-                    f"does not lead away (a ball at rest)."
-                )
+                raise through(self.model.problem, t)
         return out
 
     def advance(self, t: float, z: Array, goal: float, signs: dict[int, float]) -> tuple[Array, Root | None]:

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from .._derive.adjoint import bolza_slope
+from .._errors import InvalidInput
 from .._model.derivatives import Array
 from .._model.events import Event
 from .._model.problem import TIMES, Problem
 from ..discrete._data import check_shape
+from ..discrete._event_functions import slopes
 from ..discrete._events import Events, arguments
 from ..discrete._recording import Inputs
 from ..discrete._smooth import Smooth, smooth
@@ -36,6 +38,15 @@ class Model:
     def events(self) -> Events:
         """What happens at which times."""
         return Events(self.problem)
+
+    @cached_property
+    def recorded(self) -> bool:
+        """Whether the slopes can be recorded."""
+        try:
+            slopes(self.problem)
+        except InvalidInput:
+            return False
+        return True
 
     @property
     def places(self) -> Array:

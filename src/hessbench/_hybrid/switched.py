@@ -19,11 +19,9 @@ from .._model.problem import TIMES, Problem
 from ..discrete._events import arguments
 from ..discrete._graph import CannotTrace, Node
 from ..discrete._recording import Inputs, Outcome, as_node, atoms, folded, guards, inputs_of, live, record
+from ..discrete._roots import NEAR
 from ..discrete._smooth import Smooth
 from ..discrete._writing import defined, function, portable
-
-NEAR = 1e-12  # of the size of its terms: closer to zero a switch is at its root
-PROBE = 1e-6  # of the time span: how far behind a root one looks on which side the solution is
 
 
 @dataclass(frozen=True, eq=False)

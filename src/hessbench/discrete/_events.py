@@ -102,6 +102,33 @@ class Events:
                 made[k] = smooth(self.problem.name, "at", times(event.at))
         return made
 
+    @cached_property
+    def moving(self) -> bool:
+        """Whether parameters in `wrt` move a known time."""
+        return bool(self.at) and self.places.size > 0
+
+    def known(self, a: Array) -> tuple[Array, Array, Array, Array]:
+        """All events at known times, by number: times (J,), numbers (J,), derivatives by parameters (J, P) and (J, P, P)."""
+        p, times, of, first, second = a.size, [np.zeros(0)], [np.zeros(0)], [np.zeros((0, a.size))], list[Array]()
+        second.append(np.zeros((0, p, p)))
+        for k, event in enumerate(self.problem.events):
+            if event.when is not None:
+                continue
+            made = self.at.get(k)
+            if made is None:
+                times.append(event.at)
+                first.append(np.zeros((event.at.size, p)))
+                second.append(np.zeros((event.at.size, p, p)))
+            else:
+                times.append(made.value(a))
+                first.append(made.first(a))
+                second.append(np.zeros((made.size, p, p)))
+                if made.second_entries:
+                    each = made.second(np.repeat(a[:, None], made.size, axis=1), np.eye(made.size))
+                    second[-1] = np.moveaxis(each, -1, 0)
+            of.append(np.full(times[-1].size, float(k)))
+        return np.concatenate(times), np.concatenate(of), np.concatenate(first), np.concatenate(second)
+
     def stops(self, x: Array) -> list[Stop]:
         """Data and events at known times at the decision vector `x`, in order: at one time, data before jumps.
 
@@ -119,22 +146,12 @@ class Events:
             edges = [0, *(np.flatnonzero(np.diff(times)) + 1).tolist(), times.size]
             for start, stop in pairwise(edges):
                 out.append(Stop(moment(float(times[start])), data=slice(start, stop)))
-        for k, event in enumerate(problem.events):
-            if k in self.at:
-                made = self.at[k]
-                times, first = made.value(a), made.first(a)
-                for i, t in enumerate(times.tolist()):
-                    second = made.second(a, np.eye(times.size)[i])
-                    varies = bool(np.any(first[i]) or np.any(second))
-                    out.append(Stop(Moment(t, "at", first[i], second) if varies else moment(t), event=k))
-            elif event.at is not None:
-                out += [Stop(moment(t), event=k) for t in event.at.tolist()]
+        for t, k, first, second in zip(*self.known(a), strict=True):
+            varies = bool(np.any(first) or np.any(second))
+            out.append(Stop(Moment(float(t), "at", first, second) if varies else moment(float(t)), event=int(k)))
         for stop in out:
             if not sign * t0 <= sign * stop.moment.t <= sign * t1:
-                raise InvalidInput(
-                    f"problem {problem.name!r}: data or an event is at t = {stop.moment.t:g}, outside of the time span "
-                    f"({t0:g}, {t1:g})."
-                )
+                raise outside(problem, stop.moment.t, t0, t1)
         return sorted(out, key=lambda s: (sign * s.moment.t, s.event is not None))
 
     def same(self, one: Moment, other: Moment) -> None:
@@ -143,6 +160,13 @@ class Events:
         free = any(m.kind in self.problem.wrt for m in (one, other))
         if one is not other and (free or not np.array_equal(moves[0], moves[1])):
             raise coinciding(self.problem, one.t)
+
+
+def outside(problem: Problem, t: float, t0: float, t1: float) -> InvalidInput:
+    """The refusal of a known time outside of the time span."""
+    return InvalidInput(
+        f"problem {problem.name!r}: data or an event is at t = {t:g}, outside of the time span ({t0:g}, {t1:g})."
+    )
 
 
 def coinciding(problem: Problem, t: float) -> Unsupported:

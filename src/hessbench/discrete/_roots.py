@@ -11,6 +11,8 @@ from .._errors import Unsupported
 from .._model.derivatives import Array
 
 GRAZED = 1e-9  # of the size of a switch: closer to its root without a crossing is a touch
+NEAR = 1e-12  # of the size of its terms: closer to zero a switch is at its root
+PROBE = 1e-6  # of the time span: how far behind a root one looks on which side the solution is
 DIP = 0.05  # of the size: a lowest sample below that may have a root beside it
 
 
