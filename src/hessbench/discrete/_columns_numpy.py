@@ -129,7 +129,7 @@ class Sweeps:
                 phi, before = self._passed(phi, part.start + k + 1, own)
                 kept += before
             if sums is not None:
-                sums.add(*sums.marked.of(part.start, part.stop), np.reshape(kept, (-1, m, total)))
+                sums.add(*sums.marked.of(part.start, part.stop), np.reshape(kept, (len(kept), m, total)))
             kept = []
             tau, stages = self._stages(part)
             curved = self.derivatives.second(
@@ -209,7 +209,7 @@ class Sweeps:
                     v + h[k] * np.tensordot(self.pair.b, slopes, 1), part.start + k + 1, directions
                 )
                 noted += before
-        return v, stages, jacobians, np.reshape(noted, (-1, m, count))
+        return v, stages, jacobians, np.reshape(noted, (len(noted), m, count))
 
     @property
     def _first_bytes(self) -> int:

@@ -133,6 +133,8 @@ class Crossed:
             terms = Marked(
                 np.zeros(0), 0.0, np.zeros((0, m)), np.zeros(r), np.zeros((0, n, n)), none, np.zeros((r, r)), params
             )
+        if not mine.size:
+            return terms
         order = np.argsort(np.concatenate([terms.marks, mine]), kind="stable")
         read = np.array([np.flatnonzero(params == k)[0] for k in terms.params], dtype=int)
 

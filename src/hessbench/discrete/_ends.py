@@ -8,7 +8,7 @@ other parameters bring into the span is for a new `prepare`, at `problem.at(x)`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,10 +19,14 @@ from .._errors import IntegrationError
 from .._integrate.ivp import IVP
 from .._integrate.pairs import pair
 from .._model.counters import Counters
-from .._model.derivatives import Array
+from .._model.derivatives import Array, Params
 from .._model.problem import TIMES, Problem
+from ._event_functions import Functions
+from ._events import Events
+from ._fold import Folded
+from ._legs import Known, Legs
 from ._sizes import TRIAL, Solver
-from ._stepper import Tolerances, Trajectory, integrate
+from ._stepper import Going, Tolerances, Trajectory, integrate
 
 Slopes = Callable[[Array], Callable[[Array, Array], Array]]
 SEEN = 8  # parts of a step: what is wider has several stages in it, and the error estimate sees it
@@ -83,10 +87,14 @@ def _found(problem: Problem, x: Array, method: str, slopes: Slopes | None) -> Ar
         return np.empty(0)
     f, start, span = bolza_slope(problem, p), bolza_start(problem, y0), (t0, t1)
 
+    events = _Eventful.of(problem, x, f) if problem.events else None
+
     def solved(method: str) -> Trajectory:
         ivp = IVP(method, TRIAL, TRIAL, dim=problem.dim, by_component=True, counters=Counters())
 
         def attempt(tolerances: Tolerances, ivp: IVP) -> Trajectory:
+            if events is not None:
+                return events.solved(tolerances, ivp, start)
             return integrate(f, _none, pair(method), span, start, ivp, 0, tolerances=tolerances)
 
         return Solver(ivp, 0, attempt, lambda: (f, span, start))()
@@ -103,6 +111,54 @@ def _found(problem: Problem, x: Array, method: str, slopes: Slopes | None) -> Ar
     along = through(times, states, moves)
     seen = np.interp(np.arange(SEEN * len(steps) + 1) / SEEN, np.arange(len(steps) + 1), np.append(steps, t1))
     return narrow_features(problem, p, span, lambda t: along(t)[:, : problem.dim], seen, slopes and slopes(x))
+
+
+@dataclass(frozen=True, eq=False)
+class _Eventful:
+    """A trial solve with events, in the time of the problem itself."""
+
+    functions: Functions
+    folded: Folded
+    p: Params
+    known: Known
+    targets: Array
+    f: Callable[[float, Array], Array]
+
+    @classmethod
+    def of(cls, problem: Problem, x: Array, f: Callable[[float, Array], Array]) -> _Eventful:
+        """That of `problem` at `x` with the right-hand side `f`."""
+        wrt = tuple(key for key in problem.wrt if key not in TIMES) or ("y0",)
+        t0, t1 = map(float, problem.times(x))
+        fixed = replace(problem, wrt=wrt, t_span=(t0, t1), exact=None, perturbed=None)
+        folded, p = Folded(fixed), problem.unpack(x)[1]
+        functions = Functions(Events(fixed))
+        known, way = Known.at(functions, folded, p), 1.0 if t1 > t0 else -1.0
+        targets = way * np.union1d(way * known.tau[known.tau != t0], way * t1)
+        return cls(functions, folded, p, known, targets, f)
+
+    def solved(self, tolerances: Tolerances, ivp: IVP, start: Array) -> Trajectory:
+        """From `start` (M,)."""
+
+        def step(going: Going, targets: Array, most: float) -> Trajectory:
+            span = (going.t, float(targets[-1]))
+            return integrate(
+                self.f,
+                _none,
+                pair(ivp.method),
+                span,
+                start,
+                ivp,
+                0,
+                np.inf,
+                None,
+                tolerances,
+                targets[:-1],
+                going,
+                most,
+            )
+
+        going, none = Going(self.folded.t_span[0], start[None]), np.zeros((0, 0))
+        return Legs(self.functions, self.folded, step, self.p, self.known, self.targets, going, none).run()[0]
 
 
 def _moving(problem: Problem, x: Array, found: Array) -> bool:

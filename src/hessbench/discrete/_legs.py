@@ -63,7 +63,7 @@ class Known:
 class Legs:
     """One solve with events, from where it is `going`; `targets` are the folded times at which steps end, the end included.
 
-    `step(going, targets, most)` goes on to the last of the targets, or for `most` steps; `along` are the `directions` of tangents.
+    `step(going, targets, most)` goes on to the last of the targets, or `most` steps; `along` are the tangents' `directions`.
     """
 
     functions: Functions
