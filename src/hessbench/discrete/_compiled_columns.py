@@ -106,9 +106,9 @@ class ColumnsCompiled(Compiled):
         work.room("ends", (path.steps // self.segment + 1) * k.n)
         lam, pulled = work.named["lam"].array, work.named["pulled by params"].array
         lam[:], pulled[:], work.named["sums"].array[:] = end.l1, 0.0, 0.0
-        places = _mark(work, end.marked, k.n)
+        _mark(work, end.marked, k.n)
         rest = work.at("multipliers", "jacobians", "lam", "ends", "sums", "pulled by params")
-        addresses = (*work.back, ctypes.addressof(places), *rest)
+        addresses = (*work.back, _places(work), *rest)
         for start, stop in self.segments(path):
             self.code.costates(start, stop, self.segment, path.stored, work.fixed.address, *addresses)
         return lam.copy(), pulled.copy()
@@ -224,25 +224,28 @@ class ColumnsCompiled(Compiled):
         return sums.reshape(-1, self.kernel.width).sum(axis=1)
 
 
-def _mark(work: Workspace, marked: Marked | None, states: int) -> Places:
+NOWHERE = Places()
+
+
+def _mark(work: Workspace, marked: Marked | None, states: int) -> None:
     """Write down the places of terms and events between the ends, and what happens there."""
-    count = 0 if marked is None else marked.most
+    if marked is None:
+        work.places = NOWHERE
+        return
+    count, events = marked.most, marked.events
     marks, jumps = work.room("marks", max(1, count)), work.room("jumps", max(1, count * states))
+    marks.array[:count], jumps.array[: count * states] = marked.marks, marked.jumps.ravel()
     places = work.places = Places(count, marks.address, jumps.address)
-    if marked is not None:
-        marks.array[:count], jumps.array[: count * states] = marked.marks, marked.jumps.ravel()
-        if marked.events is not None:
-            which, after = work.room("which", count).array[:count], work.room("after", count * states)
-            which[:], which[marked.at] = -1.0, np.arange(len(marked.events.maps))
-            after.array[: count * states].reshape(count, states)[marked.at] = marked.events.after
-            maps = marked.events.maps
-            flat = np.hstack(
-                [part.reshape(len(maps), -1) for part in (maps[:, :, :states], maps[:, :, states:])]
-            ).ravel()
-            work.room("maps", flat.size).array[: flat.size] = flat
-            work.room("behind", count * states)
-            places.which, places.maps, places.after, places.behind = work.at("which", "maps", "after", "behind")
-    return places
+    if events is None:
+        return
+    which, after = work.room("which", count).array[:count], work.room("after", count * states).array[: count * states]
+    which[:], which[marked.at] = -1.0, np.arange(len(events.maps))
+    after.reshape(count, states)[marked.at] = events.after
+    parts = events.maps[:, :, :states], events.maps[:, :, states:]
+    flat = np.hstack([part.reshape(len(part), -1) for part in parts]).ravel()
+    work.room("maps", flat.size).array[: flat.size] = flat
+    work.room("behind", count * states)
+    places.which, places.maps, places.after, places.behind = work.at("which", "maps", "after", "behind")
 
 
 def _places(work: Workspace) -> int:
