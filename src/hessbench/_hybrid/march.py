@@ -14,7 +14,7 @@ import numpy as np
 from .._errors import IntegrationError, Unsupported
 from .._model.derivatives import Array
 from ..discrete._events import Moment, Stop
-from ..discrete._legs import always, through, too_often
+from ..discrete._known import always, through, too_often
 from ..discrete._roots import NEAR, PROBE, first_root, grazed
 from ..discrete._smooth import Smooth
 from .model import Model

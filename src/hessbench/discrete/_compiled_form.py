@@ -25,7 +25,7 @@ from ._gate import look, passes
 from ._graph import CannotTrace
 from ._kernel import Kernel, generate
 from ._kernel_quadratic import quadratic_kernel
-from ._legs import Known
+from ._known import Known
 from ._moving import Slopes
 from ._options import NotCompiled, Options
 from ._probe import KernelDerivatives, KernelField

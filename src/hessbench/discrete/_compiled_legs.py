@@ -15,7 +15,7 @@ from ._event_functions import FunctionsInC
 from ._events import coinciding
 from ._fold import Folded
 from ._forward import FULL, TOO_MANY, TOO_SMALL, Path
-from ._legs import Known, always, directions, through, too_often
+from ._known import Known, always, directions, through, too_often
 from ._roots import grazed
 from ._stepper import Tolerances, stopped
 from ._workspace import Buffer

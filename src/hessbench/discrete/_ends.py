@@ -24,7 +24,8 @@ from .._model.problem import TIMES, Problem
 from ._event_functions import Functions
 from ._events import Events
 from ._fold import Folded
-from ._legs import Known, Legs
+from ._known import Known
+from ._legs import Legs
 from ._sizes import TRIAL, Solver
 from ._stepper import Going, Tolerances, Trajectory, integrate
 

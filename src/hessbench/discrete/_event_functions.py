@@ -121,7 +121,7 @@ class FunctionsInC(Functions):
                 f"static double C[{max(1, len(table.slots))}];",
                 *written,
                 *(_chosen(name, of) for name, of in self._kinds.items()),
-                fixed_part("discrete", "events.c"),
+                *(fixed_part("discrete", name) for name in ("jumps.c", "events.c", "roots.c")),
             ]
         )
         self.code, self.m = load(source)[0], self.slope.size

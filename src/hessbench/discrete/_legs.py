@@ -1,4 +1,4 @@
-"""A solve with events in NumPy, and what its callers need of any: known times in order, and refusals in words.
+"""A solve with events in NumPy.
 
 At known times the state jumps. Where there are roots to be found, the solve goes step by step: they are looked for along the
 quintic through both ends of a step, which is then taken again, to the root, until that does not move any more.
@@ -8,55 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from .._errors import IntegrationError, Unsupported
+from .._errors import Unsupported
 from .._model.derivatives import Array, Params
-from ._columns import parameter_directions
 from ._crossed import Happened
 from ._event_functions import Functions
-from ._events import coinciding, outside
+from ._events import coinciding
 from ._fold import Folded
+from ._known import Known, always, through, too_often
 from ._roots import NEAR, PROBE, first_root, grazed
-from ._stepper import Going, Trajectory, chained
+from ._stepper import Going, Trajectory
 
 SAMPLES, MANY = 8, 12  # in a step, and corrections of a root
 FLAT, CLOSE = 1e-8, 1e-13  # changes of an event function along the span, and distances of times, that count as none
-
-
-@dataclass(frozen=True, eq=False)
-class Known:
-    """Jumps at known times, in order: folded times `tau` (J,), numbers of events `of` (J,), derivatives of the times."""
-
-    tau: Array
-    of: Array
-    first: Array
-    second: Array
-
-    @classmethod
-    def at(cls, functions: Functions, folded: Folded, p: Params) -> Known:
-        """Those at parameters `p`. Raises `InvalidInput` for one outside of the span, `Unsupported` for coinciding ones."""
-        events, problem = functions.events, folded.problem
-        t0, t1 = float(p["t0"]), float(p["t1"])
-        way = 1.0 if t1 > t0 else -1.0
-        times, of, first, second = events.known(folded.values(p)[: events.places.size])
-        keep = np.isin(of, functions.numbers)
-        order = np.flatnonzero(keep)[np.argsort(way * times[keep], kind="stable")]
-        times, of, first, second = times[order], of[order], first[order], second[order]
-        if times.size and (way * times[0] < way * t0 or way * times[-1] > way * t1):
-            raise outside(problem, times[0] if way * times[0] < way * t0 else times[-1], t0, t1)
-        seen = np.zeros(0) if problem.data is None else np.unique(problem.data.times)
-        fixed = [np.concatenate([seen, [t0, t1]]), np.zeros((seen.size + 2, first.shape[1]))]
-        every, moves = np.concatenate([times, fixed[0]]), np.concatenate([first, fixed[1]])
-        by_time = np.argsort(every, kind="stable")
-        for a, b in pairwise(by_time):
-            ends = {"t0", "t1"} & {("t0", "t1")[k - every.size + 2] for k in (a, b) if k >= every.size - 2}
-            if every[a] == every[b] and (ends & set(folded.free) or np.any(moves[a] != moves[b])):
-                raise coinciding(problem, float(every[a]))
-        return cls(folded.tau(times, p), of, first, second)
 
 
 @dataclass(eq=False)
@@ -281,34 +248,15 @@ class Legs:
         self.events.append((self.going.taken, tau, e, -1 if number is None else number, (before, y[0].copy())))
 
 
-def directions(folded: Folded, p: Params, probes: int, by_component: bool) -> Array:
-    """The tangents' directions (probes, P + 2) in parameters, t0 and t1; zero in ends that are not free."""
-    own = parameter_directions(folded.values(p), probes, by_component)
-    out, count = np.zeros((probes, own.shape[1] - len(folded.free) + 2)), own.shape[1] - len(folded.free)
-    out[:, :count] = own[:, :count]
-    for k, key in enumerate(folded.free):
-        out[:, count + (key == "t1")] = own[:, count + k]
-    return out
-
-
-def always(problem: Any, t: float) -> Unsupported:
-    """The refusal of an event function that rests on zero."""
-    return Unsupported(
-        f"problem {problem.name!r}: `when` of an event stays at zero from t = {t:.6g} on: it always happens."
-    )
-
-
-def through(problem: Any, t: float) -> Unsupported:
-    """The refusal of a jump that does not lead away from its event."""
-    return Unsupported(
-        f"problem {problem.name!r}: behind the event at t = {t:.6g} the solution goes on through it: the jump does not lead "
-        f"away (a ball at rest)."
-    )
-
-
-def too_often(problem: Any, e: int, t: float) -> IntegrationError:
-    """The refusal of an event that happens more often than it may."""
-    return IntegrationError(
-        f"problem {problem.name!r}: an event happened more than `most` = {problem.events[e].most} times by t = {t:.6g}. Raise "
-        f"`most`, or end the time span before the events pile up."
-    )
+def chained(parts: list[Trajectory], y1: Array) -> Trajectory:
+    """The parts of a solve as one, whose state at the end is `y1` (N,)."""
+    t, h, y = (np.concatenate([getattr(p, key) for p in parts]) for key in ("t", "h", "y"))
+    whole = Trajectory(t, h, y, y1)
+    if all(p.stages is not None for p in parts):
+        whole.stages = np.concatenate([p.stages for p in parts if p.stages is not None])
+    starts = np.cumsum([0, *(p.t.size for p in parts)])
+    whole.marks = np.concatenate([start + p.marks for start, p in zip(starts, parts, strict=False)])
+    whole.seen = np.concatenate([p.seen.reshape(-1, y1.size) for p in parts])
+    whole.largest = np.max([p.largest for p in parts], axis=0)
+    whole.limited = sum(p.limited for p in parts)
+    return whole

@@ -20,7 +20,8 @@ from ._event_functions import Functions
 from ._events import Events
 from ._fold import Folded
 from ._fold_derivatives import FoldedDerivatives, StateDerivatives
-from ._legs import Known, Legs, directions
+from ._known import Known, directions
+from ._legs import Legs
 from ._marked import Sums
 from ._moving import Slopes
 from ._options import Options

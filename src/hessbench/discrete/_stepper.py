@@ -26,11 +26,7 @@ from .._integrate.pairs import MAX_FACTOR, MIN_FACTOR, SAFETY, Pair, first_step
 from .._model.derivatives import Array
 
 SEED = 20230125  # of the probes; any fixed number will do
-KICK, KICK_EVERY, KICK_ROWS = (
-    1.0,
-    4,
-    16,
-)  # size in units of the tolerance, steps between kicks, number of different ones
+KICK, KICK_EVERY, KICK_ROWS = 1.0, 4, 16  # size in units of the tolerance, steps between, number of different ones
 TOO_SMALL_STEP = "the step became too small"
 REMEDY = 'take strategy="implicit-adjoint" (Radau), which "auto" does'
 
@@ -241,20 +237,6 @@ def integrate(
     if going is not None:
         going.t, going.y, going.taken, going.size = t, y, taken + len(out), size
     return made
-
-
-def chained(parts: list[Trajectory], y1: Array) -> Trajectory:
-    """The parts of a solve as one, whose state at the end is `y1` (N,)."""
-    t, h, y = (np.concatenate([getattr(p, key) for p in parts]) for key in ("t", "h", "y"))
-    whole = Trajectory(t, h, y, y1)
-    if all(p.stages is not None for p in parts):
-        whole.stages = np.concatenate([p.stages for p in parts if p.stages is not None])
-    starts = np.cumsum([0, *(p.t.size for p in parts)])
-    whole.marks = np.concatenate([start + p.marks for start, p in zip(starts, parts, strict=False)])
-    whole.seen = np.concatenate([p.seen.reshape(-1, y1.size) for p in parts])
-    whole.largest = np.max([p.largest for p in parts], axis=0)
-    whole.limited = sum(p.limited for p in parts)
-    return whole
 
 
 def replay(f: Callable[[float, Array], Array], pair: Pair, t: Array, h: Array, y: Array) -> tuple[Array, Array]:

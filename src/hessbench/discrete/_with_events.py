@@ -12,7 +12,7 @@ from .._model.derivatives import Array, Params
 from ._crossed import Crossed
 from ._event_functions import Functions
 from ._fold import Folded
-from ._legs import Known
+from ._known import Known
 from ._marked import Marked
 from ._options import NotCompiled
 from ._stepper import Tolerances
