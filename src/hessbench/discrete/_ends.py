@@ -7,13 +7,13 @@ other parameters bring into the span is for a new `prepare`, at `problem.at(x)`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .._derive.adjoint import bolza_slope, bolza_start
-from .._derive.features import narrow_features, through
+from .._derive.features import GRID, narrow_features, through
 from .._derive.switches import reads_time, watched
 from .._errors import IntegrationError
 from .._integrate.ivp import IVP
@@ -31,6 +31,7 @@ from ._stepper import Going, Tolerances, Trajectory, integrate
 
 Slopes = Callable[[Array], Callable[[Array, Array], Array]]
 SEEN = 8  # parts of a step: what is wider has several stages in it, and the error estimate sees it
+LEAST = 200  # intervals of a grid in which features are looked for
 FIXED = 1e-12  # of the span: two ends that are closer stand on both sides of a jump
 
 
@@ -105,13 +106,36 @@ def _found(problem: Problem, x: Array, method: str, slopes: Slopes | None) -> Ar
         steps = path.t if method == "RK45" else solved(method).t
     except IntegrationError:
         return np.empty(0)
-    times, states = np.append(path.t, t1), np.vstack([path.y, path.y1])
-    moves = np.array([f(t, y) for t, y in zip(times.tolist(), states, strict=True)])
-    if not np.isfinite(moves).all():
-        moves = np.gradient(states, times, axis=0)
-    along = through(times, states, moves)
-    seen = np.interp(np.arange(SEEN * len(steps) + 1) / SEEN, np.arange(len(steps) + 1), np.append(steps, t1))
-    return narrow_features(problem, p, span, lambda t: along(t)[:, : problem.dim], seen, slopes and slopes(x))
+    field, out = slopes and slopes(x), [np.empty(0)]
+    for times, states in _smooth_parts(path, t1):
+        moves = np.array([f(t, y) for t, y in zip(times.tolist(), states, strict=True)])
+        if not np.isfinite(moves).all():
+            moves = np.gradient(states, times, axis=0)
+        along, ends = through(times, states, moves), (float(times[0]), float(times[-1]))
+        own = np.append(steps[(steps - ends[0]) * (steps - ends[1]) <= 0], ends[1])
+        seen = np.interp(np.arange(SEEN * (len(own) - 1) + 1) / SEEN, np.arange(len(own)), own)
+        grid = max(LEAST, round(GRID * abs(ends[1] - ends[0]) / abs(t1 - t0)))
+        out.append(
+            narrow_features(problem, p, ends, lambda t, along=along: along(t)[:, : problem.dim], seen, field, grid)
+        )
+    return np.concatenate(out)
+
+
+def _smooth_parts(path: Trajectory, t1: float) -> Iterator[tuple[Array, Array]]:
+    """Times (m,) and states (m, M) of the steps between events, with both ends."""
+    times, states, happened = np.append(path.t, t1), np.vstack([path.y, path.y1]), path.happened
+    if happened is None:
+        yield times, states
+        return
+    marks, first = np.unique(happened.marks, return_index=True)
+    start = 0
+    for mark, event in [*zip(marks.astype(int).tolist(), first, strict=True), (path.steps, None)]:
+        if mark > start:
+            part = states[start : mark + 1].copy()
+            if event is not None:
+                part[-1] = happened.before[event]
+            yield times[start : mark + 1], part
+        start = mark
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +183,9 @@ class _Eventful:
             )
 
         going, none = Going(self.folded.t_span[0], start[None]), np.zeros((0, 0))
-        return Legs(self.functions, self.folded, step, self.p, self.known, self.targets, going, none).run()[0]
+        legs = Legs(self.functions, self.folded, step, self.p, self.known, self.targets, going, none)
+        path, path.happened = legs.run()
+        return path
 
 
 def _moving(problem: Problem, x: Array, found: Array) -> bool:

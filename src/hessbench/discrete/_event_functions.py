@@ -19,7 +19,7 @@ from ._emit import Table, Writer, function, literal, operations
 from ._events import Events, arguments
 from ._functions import scalars
 from ._graph import CannotTrace, Node
-from ._loss_kernel import MOST_OPERATIONS
+from ._kernel import MOST_OPERATIONS
 from ._recording import Inputs
 from ._roots import DIP, GRAZED, NEAR, PROBE
 from ._smooth import Smooth, smooth
