@@ -13,9 +13,9 @@ import numpy as np
 
 from .._errors import IntegrationError, Unsupported
 from .._model.derivatives import Array
-from ..discrete._events import Moment, Stop
+from ..discrete._events import Moment, Stop, coinciding
 from ..discrete._known import always, through, too_often
-from ..discrete._roots import NEAR, PROBE, first_root, grazed
+from ..discrete._roots import CLOSE, FLAT, NEAR, PROBE, first_root, grazed
 from ..discrete._smooth import Smooth
 from .model import Model
 from .segments import Node, Pieces, Segment
@@ -71,10 +71,11 @@ class March:
                 goal = first if goal.t == self.t0 else last
             while t != goal.t:
                 z, root = self.advance(t, self.model.started(y), goal.t, signs)
-                t, y = (goal.t, z[: self.n]) if root is None else (root.t, root.z[: self.n])
-                z = z if root is None else root.z
+                t, z = (goal.t, z) if root is None else (root.t, root.z)
+                y = z[: self.n]
                 end = goal if root is None else Moment(t, "root")
                 items.append(Segment(self.branch, start, end, begin, y, float(z[self.n :].sum())))
+                self.alone(t, y, root, (start.t, goal.t))
                 start, begin = end, y
                 if root is None:
                     continue
@@ -103,6 +104,20 @@ class March:
             self.branch = self.model.plain_branch(self.x)
         else:
             self.branch = switches.enter(t, y, self.a, PROBE * self.span, self.seen, crossed)
+
+    def alone(self, t: float, y: Array, root: Root | None, known: tuple[float, float]) -> None:
+        """Raise `Unsupported` where an event has a root at a moment (t, y) of another kind, or close to `known` times."""
+        event = None if root is None else root.event
+        if event is not None and min(abs(t - one) for one in known) <= CLOSE * max(abs(t), abs(self.span)):
+            raise coinciding(self.model.problem, t)
+        for k, when in self.model.events.roots.items():
+            v, other = self.v(t, y), self.model.problem.events[k]
+            if k == event or not (other.jump or other.terminal) or abs(when.value(v)[0]) > NEAR * self.event_sizes[k]:
+                continue
+            first = when.first(v)[0]
+            rate = float(first[: self.n] @ self.branch.slope(t, y, self.a)[: self.n] + first[-1]) * self.span
+            if abs(rate) > FLAT * self.event_sizes[k] and other.direction * rate >= 0:
+                raise coinciding(self.model.problem, t)
 
     def happens(self, stop: Stop, moment: Moment, y: Array, items: list[Segment | Node]) -> Array:
         """Add the node of a known time; the state behind it."""
@@ -270,7 +285,7 @@ class March:
             v = self.v(at, end[:n])
             value, first = float(root.value(v)[0]), root.first(v)[0]
             rate = float(first[:n] @ branch.slope(at, end[:n], self.a)[:n] + first[-1])
-            if abs(rate * self.span) <= 1e-8 * size:
+            if abs(rate * self.span) <= FLAT * size:
                 raise Unsupported(grazed(at))
             move = value / rate
             new = at - move

@@ -21,8 +21,10 @@ from ._functions import scalars
 from ._graph import CannotTrace, Node
 from ._kernel import MOST_OPERATIONS
 from ._recording import Inputs
-from ._roots import DIP, GRAZED, NEAR, PROBE
+from ._roots import CLOSE, DIP, FLAT, GRAZED, NEAR, PROBE
 from ._smooth import Smooth, smooth
+
+LIMITS = {"NEAR": NEAR, "FLAT": FLAT, "PROBE": PROBE, "GRAZED": GRAZED, "DIP": DIP, "CLOSE": CLOSE}
 
 
 def slopes(problem: Problem) -> Smooth:
@@ -110,7 +112,7 @@ class FunctionsInC(Functions):
             "N": events.problem.dim, "M": self.slope.size, "PA": events.places.size, "KV": k, "TANGENTS": tangents,
             "EVENTS": len(events.problem.events), "WATCHED": len(self.roots),
             "WATCHED_ONES": f"{{{', '.join(map(str, self.roots)) or '-1'}}}",
-            "NEAR": literal(NEAR), "PROBE": literal(PROBE), "GRAZED": literal(GRAZED), "DIP": literal(DIP),
+            **{key: literal(value) for key, value in LIMITS.items()},
         }  # fmt: skip
         source = "\n".join(
             [

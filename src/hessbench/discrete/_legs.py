@@ -19,11 +19,10 @@ from ._event_functions import Functions
 from ._events import coinciding
 from ._fold import Folded
 from ._known import Known, always, through, too_often
-from ._roots import NEAR, PROBE, first_root, grazed
+from ._roots import CLOSE, FLAT, NEAR, PROBE, first_root, grazed
 from ._stepper import Going, Trajectory
 
 SAMPLES, MANY = 8, 12  # in a step, and corrections of a root
-FLAT, CLOSE = 1e-8, 1e-13  # changes of an event function along the span, and distances of times, that count as none
 
 
 @dataclass(eq=False)

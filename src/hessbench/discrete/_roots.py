@@ -13,6 +13,8 @@ from .._model.derivatives import Array
 GRAZED = 1e-9  # of the size of a switch: closer to its root without a crossing is a touch
 NEAR = 1e-12  # of the size of its terms: closer to zero a switch is at its root
 PROBE = 1e-6  # of the time span: how far behind a root one looks on which side the solution is
+FLAT = 1e-8  # of the size: an event function that changes less along the span does not cross zero
+CLOSE = 1e-13  # of the span: times that are not apart
 DIP = 0.05  # of the size: a lowest sample below that may have a root beside it
 
 

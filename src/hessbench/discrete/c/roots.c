@@ -97,7 +97,7 @@ static int another(Solve *s, int e) {
     memset(c, 0, sizeof c);
     root(other, v, 0, c);
     double rate = dot(c + 1, f, KV) * s->span * s->sigma;
-    if (fabs(rate) > 1e-8 * s->sizes[other] && (!s->directions[other] || s->directions[other] * rate > 0)) return 1;
+    if (fabs(rate) > FLAT * s->sizes[other] && (!s->directions[other] || s->directions[other] * rate > 0)) return 1;
   }
   return 0;
 }
@@ -140,14 +140,14 @@ static long watched_step(Solve *s, long goal) {
     flow(o, f);
     root((int)e, v, 0, c);
     double rate = dot(c + 1, f, KV) * s->sigma;
-    if (fabs(rate * s->span) <= 1e-8 * s->sizes[e]) { s->where = e; return TOUCHED; }
+    if (fabs(rate * s->span) <= FLAT * s->sizes[e]) { s->where = e; return TOUCHED; }
     double new = at - c[0] / rate;
     if (k == MANY || fabs(new - at) <= 2e-16 * fmax(fabs(at), fabs(s->span)) || (new - t) * way < 0) break;
     at = new;
   }
   s->next = next;
   s->where = e;
-  double close = 1e-13 * fmax(fabs(at), fabs(s->span));
+  double close = CLOSE * fmax(fabs(at), fabs(s->span));
   if (fabs(at - s->targets[next]) <= close || (next && fabs(at - s->targets[next - 1]) <= close) || another(s, (int)e))
     return TOGETHER;
   if (++s->counts[e] > s->allowed[e]) return OFTEN;
