@@ -21,9 +21,7 @@ from .model import Model
 from .segments import Node, Pieces, Segment
 from .switched import Branch
 
-SAMPLES = 8
-MOST_SWITCHES = 1000
-STEPS = 100_000
+SAMPLES, MOST_SWITCHES, STEPS = 8, 1000, 100_000
 
 
 @dataclass(eq=False)
