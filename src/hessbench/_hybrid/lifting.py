@@ -25,9 +25,10 @@ import numpy as np
 from .._model.derivatives import Array
 from .._model.problem import Problem
 from .._model.result import Result
+from ..discrete._events import Moment
 from .march import March
 from .model import Model
-from .segments import Moment, Node, Pieces, Segment
+from .segments import Node, Pieces, Segment
 from .switched import Branch
 
 MULTIPLIER = "segment-multiplier"

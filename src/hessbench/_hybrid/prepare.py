@@ -20,15 +20,15 @@ FINEST, COARSEST = 1e-13, 1e-10
 
 
 def lift(
-    problem: Problem, ivp: IVP, make: Callable[[Problem], Run], as_is: bool = False, takes_data: bool = False
+    problem: Problem, ivp: IVP, make: Callable[[Problem], Run], as_is: bool = False, takes_pieces: bool = False
 ) -> Lifted | None:
     """The strategy that `make` prepares for smooth problems, for `problem` in pieces; `None` where it is smooth as it is.
 
-    `as_is` looks for no switches; with `takes_data`, data alone do not make pieces. Where the right-hand side has switches,
-    `make` also prepares the problem as it is, if its solution at the problem's own point crosses none.
+    `as_is` looks for no switches; with `takes_pieces`, data and events alone do not make pieces. Where the right-hand side has
+    switches, `make` also prepares the problem as it is, if its solution at the problem's own point crosses none.
     """
     found = model(problem, as_is)
-    if found is None or (takes_data and found.switches is None and not problem.events):
+    if found is None or (takes_pieces and found.switches is None and (not problem.events or found.recorded)):
         return None
     out = Lifted(found, tolerance(ivp.rtol), make, None, first_sizes(found), max(ALLOWED * ivp.rtol, 1e-8))
     pieces = out.pieces(problem.x0)

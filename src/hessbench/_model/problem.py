@@ -159,7 +159,8 @@ class Problem:
     @property
     def of_state_alone(self) -> bool:
         """Whether the problem is of the simplest form: by the initial state alone, and the loss is one of the end points."""
-        return self.wrt == ("y0",) and self.running_loss is None and self.data is None
+        smooth = self.data is None and not self.events
+        return self.wrt == ("y0",) and self.running_loss is None and smooth
 
     @cached_property
     def carried_dim(self) -> int:

@@ -219,7 +219,7 @@ def _prepared(
         ivp,
         lambda piece: smooth_run(piece, chosen, backend_name, ivp),
         isinstance(chosen, AsIs),
-        chosen.limits.takes_data(problem),
+        chosen.limits.takes_pieces(problem),
     )
     if lifted is not None:
         return Prepared(problem, chosen, backend_name, ivp, lifted, None, turns(chosen), why=why)
