@@ -37,6 +37,7 @@ from ._model.counters import Counters
 from ._model.data import Data
 from ._model.derivatives import Derivatives, JointDerivatives, Sparsity
 from ._model.events import Event
+from ._model.likelihood import Likelihood, LogNormal, NegativeBinomial, Normal, Poisson, StudentT
 from ._model.loss import JointLoss, LossBlocks, misfit, misfit_blocks, non_closure
 from ._model.problem import Problem
 from ._model.quadratic import Quadratic
@@ -72,10 +73,15 @@ __all__ = [
     "InvalidInput",
     "JointDerivatives",
     "JointLoss",
+    "Likelihood",
     "Limits",
+    "LogNormal",
     "LossBlocks",
     "MassAction",
+    "NegativeBinomial",
     "NoReference",
+    "Normal",
+    "Poisson",
     "Prepared",
     "PreparedConditions",
     "PreparedProducts",
@@ -87,6 +93,7 @@ __all__ = [
     "ScipyObjective",
     "Sparsity",
     "Strategy",
+    "StudentT",
     "Unavailable",
     "Unsupported",
     "Vector",

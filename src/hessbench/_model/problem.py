@@ -60,6 +60,7 @@ class Problem:
     events : what happens at known times, at times that are parameters, or at roots of a function of the state (`Event`):
         the state jumps, a step has to end, or the problem does
     size : what `size` means for the family (for labels), for example `10` in `random-quadratic`, N = 10
+    logs : set by `on_log_scale`: names of parameters that are logarithms, with the names of what they are the logarithm of
     counters : set by the harness, which counts the derivatives that are generated for a problem without hand-written ones
 
     Raises
@@ -87,6 +88,7 @@ class Problem:
     data: Data | None = None
     events: Sequence[Event] = ()
     size: int | None = None
+    logs: Mapping[str, str] = field(default_factory=dict, repr=False)
     counters: Counters | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
