@@ -42,6 +42,7 @@ from ._model.loss import JointLoss, LossBlocks, misfit, misfit_blocks, non_closu
 from ._model.problem import Problem
 from ._model.quadratic import Quadratic
 from ._model.result import Result
+from ._petab import read_petab
 from ._plugins.conditions import Conditions, PreparedConditions
 from ._plugins.prepare import Prepared, prepare
 from ._plugins.registry import problem, problems, strategies
@@ -127,6 +128,7 @@ __all__ = [
     "problems",
     "products",
     "quadratic_derivatives",
+    "read_petab",
     "reference",
     "steps_for",
     "strategies",

@@ -16,7 +16,7 @@ import numpy as np
 
 from .._hybrid.march import March
 from .._hybrid.model import model
-from .._hybrid.prepare import first_sizes, tolerance
+from .._hybrid.prepare import STIFF, first_sizes, tolerance
 from .._hybrid.segments import Node
 from .._integrate.ivp import IVP
 from .._model.data import Data
@@ -42,14 +42,17 @@ def information_problem(problem: Problem, ivp: IVP) -> Problem:
     assert data is not None and data.likelihood is not None
     likelihood, weights = data.likelihood, roots_of_information(problem, observed_states(problem, ivp))
     q, shape = weights.shape[-1], data.values.shape[1:]
+    weights = weights.reshape(len(weights), -1)
+    width = weights.shape[1]
 
     def residual(xp: Any, t: Any, y: Any, d: Any, p: Any) -> Any:
-        root, theta = xp.reshape(d, (*shape, q, q)), quantities(likelihood, xp, t, y, p, shape)
+        root, row = xp.reshape(d[:width], (*shape, q, q)), xp.reshape(d[width:], shape)
+        theta = quantities(likelihood, xp, t, y, row, p)
         rows = [sum(root[..., j, i] * theta[j] for j in range(q)) for i in range(q)]
         flat = xp.concatenate([xp.reshape(r, (-1,)) for r in rows])
         return xp.concatenate([flat, xp.zeros(d.shape[0] - flat.shape[0])])  # in the shape of `d`
 
-    values = weights.reshape(len(weights), -1)
+    values = np.hstack([weights, data.values.reshape(len(weights), -1)])
     return replace(
         problem,
         loss=None,
@@ -60,10 +63,9 @@ def information_problem(problem: Problem, ivp: IVP) -> Problem:
     )
 
 
-def quantities(likelihood: Likelihood, xp: Any, t: Any, y: Any, p: Any, shape: tuple[int, ...]) -> list[Any]:
-    """theta, each of the shape of a row."""
-    like = xp.zeros(shape)
-    return [value + like for value in likelihood.quantities(xp, t, y, like, p)]
+def quantities(likelihood: Likelihood, xp: Any, t: Any, y: Any, d: Any, p: Any) -> list[Any]:
+    """theta, each of the shape of the row `d`."""
+    return [value + xp.zeros(np.shape(d)) for value in likelihood.quantities(xp, t, y, d, p)]
 
 
 def roots_of_information(problem: Problem, states: Array) -> Array:
@@ -71,11 +73,12 @@ def roots_of_information(problem: Problem, states: Array) -> Array:
     data = problem.data
     assert data is not None and data.likelihood is not None and data.mask is not None
     _, p = problem.unpack(problem.x0)
-    shape = data.values.shape[1:]
-    rows = [quantities(data.likelihood, np, t, y, p, shape) for t, y in zip(data.times, states, strict=True)]
+    points = zip(data.times, states, data.values, strict=True)
+    rows = [quantities(data.likelihood, np, t, y, d, p) for t, y, d in points]
     theta = np.moveaxis(np.array(rows, dtype=float), 1, 0)  # (q, M, ...)
     w = np.moveaxis(data.likelihood.information(*theta), (0, 1), (-2, -1))
-    return np.linalg.cholesky(w) * data.mask[..., None, None]
+    sizes, vectors = np.linalg.eigh(w)  # entries without a term have W = 0, which has no Cholesky factor
+    return vectors * np.sqrt(np.maximum(sizes, 0.0))[..., None, :] * data.mask[..., None, None]
 
 
 def observed_states(problem: Problem, ivp: IVP) -> Array:
@@ -85,15 +88,13 @@ def observed_states(problem: Problem, ivp: IVP) -> Array:
     found = model(problem)
     assert found is not None
     if problem.events or found.switches is not None:
-        pieces = March(found, problem.x0, tolerance(ivp.rtol), first_sizes(found)).run()
+        pieces = March(found, problem.x0, tolerance(ivp.rtol), first_sizes(found), ivp.method in STIFF).run()
         out = np.zeros((data.times.size, problem.dim))
         for item in pieces.items:
             if isinstance(item, Node) and item.data is not None:
                 out[item.data] = item.before
         return out
-    own = replace(
-        ivp, method="Radau" if ivp.method in ("Radau", "BDF", "LSODA") else "DOP853", rtol=tolerance(ivp.rtol)
-    )
+    own = replace(ivp, method="Radau" if ivp.method in STIFF else "DOP853", rtol=tolerance(ivp.rtol))
     return _at_times(problem, own, found.plain_branch(problem.x0).slope)
 
 
