@@ -112,7 +112,8 @@ def shown(
         if "error" in row:
             line(f"{row['strategy']}: {row['error']}")
             continue
+        note = f"; {row['note']}" if count == 1 else ""  # of many conditions: `--json`
         line(f"{row['strategy']}: objective {row['objective']:.10g}, Hessian {row['apart']:.1e} from the first, "
-             f"prepared in {row['prepare_s']:.2f} s, called in {row['call_s']:.3g} s; {row['note']}")  # fmt: skip
+             f"prepared in {row['prepare_s']:.2f} s, called in {row['call_s']:.3g} s{note}")  # fmt: skip
         for warning in row["warnings"]:
             line(f"  warning: {warning}")
