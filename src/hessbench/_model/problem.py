@@ -78,6 +78,8 @@ class Problem:
         the one framework that `rhs` is written in, set by `from_torch` and `from_jax`; others cannot differentiate it
     size
         what `size` means for the family (for labels), for example `10` in `random-quadratic`, N = 10
+    logs
+        set by `on_log_scale`: names of parameters that are logarithms, with the names of what they are the logarithm of
     counters
         set by the harness, which counts the derivatives that are generated for a problem without hand-written ones
 
@@ -108,6 +110,7 @@ class Problem:
     events: Sequence[Event] = ()
     size: int | None = None
     written_in: str | None = None
+    logs: Mapping[str, str] = field(default_factory=dict, repr=False)
     counters: Counters | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
