@@ -49,6 +49,8 @@ from ._products import HessianProducts, PreparedProducts, prepare_products, prod
 
 if TYPE_CHECKING:
     from . import tcd as tcd
+    from ._advice.advice import Advice as Advice
+    from ._advice.advice import advise as advise
 
 __version__ = "0.1.0"
 register()
@@ -57,6 +59,7 @@ __all__ = [
     "IVP",
     "STATUSES",
     "Accuracy",
+    "Advice",
     "Augmented",
     "Case",
     "Conditions",
@@ -91,6 +94,7 @@ __all__ = [
     "Unsupported",
     "Vector",
     "adjoint_gradient",
+    "advise",
     "as_jax",
     "as_scipy",
     "as_torch",
@@ -131,4 +135,6 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name == "tcd":
         return import_module(".tcd", __name__)
+    if name in ("Advice", "advise"):  # which import what nobody else needs
+        return getattr(import_module("._advice.advice", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,7 +8,7 @@ from math import exp, log
 from typing import Any
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtr, stdtrit
 
 from .machine import Scales
 from .model import Model, features, kind
@@ -31,7 +31,7 @@ class Interval:
 
     def below(self, limit: float) -> float:
         """The probability that it is at most `limit`."""
-        return float(student.cdf((log(limit) - log(self.middle)) / self.scale, self.freedom))
+        return float(stdtr(self.freedom, (log(limit) - log(self.middle)) / self.scale))
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def predictions(
 
 def interval(centre: float, scale: float, freedom: float) -> Interval:
     """That of a quantity whose logarithm is around `centre`."""
-    reach = scale * float(student.ppf((1 + COVERED) / 2, freedom))
+    reach = scale * float(stdtrit(freedom, (1 + COVERED) / 2))
     middle, low, high = (exp(min(max(v, -700.0), 700.0)) for v in (centre, centre - reach, centre + reach))
     return Interval(middle, low, high, scale, freedom)
 

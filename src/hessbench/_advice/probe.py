@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from time import monotonic
 from typing import Any
 
@@ -20,6 +20,8 @@ from .._hybrid.march import March
 from .._hybrid.model import model
 from .._hybrid.prepare import first_sizes, tolerance
 from .._integrate.state_sizes import state_sizes
+from .._measuring.measure import strategy_of
+from .._measuring.record import Case, contender
 from .._model.derivatives import Array
 from .._model.problem import Problem
 from .._plugins.fit import fit
@@ -231,17 +233,16 @@ def shapes(problem: Problem, contenders: Sequence[tuple[str, str | None]], piece
     for name, backend in contenders:
         whole = Shape(problem.dim, problem.x0.size)
         try:
-            strategy, backend = resolve(name, backend)
+            strategy, backend = resolve(strategy_of(Case(problem.name, name)), backend)
             made = fit(problem, strategy)
             in_pieces = found is not None and not (
                 strategy.limits.takes_data(problem) and found.switches is None and problem.data is not None
             )
             if made.reason is not None:
-                whole = Shape(problem.dim, problem.x0.size, why=made.reason, status="unsupported")
+                whole = replace(whole, why=made.reason, status="unsupported")
             else:
-                count = (pieces or 1) if in_pieces else 1
-                whole = Shape(made.problem.dim, made.problem.x0.size, count)
-        except HessbenchError as error:
-            whole = Shape(problem.dim, problem.x0.size, why=str(error), status="unavailable")
-        out[name if backend is None else f"{name.partition('@')[0]}@{backend}"] = whole
+                whole = Shape(made.problem.dim, made.problem.x0.size, (pieces or 1) if in_pieces else 1)
+        except Exception as error:  # a strategy's file is somebody's too
+            whole = replace(whole, why=str(error) or type(error).__name__, status="unavailable")
+        out[contender(name, backend)] = whole
     return out

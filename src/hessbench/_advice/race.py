@@ -26,8 +26,8 @@ def race(
     for place, label in enumerate(labels):
         if place >= most and right:
             return
-        strategy, _, backend = label.partition("@")
-        asked = replace(case, strategy=strategy, backend=backend or None)
+        strategy, _, backend = label.rpartition("@")
+        asked = replace(case, strategy=strategy, backend=backend)
         try:
             record = measure(asked, child=child, **limits)
         except HessbenchError as error:

@@ -51,8 +51,10 @@ class Line:
     def from_json(cls, data: Mapping[str, Any]) -> Line:
         """The inverse of `to_json`. Raises `KeyError`, `TypeError` or `ValueError` for what is none."""
         mean = np.array(data["mean"], dtype=float)
-        covariance = np.zeros((mean.size, mean.size))
-        covariance[np.triu_indices(mean.size)] = data["covariance"]
+        upper, covariance = np.array(data["covariance"], dtype=float), np.zeros((mean.size, mean.size))
+        if upper.shape != (mean.size * (mean.size + 1) // 2,):
+            raise ValueError(f"`covariance` has shape {upper.shape}")
+        covariance[np.triu_indices(mean.size)] = upper
         covariance = covariance + np.triu(covariance, 1).T
         return cls(mean, covariance, float(data["a"]), float(data["b"]))
 
