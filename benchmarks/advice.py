@@ -6,15 +6,16 @@ python -m benchmarks.advice measure held-out FILE  the same on problems that no 
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from hessbench import Case, Record
 from hessbench._advice.asking import asked
 from hessbench._advice.machine import PROBLEMS
-from hessbench._advice.model import SHIPPED, fitted
+from hessbench._advice.model import SHIPPED, fitted, stretched
 from hessbench._measuring.forking import Forking
 from hessbench._measuring.grid import measure_grid
-from hessbench._measuring.machine import cpu, hardware
+from hessbench._measuring.machine import Watch, cpu, hardware
 from hessbench._measuring.provenance import now, provenance
 from hessbench._measuring.record import contender
 from hessbench._plugins.contenders import likely
@@ -85,7 +86,7 @@ class Records:
     """Records in one file of JSON lines; a case that is there already is not measured again."""
 
     def __init__(self, path):
-        self.path, self.known = Path(path), {}
+        self.path, self.known, self.watch = Path(path), {}, Watch()
         self.origin = provenance("advice", " ".join(["python -m benchmarks.advice", *sys.argv[1:]]), ROOT)
         lines = self.path.read_text().splitlines() if self.path.exists() else []
         for record in (Record.from_json(json.loads(line)["record"]) for line in lines):
@@ -97,7 +98,10 @@ class Records:
 
     def add(self, record):
         self.known[_key(record)] = record
-        append_line(self.path, json.dumps({"run": {**self.origin, "date": now()}, "record": record.to_json()}))
+        append_line(
+            self.path,
+            json.dumps({"run": {**self.origin, **self.watch.since(), "date": now()}, "record": record.to_json()}),
+        )
 
 
 def _key(r):
@@ -112,7 +116,7 @@ def problems(which):
 def measure(which, path):
     """Every likely strategy on every problem, in children, judged and timed."""
     store = Records(path)
-    cases = [Case(p, s, b, a, rtol, rtol) for p, a, rtol in problems(which) for s, b in likely()]
+    cases = [Case(p, s, b, a, rtol) for p, a, rtol in problems(which) for s, b in likely()]
     with Forking() as child:
         for case, record in measure_grid(cases, store, child=child, **LIMITS):
             said = record.message[:60] if record.median_s is None else f"{record.median_s:.3g} s"
@@ -141,6 +145,7 @@ def fit(path):
     date = max(json.loads(line)["run"]["date"] for line in Path(path).read_text().splitlines())[:10]
     origin = f"they are from {len(rows)} records of {count} problems of this package ({cpu()}, {date})"
     made = fitted(rows, origin, hardware(), [name for name, _, _ in PROBLEMS])
+    made = replace(made, stretch=stretched(rows))
     write(SHIPPED, json.dumps(made.to_json()) + "\n")
     print(f"{SHIPPED}: {origin}")
 

@@ -11,11 +11,12 @@ that is wrong, stops or runs out of time counts as infinite before the race; aft
 
 import sys
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 
 from hessbench._advice.machine import Scales
-from hessbench._advice.model import fitted, observed, shipped
+from hessbench._advice.model import fitted, observed, shipped, stretched
 from hessbench._advice.predict import in_order, predictions
 from hessbench._advice.race import cost, is_right, label, ranked
 from hessbench._plugins.contenders import LIKELY
@@ -45,6 +46,12 @@ def chosen(labels, records):
     return before, cost(winner, None) / cost(right[0], None), len(tried), label(right[0]), labels[0], label(winner)
 
 
+def without(rows, family):
+    """The model of all records but those of one family of problems."""
+    others = [row for row in rows if row[2].problem != family]
+    return replace(fitted(others), stretch=stretched(others))
+
+
 def evaluated(which, path, own):
     """One row for each problem that some strategy is right on, with or without those that were written here."""
     rows, covered = seen(which, path), []
@@ -53,7 +60,7 @@ def evaluated(which, path, own):
         by[row[2].problem, row[2].arguments].append(row)
     out = {}
     for (problem, arguments), mine in by.items():
-        model = shipped() if which == "held-out" else fitted([r for r in rows if r[2].problem != problem])
+        model = shipped() if which == "held-out" else without(rows, problem)
         mine = [r for r in mine if own or not r[2].strategy.startswith(OWN)]
         records = {label(record): record for _, _, record in mine}
         if not any(map(is_right, records.values())):

@@ -19,6 +19,7 @@ MODEL = Model(
     "made up",
     "elsewhere",
     {f"{name}@numpy {problem}": observed(r) for name, r in THERE.items() for problem, _, _ in machine.PROBLEMS},
+    {},
     "0123",
 )
 
@@ -105,14 +106,14 @@ def test_a_file_that_holds_no_numbers_counts_as_absent_even_with_its_checksum(va
 def test_factors_of_another_model_or_machine_are_not_used(measured, monkeypatch):
     measured(lambda name: right(name, seconds=3e-3))
     calibrated(MODEL)
-    other_model = Model(MODEL.known, "", "elsewhere", MODEL.yardstick, "4567")
+    other_model = Model(MODEL.known, "", "elsewhere", MODEL.yardstick, {}, "4567")
     assert scales(other_model).common == {}
     monkeypatch.setattr(machine, "hardware", lambda: "another")
     assert scales(MODEL).common == {}
 
 
 def test_on_the_machine_of_the_records_nothing_is_to_be_calibrated():
-    own = Model(MODEL.known, "", hardware(), {}, "89")
+    own = Model(MODEL.known, "", hardware(), {}, {}, "89")
     assert scales(own) == Scales(spread=KNOWN, said="measured on this machine")
     assert "--calibrate" in scales(MODEL).said
 

@@ -6,16 +6,17 @@ from math import exp, log
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from hessbench import HessbenchError
 from hessbench._advice import model as module
-from hessbench._advice.model import FEATURES, Known, Model, features, fitted, kind, observed, shipped
+from hessbench._advice.model import FEATURES, Known, Model, features, fitted, kind, observed, shipped, stretched
 from hessbench._advice.probe import Shape
 from hessbench._plugins.contenders import LIKELY
 
 from .records import PROBE, STIFF, drawn, other, right
 
-LAW = np.array([log(1e-6), 1.0, 0.0, 0.0, 0.5, 1.0, 0.5, 1.0, 0.0, 0.0])
+LAW = np.array([log(1e-6), 1.0, 0.0, 0.0, 0.5, 1.0, 0.5, 1.0, 0.0, 0.0, 0.0])
 
 
 def taught(count, law=LAW, name="a"):
@@ -43,7 +44,7 @@ def test_the_error_follows_the_tolerance():
 
 
 def test_a_strategy_with_few_records_takes_its_exponents_from_the_others():
-    few = taught(2, LAW + np.array([3.0, *[0.0] * 9]), "b")
+    few = taught(2, LAW + np.array([3.0, *[0.0] * 10]), "b")
     line = fitted(taught(300) + few).known["b@numpy"].lines["seconds"]
     probe, shape = drawn(999)
     centre = line.at(features(probe, shape))[0]
@@ -124,6 +125,37 @@ def test_a_damaged_file_is_named(tmp_path, monkeypatch):
             shipped()
     finally:
         shipped.cache_clear()
+
+
+def strange(families):
+    """Records of families of problems each of which takes longer or shorter by a factor that no feature explains."""
+    rng, out = np.random.default_rng(3), []
+    for k, (probe, shape, record) in enumerate(taught(8 * families)):
+        name = f"family-{k % families}"
+        factor = exp(3 * np.random.default_rng(k % families).standard_normal())
+        out.append(
+            (probe, shape, replace(record, problem=name, best_s=record.best_s * factor * exp(0.01 * rng.normal())))
+        )
+    return out
+
+
+def test_intervals_of_problems_that_no_law_describes_are_stretched_until_they_hold():
+    rows = strange(10)
+    assert stretched(rows)["seconds"] > 1.3
+    held = []
+    for family in {r.problem for _, _, r in rows}:
+        others = [row for row in rows if row[2].problem != family]
+        line, wider = fitted(others).known["a@numpy"].lines["seconds"], stretched(others)["seconds"]
+        for probe, shape, record in rows:
+            if record.problem == family:
+                centre, scale, freedom = line.at(features(probe, shape))
+                held.append(abs(log(record.best_s) - centre) <= wider * scale * stats.t.ppf(0.95, freedom))
+    assert np.mean(held) > 0.75
+
+
+def test_intervals_that_hold_are_left_as_they_are():
+    rows = [(p, s, replace(r, problem=f"p{k % 10}")) for k, (p, s, r) in enumerate(taught(100))]
+    assert 1.0 <= stretched(rows)["seconds"] < 1.2
 
 
 def test_nothing_known_is_a_coin():

@@ -6,8 +6,8 @@ from math import log
 import pytest
 
 from hessbench._advice.machine import Scales
-from hessbench._advice.model import Model
-from hessbench._advice.predict import COVERED, fastest, in_order, interval, predictions, total
+from hessbench._advice.model import COVERED, Model
+from hessbench._advice.predict import fastest, in_order, interval, predictions, total
 
 from .records import PROBE, certain, model, shapes
 
@@ -89,14 +89,23 @@ def test_an_unknown_machine_makes_intervals_wider():
     assert wide.high / wide.low > 5 * narrow.high / narrow.low
 
 
+def test_intervals_are_as_wide_as_the_records_ask():
+    plain, wide = (
+        predictions(PROBE, shapes("a"), replace(model(a=certain(1e-3)), stretch=s), Scales(spread=0.0))[0]
+        for s in ({}, {"seconds": 3.0})
+    )
+    assert log(wide.seconds.high / wide.seconds.low) == pytest.approx(3 * log(plain.seconds.high / plain.seconds.low))
+    assert wide.error == plain.error
+
+
 def test_an_interval_and_its_probabilities_agree():
-    found = interval(log(2.0), 0.7, 6.0)
+    found = interval(log(2.0), 0.7, 6.0, 0.7)
     assert found.low < 2.0 < found.high and found.below(2.0) == pytest.approx(0.5)
     assert found.below(found.high) - found.below(found.low) == pytest.approx(COVERED)
 
 
 def test_no_interval_leaves_the_numbers_there_are():
-    assert interval(0.0, 1e6, 1.0).high < float("inf")
+    assert interval(0.0, 1e6, 1.0, 1.0).high < float("inf")
 
 
 def test_one_call_costs_no_less_than_a_hessian():

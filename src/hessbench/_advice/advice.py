@@ -101,7 +101,7 @@ def advise(
     checked(calls, tried, accuracy, rtol)
     pairs = likely() if strategies is None else contenders(list(strategies))
     with as_file(problem) as path, Forking() as child:
-        case = Case(path, "", None, dict(arguments or {}), rtol, rtol)
+        case = Case(path, "", None, dict(arguments or {}), rtol)
         model = shipped() if model is None else model
         factors = scales(model)
         found = asked(case, pairs)

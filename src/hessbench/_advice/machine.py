@@ -109,7 +109,7 @@ def calibrated(model: Model, tell: Callable[[str], None] = lambda said: None, se
                 if there is None or monotonic() > end:
                     continue
                 strategy, _, backend = label.partition("@")
-                case = Case(problem, strategy, backend, arguments, rtol, rtol)
+                case = Case(problem, strategy, backend, arguments, rtol)
                 with suppress(HessbenchError):
                     found = compared(measure(case, child=child, time_limit=TIME_LIMIT, budget=BUDGET), there)
                     for target, ratio in found.items():

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import stdtrit
 
 from .._errors import HessbenchError
 from .._measuring.record import Record, contender
@@ -25,16 +26,31 @@ from .probe import Probe, Shape
 from .regression import Line, prior
 
 SHIPPED = Path(__file__).with_name("model.json")
-FEATURES = ("one", "steps", "rough", "stiffness", "states", "unknowns", "operations", "pieces", "digits", "growth")
+FEATURES = (
+    *(
+        "one",
+        "steps",
+        "rough",
+        "stiffness",
+        "states",
+        "unknowns",
+        "operations",
+        "pieces",
+        "in pieces",
+        "digits",
+        "growth",
+    ),
+)
 MOST_STEPS = 1e6  # where an explicit method has given up
 ANY = 5.0  # of the logarithm of a unit of time: nothing is known of it before the first record
 TARGETS = {  # exponents before any record was seen, their deviations, and the scatter of what is observed
-    "seconds": prior((-9, 0.5, 0.3, 0, 0.5, 0.5, 0.3, 0.7, 0, 0), (ANY, *[0.35] * 7, 0.1, 0.1), 0.5),
-    "first": prior((-1, 0.1, 0.1, 0, 0.2, 0.2, 0.2, 0.2, 0, 0), (ANY, *[0.3] * 7, 0.1, 0.1), 0.5),
-    "error": prior((0, 0, 0, 0, 0, 0, 0, 0, -0.9, 0.3), (ANY, *[0.3] * 7, 0.2, 0.3), 1.5),
-    "memory": prior((-3, 0.3, 0, 0, 0.5, 0.5, 0, 0, 0, 0), (ANY, *[0.3] * 7, 0.1, 0.1), 1.0),
+    "seconds": prior((-9, 0.5, 0.3, 0, 0.5, 0.5, 0.3, 0.7, 0, 0, 0), (ANY, *[0.35] * 7, 1.5, 0.1, 0.1), 0.5),
+    "first": prior((-1, 0.1, 0.1, 0, 0.2, 0.2, 0.2, 0.2, 0, 0, 0), (ANY, *[0.3] * 7, 0.5, 0.1, 0.1), 0.5),
+    "error": prior((0, 0, 0, 0, 0, 0, 0, 0, 0, -0.9, 0.3), (ANY, *[0.3] * 7, 0.5, 0.2, 0.3), 1.5),
+    "memory": prior((-3, 0.3, 0, 0, 0.5, 0.5, 0, 0, 0, 0, 0), (ANY, *[0.3] * 7, 0.5, 0.1, 0.1), 1.0),
 }
 FLOORS = {"seconds": 1e-7, "first": 1e-4, "error": 1e-13, "memory": 1e-2}
+COVERED = 0.9  # probability of intervals
 PRIOR_WEIGHT = 2.0  # records that the chance on all problems counts for, beside those on problems of the same kind
 KINDS = ("smooth", "stiff", "pieces")
 
@@ -53,6 +69,7 @@ def features(probe: Probe, shape: Shape) -> Array:
         log(shape.unknowns),
         log(operations),
         log(shape.pieces),
+        float(shape.pieces > 1),
         log(1 / probe.rtol) - log(1e8),
         log(min(max(probe.growth or 1.0, 1e-3), 1e8)),
     ])  # fmt: skip
@@ -79,6 +96,14 @@ def observed(record: Record) -> dict[str, float]:
 
 
 @dataclass(frozen=True, eq=False)
+class Seen:
+    """What was measured of a strategy on a problem: the `row` of features, and `values` by target."""
+
+    row: Array
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
 class Known:
     """One strategy: its power laws by target, and of its records on each kind of problem `[right, all]`."""
 
@@ -97,13 +122,15 @@ class Known:
 class Model:
     """What is known of each strategy, by `strategy@backend`; `origin` says in a sentence where the records came from.
 
-    `yardstick` has what a few of them were (`observed`), by `strategy@backend problem`, for other machines to compare with.
+    `yardstick` has what a few of them were (`observed`), by `strategy@backend problem`, for other machines to compare with;
+    `stretch` by how much intervals of each target are wider than the power laws say (`stretched`).
     """
 
     known: Mapping[str, Known]
     origin: str = ""
     hardware: str = ""
     yardstick: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    stretch: Mapping[str, float] = field(default_factory=dict)
     digest: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -121,6 +148,7 @@ class Model:
             "origin": self.origin,
             "hardware": self.hardware,
             "yardstick": yardstick,
+            "stretch": {key: round(value, 3) for key, value in self.stretch.items()},
             "known": known,
         }
 
@@ -138,7 +166,8 @@ class Model:
                 for label, one in data["known"].items()
             }
             yardstick = {key: {k: float(v) for k, v in one.items()} for key, one in data["yardstick"].items()}
-            return cls(known, str(data["origin"]), str(data["hardware"]), yardstick, digest)
+            stretch = {target: float(data["stretch"][target]) for target in TARGETS}
+            return cls(known, str(data["origin"]), str(data["hardware"]), yardstick, stretch, digest)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise HessbenchError(f"This is no model of the advisor's: {error!r}.") from error
 
@@ -151,7 +180,7 @@ def fitted(
     Refusals and missing packages teach nothing: they are known beforehand. Nor does what could not be judged.
     `yardsticks` are problems whose records are kept as they are.
     """
-    rows: dict[str, list[tuple[Array, dict[str, float]]]] = {}
+    rows: dict[str, list[Seen]] = {}
     outcomes: dict[str, dict[str, list[int]]] = {}
     yardstick = {}
     for probe, shape, record in seen:
@@ -162,38 +191,57 @@ def fitted(
         counts[0] += record.status == "ok"
         counts[1] += 1
         found = observed(record)
-        rows.setdefault(label, []).append((features(probe, shape), found))
+        rows.setdefault(label, []).append(Seen(features(probe, shape), found))
         if found and record.problem in yardsticks:
             yardstick[f"{label} {record.problem}"] = found
     common = {target: pooled(target, list(rows.values())) for target in TARGETS}
     known = {}
-    for label, pairs in rows.items():
-        lines = {target: before.learnt(*chosen(pairs, target)) for target, before in common.items()}
+    for label, each in rows.items():
+        lines = {target: before.learnt(*chosen(each, target)) for target, before in common.items()}
         known[label] = Known(lines, outcomes[label])
-    return Model(known, origin, hardware, yardstick)
+    return Model(known, origin, hardware, yardstick, dict.fromkeys(TARGETS, 1.0))
 
 
-def chosen(pairs: Sequence[tuple[Array, Mapping[str, float]]], target: str) -> tuple[Array, Array]:
+def chosen(each: Sequence[Seen], target: str) -> tuple[Array, Array]:
     """Features (k, f) and values (k,) of the records that have `target`."""
-    have = [(row, values[target]) for row, values in pairs if target in values]
-    rows = np.array([row for row, _ in have]).reshape(len(have), len(FEATURES))
-    return rows, np.array([value for _, value in have])
+    have = [one for one in each if target in one.values]
+    rows = np.array([one.row for one in have]).reshape(len(have), len(FEATURES))
+    return rows, np.array([one.values[target] for one in have])
 
 
-def pooled(target: str, strategies: Sequence[Sequence[tuple[Array, Mapping[str, float]]]]) -> Line:
+def pooled(target: str, strategies: Sequence[Sequence[Seen]]) -> Line:
     """What is expected of a strategy of which nothing is known: exponents that all strategies together have.
 
     They are learnt from the differences to each strategy's own mean; how far one strategy may be from them is as before.
     """
     before = TARGETS[target]
-    parts = [chosen(pairs, target) for pairs in strategies]
+    parts = [chosen(each, target) for each in strategies]
     parts = [(rows - rows.mean(axis=0), values - values.mean()) for rows, values in parts if len(values)]
     if not parts:
         return before
-    learnt = before.learnt(*(np.concatenate(part) for part in zip(*parts, strict=True)))
-    mean = learnt.mean.copy()
+    found = before.learnt(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+    mean = found.mean.copy()
     mean[0] = before.mean[0]  # the unit of time is each strategy's own
     return replace(before, mean=mean)
+
+
+def stretched(seen: Sequence[tuple[Probe, Shape, Record]]) -> dict[str, float]:
+    """By target, how much wider intervals have to be so that 90 % of them hold, at least 1.
+
+    Problems are no draws from what a power law describes, so that its own intervals are too narrow: each family of problems
+    is predicted by a model of all the others, and what their intervals would have needed is counted.
+    """
+    needed: dict[str, list[float]] = {target: [] for target in TARGETS}
+    for family in {record.problem for _, _, record in seen}:
+        others = fitted([row for row in seen if row[2].problem != family])
+        for probe, shape, record in seen:
+            known = others.known.get(contender(record.strategy, record.backend))
+            if record.problem != family or known is None:
+                continue
+            for target, value in observed(record).items():
+                centre, scale, freedom = known.lines[target].at(features(probe, shape))
+                needed[target].append(abs(value - centre) / (scale * float(stdtrit(freedom, (1 + COVERED) / 2))))
+    return {target: max(1.0, float(np.quantile(each, COVERED))) if each else 1.0 for target, each in needed.items()}
 
 
 @cache

@@ -11,23 +11,27 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from .machine import Scales
-from .model import Model, features, kind
+from .model import COVERED, Model, features, kind
 from .probe import Probe, Shape
 
-COVERED = 0.9  # probability of the intervals
 RISK = log(30.0)  # what a strategy that is wrong or stops counts for: thirty times its time
 DRAWS = 2000
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A predicted quantity: the middle, and where it lies with probability `COVERED`. In log space `scale` and `freedom`."""
+    """A predicted quantity: the middle, and where it lies with probability `COVERED`.
+
+    `scale` and `freedom` are those of its logarithm; `relative` is the part of the scale that strategies do not share, by
+    which they are ranked.
+    """
 
     middle: float
     low: float
     high: float
     scale: float
     freedom: float
+    relative: float
 
     def below(self, limit: float) -> float:
         """The probability that it is at most `limit`."""
@@ -79,7 +83,8 @@ def predictions(
         for target, line in known.lines.items():
             centre, scale, freedom = line.at(row)
             move, spread = scales.of(target, label)
-            found[target] = interval(centre + move, float(np.hypot(scale, spread)), freedom)
+            wide = float(np.hypot(scale * model.stretch.get(target, 1.0), spread))
+            found[target] = interval(centre + move, wide, freedom, scale)
         chance = known.chance(kind(probe, shape))
         if accuracy is not None:
             chance *= found["error"].below(accuracy)
@@ -87,11 +92,11 @@ def predictions(
     return out
 
 
-def interval(centre: float, scale: float, freedom: float) -> Interval:
+def interval(centre: float, scale: float, freedom: float, relative: float) -> Interval:
     """That of a quantity whose logarithm is around `centre`."""
     reach = scale * float(stdtrit(freedom, (1 + COVERED) / 2))
     middle, low, high = (exp(min(max(v, -700.0), 700.0)) for v in (centre, centre - reach, centre + reach))
-    return Interval(middle, low, high, scale, freedom)
+    return Interval(middle, low, high, scale, freedom, relative)
 
 
 def in_order(predicted: list[Prediction], calls: int | None) -> list[Prediction]:
@@ -115,7 +120,7 @@ def fastest(able: list[Prediction], calls: int | None) -> dict[str, float]:
     costs = np.empty((len(able), DRAWS))
     for row, p in zip(costs, able, strict=True):
         assert p.seconds is not None and p.first is not None
-        first, each = (i.middle * np.exp(i.scale * drawn.standard_t(i.freedom, DRAWS)) for i in (p.first, p.seconds))
+        first, each = (i.middle * np.exp(i.relative * drawn.standard_t(i.freedom, DRAWS)) for i in (p.first, p.seconds))
         row[:] = total(first, each, calls)
         row[drawn.random(DRAWS) >= p.chance] = np.inf
     won = np.bincount(costs.argmin(axis=0)[np.isfinite(costs.min(axis=0))], minlength=len(able)) / DRAWS

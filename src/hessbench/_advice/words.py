@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from .._measuring.record import MISTAKE, Record
 from .._storage.text import cut, plain, seconds, some
-from .predict import COVERED, Interval, Prediction
+from .model import COVERED
+from .predict import Interval, Prediction
 from .probe import Probe
 from .race import cost, first, is_right, label, pays_from
 
