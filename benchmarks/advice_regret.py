@@ -2,6 +2,7 @@
 
     python -m benchmarks.advice_regret held-out FILE   of the model of the package on the problems of `benchmarks/held_out`
     python -m benchmarks.advice_regret train FILE      on each family of the training set, by a model of all the others
+    python -m benchmarks.advice_regret for-real FILE [NAME ...]    held-out problems by `hessbench.advise`, which measures anew
 
 FILE is what `python -m benchmarks.advice measure held-out FILE` (or `train`) wrote. Times are the least of the repeated calls
 of one run. "Before the race": the time of the strategy that is expected to be the best; "after": of the fastest right one of
@@ -10,18 +11,20 @@ that is wrong, stops or runs out of time counts as infinite before the race; aft
 """
 
 import sys
+import time
 from collections import defaultdict
 from dataclasses import replace
 
 import numpy as np
 
+import hessbench
 from hessbench._advice.machine import Scales
 from hessbench._advice.model import fitted, observed, shipped, stretched
 from hessbench._advice.predict import in_order, predictions
 from hessbench._advice.race import cost, is_right, label, ranked
-from hessbench._plugins.contenders import LIKELY
+from hessbench._plugins.contenders import LIKELY, likely
 
-from .advice import OWN, seen
+from .advice import LIMITS, OWN, Records, problems, seen
 
 TRIED = 3
 
@@ -84,8 +87,35 @@ def summary(values):
     return " | ".join(f"{v:.2f}" for v in (np.median(values), np.quantile(values, 0.95, method="higher"), max(values)))
 
 
-def main(which, path):
+def for_real(path, chosen_names=()):
+    """What `hessbench.advise` says of each held-out problem (or of some), by what its choice took in the run of FILE.
+
+    What had run out of time there and was right now, counts with its time of now.
+    """
+    by = defaultdict(dict)
+    for record in Records(path).known.values():
+        by[record.problem][label(record)] = record
+    names = [f"{strategy}@{backend}" for strategy, backend in likely()]
+    print("| problem | advised | regret | without ours | regret | seconds |\n|---|---|---|---|---|---|", flush=True)
+    for problem, _, rtol in problems("held-out"):
+        name = problem.rpartition("/")[2].removesuffix(".py")
+        if chosen_names and name not in chosen_names:
+            continue
+        cells, start = [], time.monotonic()
+        for asked in (names, [one for one in names if not one.startswith(OWN)]):
+            found = hessbench.advise(problem, strategies=asked, rtol=rtol, time_limit=LIMITS["time_limit"])
+            now = {label(r): r for r in found.records if is_right(r)}
+            known = {one: r if is_right(r) else now.get(one, r) for one, r in by[problem].items() if one in asked}
+            best, taken = ranked([*known.values()], None)[0], known.get(found.strategy)
+            cells += [found.strategy, "none" if taken is None else f"{cost(taken, None) / cost(best, None):.2f}"]
+        print(f"| {name} | {' | '.join(map(str, cells))} | {time.monotonic() - start:.0f} |", flush=True)
+
+
+def main(which, path, *names):
     """Print the tables of `docs/advice.md`."""
+    if which == "for-real":
+        for_real(path, names)
+        return
     for own in (True, False):
         rows, covered = evaluated(which, path, own)
         print(f"\n{'With' if own else 'Without'} the strategies that were written here ({', '.join(OWN)})\n")

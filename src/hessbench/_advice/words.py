@@ -105,6 +105,11 @@ def about(p: Probe) -> str:
     return text
 
 
+def times(ratio: float) -> str:
+    """Two digits, or a whole number."""
+    return f"{ratio:.2g}" if ratio < 100 else f"{ratio:.0f}"
+
+
 def upper(text: str) -> str:
     """With a capital letter."""
     return text[:1].upper() + text[1:]
@@ -144,7 +149,7 @@ def others(order: Sequence[Record], calls: int | None) -> list[str]:
     one, said = order[0], []
     if len(order) > 1:
         ratio = cost(order[1], calls) / cost(one, calls)
-        told = "is as good" if ratio < NEAR else f"takes {ratio:.2g} times as long"
+        told = "is as good" if ratio < NEAR else f"takes {times(ratio)} times as long"
         many = f" for {calls}" if calls is not None and calls > 1 else ""
         said.append(f"The next of those that were tried, {label(order[1])}, {told}{many}.")
     for other in order[1:]:
