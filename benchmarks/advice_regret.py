@@ -106,7 +106,8 @@ def for_real(path, chosen_names=()):
             found = hessbench.advise(problem, strategies=asked, rtol=rtol, time_limit=LIMITS["time_limit"])
             now = {label(r): r for r in found.records if is_right(r)}
             known = {one: r if is_right(r) else now.get(one, r) for one, r in by[problem].items() if one in asked}
-            best, taken = ranked([*known.values()], None)[0], known.get(found.strategy)
+            best = ranked([r for r in known.values() if r is not None], None)[0]
+            taken = None if found.strategy is None else known[found.strategy]
             cells += [found.strategy, "none" if taken is None else f"{cost(taken, None) / cost(best, None):.2f}"]
         print(f"| {name} | {' | '.join(map(str, cells))} | {time.monotonic() - start:.0f} |", flush=True)
 

@@ -15,7 +15,7 @@ from hessbench import Advice, InvalidInput, Problem
 from hessbench._advice import race as race_module
 from hessbench._advice import words
 from hessbench._advice.advice import as_file, checked
-from hessbench._advice.predict import Prediction
+from hessbench._advice.predict import Prediction, interval
 from hessbench._cli.advise import advise as command
 from hessbench._measuring.measure import problem_of
 from hessbench._measuring.record import MISTAKE, Case
@@ -101,14 +101,17 @@ def test_an_accuracy_is_kept(measured):
     assert "Tried and not accurate enough: discrete-adjoint@numpy, error 1.0e-05." in str(found)
 
 
-def test_who_refuses_and_who_is_missing_is_said_with_the_reason(measured, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", "")
-    found = hessbench.advise(
-        "random-quadratic", arguments={"n": 40}, strategies=[*ASKED, "casadi-integrator"], model=MODEL
-    )
-    assert "Refuse" in str(found) and "variational@numpy" in str(found) and "limited to" in str(found)
-    assert "Nothing is predicted of casadi-integrator@casadi" in str(found) or "Missing here" in str(found)
+def test_who_refuses_is_said_with_the_reason_and_not_tried(measured):
+    found = hessbench.advise("random-quadratic", arguments={"n": 40}, strategies=ASKED, model=MODEL)
+    assert "Refuses: variational@numpy: It is limited to" in str(found)
     assert "variational" not in [r.strategy for r in found.records]
+
+
+def test_whose_package_is_missing_is_said_once_with_the_remedy():
+    remedy = "JaxAdjoint needs `jax`: pip install 'hessbench[jax]'"
+    missing = [Prediction(f"{name}@jax", why=remedy, status="unavailable") for name in ("a", "b", "c", "d")]
+    assert words.refused(missing) == [f"Missing here: a@jax, b@jax, 2 more: {remedy}"]
+    assert words.cells(missing, [], None) == []
 
 
 def test_a_strategy_of_which_nothing_is_known_is_tried_last(measured):
@@ -195,8 +198,10 @@ def test_without_a_compiler_it_is_said():
 
 
 def test_how_many_intervals_hold_is_said():
-    every = [Prediction("a@numpy"), *()]
-    assert "no record is known" in words.expected(every, [], "from nowhere", "here")
+    known = [replace(Prediction(f"{name}@numpy"), seconds=interval(np.log(1e-3), 0.1, 9.0, 0.1)) for name in "ab"]
+    said = words.expected([*known, Prediction("new@numpy")], [right("a"), right("b", 1.0)], "from there", "here")
+    assert "Of 2 measured here, 1 is in theirs." in said
+    assert said.endswith("Nothing is predicted of new@numpy: no record is known.")
 
 
 def run(capsys, monkeypatch, columns, **options):

@@ -1,6 +1,7 @@
 """How a machine is compared with the one of the records, and what becomes of a damaged file."""
 
 import json
+from dataclasses import replace
 from math import exp, log
 
 import pytest
@@ -73,6 +74,14 @@ def test_nothing_measured_is_an_error_and_nothing_is_kept(measured):
     with pytest.raises(HessbenchError, match="Nothing could be measured"):
         calibrated(MODEL)
     assert not path(MODEL).exists()
+
+
+def test_what_is_prepared_quickly_is_measured_first(measured):
+    asked = []
+    measured(lambda name: asked.append(name) or right(name))
+    quick = {key: {**one, "first": one["first"] - key.startswith("b")} for key, one in MODEL.yardstick.items()}
+    calibrated(replace(MODEL, yardstick=quick))
+    assert asked == ["b", "a", "b", "a"]
 
 
 def test_no_case_begins_after_its_time(measured):

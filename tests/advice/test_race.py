@@ -53,6 +53,11 @@ def test_what_cannot_be_measured_is_a_record_and_the_others_go_on(measured):
     assert [(r.status, r.message) for r in records] == [("failed", "no room"), ("ok", "")]
 
 
+def test_where_there_is_no_reference_no_other_is_tried(measured):
+    measured(a=other("a", "unjudged"), b=right("b"))
+    assert run("ab", 2) == ["a"]
+
+
 def test_who_listens_may_go(measured):
     def gone(record):
         raise BrokenPipeError

@@ -104,9 +104,11 @@ def calibrated(model: Model, tell: Callable[[str], None] = lambda said: None, se
     ratios: dict[str, dict[str, list[float]]] = {target: {} for target in TARGETS}
     with Forking() as child:
         for problem, arguments, rtol in PROBLEMS:
-            for label in model.known:
-                there = model.yardstick.get(f"{label} {problem}")
-                if there is None or monotonic() > end:
+            found_there = {
+                label: there for label in model.known if (there := model.yardstick.get(f"{label} {problem}"))
+            }
+            for label, there in sorted(found_there.items(), key=lambda pair: pair[1]["first"]):  # the quick ones first
+                if monotonic() > end:
                     continue
                 strategy, _, backend = label.partition("@")
                 case = Case(problem, strategy, backend, arguments, rtol)

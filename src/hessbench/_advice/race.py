@@ -20,7 +20,7 @@ def race(
 ) -> Iterator[Record]:
     """Records of `labels` in their order on the problem of `case`: the first `most`, and on until one of them is right.
 
-    What stops one of them is in its record, and leaves the others alone.
+    What stops one of them is in its record, and leaves the others alone; where one cannot be judged, none can.
     """
     right = False
     for place, label in enumerate(labels):
@@ -36,6 +36,8 @@ def race(
         with suppress(OSError):  # whoever listens has gone
             tell(record)
         yield record
+        if record.status == "unjudged":
+            return
 
 
 def is_right(record: Record, accuracy: float | None = None) -> bool:

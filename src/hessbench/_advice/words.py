@@ -75,7 +75,8 @@ def paragraphs(
         said.append(
             "There is no C compiler here: compiled strategies run in NumPy, many times slower. Install gcc or clang."
         )
-    said.append(expected(predictions, records, *origin))
+    if order:
+        said.append(expected(predictions, records, *origin))
     return said
 
 
@@ -97,8 +98,9 @@ def about(p: Probe) -> str:
     if p.steps is not None and not p.stiff:
         more.append(f"{p.steps} steps of order 8 at rtol {p.rtol:g}")
     if p.growth is not None:
-        how = f"grows {p.growth:.2g} times" if p.growth > 1 else f"shrinks to {p.growth:.2g} of it"
-        more.append(f"a small change of the start {how}")
+        near = 1 / NEAR < p.growth < NEAR
+        grown = f"grows {times(p.growth)} times" if p.growth > 1 else f"shrinks to {p.growth:.2g} of it"
+        more.append(f"a small change of the start {'keeps its size' if near else grown}")
     text = f"{p.name}: {', '.join(parts)}."
     text += f" {upper(', '.join(more))}." if more else ""
     text += f" Not found out: {'; '.join(cut(part, LONGEST) for part in p.unknown)}." if p.unknown else ""
