@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,10 @@ def test_commands_of_the_page_exist():
     source = (ROOT / "src" / "hessbench" / "_cli" / "advise.py").read_text()
     assert options >= {"--calls", "--accuracy", "--calibrate"}
     assert all(option in source or f" {option[2:].replace('-', '_')}:" in source for option in options)
+
+
+def test_every_package_is_installed_and_the_model_with_it():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    folders = {path.parent for path in (ROOT / "src" / "hessbench").rglob("__init__.py")}
+    assert {".".join(folder.relative_to(ROOT / "src").parts) for folder in folders} <= set(settings["packages"])
+    assert "*.json" in settings["package-data"]["*"]
