@@ -151,14 +151,14 @@ def as_file(problem: Problem | str | Path) -> Iterator[str]:
     except (TypeError, AttributeError, pickle.PicklingError) as error:
         raise InvalidInput(f"Problem {problem.name!r} cannot be measured in other processes: {error}.") from error
     with scratch() as folder:
-        folder.mkdir()
         kept, file = folder / "problem.pickle", folder / "problem.py"
         text = LOADER.format(path=str(kept), folders=sys.path, digest=hashlib.sha256(data).hexdigest())
         try:
+            folder.mkdir(mode=0o700)
             kept.write_bytes(data)
             file.write_text(text, encoding="utf-8")
         except OSError as error:
-            raise HessbenchError(f"There is no room for a temporary file: {error.strerror}.") from error
+            raise HessbenchError(f"No temporary file can be made: {error.strerror}.") from error
         yield str(file)
 
 
