@@ -196,6 +196,13 @@ def test_an_event_where_there_is_a_measurement_is_refused(tmp_path):
         read_petab(files.written(tmp_path, events=at_one))
 
 
+def test_an_event_that_is_true_at_the_start_does_not_happen_unless_it_was_false_before(tmp_path):
+    early = files.EVENT.format(delay="").replace("1.7", "-1.0")
+    assert read_petab(files.written(tmp_path, events=early)).hessian().value == pytest.approx(in_mpmath()[0], rel=1e-10)
+    with pytest.raises(Unsupported, match="'dosed' happens at the start"):
+        read_petab(files.written(tmp_path, events=early.replace('initialValue="true"', 'initialValue="false"')))
+
+
 DELAY = "<delay>" + files.MATH + "<cn>1</cn></math></delay>"
 PRIOR = files.PARAMETERS.replace("estimate\n", "estimate\tobjectivePriorType\tobjectivePriorParameters\n").replace(
     "0.8\t1\n", "0.8\t1\tnormal\t0;1\n"

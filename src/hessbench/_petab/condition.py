@@ -188,8 +188,12 @@ class Simulation:
         """An event of the model; `None` for one whose time is before the start, or behind the last measurement."""
         when, changes = happening.when, happening.set
         now = self.number(substituted(when, {s: self.started(s) for s in symbols_of(when)}))
+        if now >= 0 and not happening.before:
+            raise Unsupported(
+                f"the event {happening.name!r} happens at the start (`initialValue` of its trigger is false)"
+            )
         if now >= 0:
-            return None  # it is true at the start, where SBML takes it for having been true before
+            return None  # it is true at the start, and was true before
         for name in changes:
             if name in self.model.rules or name not in self.states:
                 raise Unsupported(f"the event {happening.name!r} sets {name!r}, which a rule determines")

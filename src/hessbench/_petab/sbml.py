@@ -18,11 +18,15 @@ from .._errors import Unsupported
 
 @dataclass
 class Happening:
-    """An SBML event: `when` passes through zero upward, or `time` minus an expression does; then `set` (id -> expression)."""
+    """An SBML event: `when` passes through zero upward, or `time` minus an expression does; then `set` (id -> expression).
+
+    `before` is what the trigger counts for just before the start.
+    """
 
     name: str
     when: Any
     set: dict[str, Any]
+    before: bool = True
 
 
 @dataclass
@@ -77,10 +81,8 @@ def read(model: Any) -> SbmlModel:
 
 
 def _refuse(model: Any) -> None:
-    for package, there in (("fast reactions", any(r.isSetFast() and r.getFast() for r in model.getListOfReactions())),
-                           ("constraints that are algebraic", False)):  # fmt: skip
-        if there:
-            raise Unsupported(f"it has {package}")
+    if any(r.isSetFast() and r.getFast() for r in model.getListOfReactions()):
+        raise Unsupported("it has fast reactions")
     if model.isSetConversionFactor() or any(s.isSetConversionFactor() for s in model.getListOfSpecies()):
         raise Unsupported("it has conversion factors")
 
@@ -135,7 +137,9 @@ def _events(model: Any, out: SbmlModel, math: Callable[[Any], Any], sympy: Any) 
             changed = assignment.getVariable()
             changes[changed] = math(assignment)
             out.rates.setdefault(changed, sympy.Integer(0))
-        out.events.append(Happening(name, high - low, changes))
+        asked = event.getTrigger()
+        before = not asked.isSetInitialValue() or bool(asked.getInitialValue())
+        out.events.append(Happening(name, high - low, changes, before))
 
 
 def _check_compartments(model: Any, out: SbmlModel) -> None:
