@@ -43,7 +43,7 @@ docs-commands: $(READY)
 
 clean: clean-docs
 clean-docs:
-	rm -rf build/docs build/doctrees docs/gallery docs/generated
+	rm -rf build/docs build/doctrees docs/gallery docs/generated docs/sg_execution_times.rst
 
 # Hours for all files; `make mutation FILES=src/hessbench/_gate.py` takes some minutes. docs/testing.md has the results.
 mutation: $(READY)

@@ -25,16 +25,18 @@ class DiscreteAdjoint(Strategy):
     bytes bounds what is stored: beyond it, states at checkpoints, from which stages are computed again. `probes=0` controls
     the error of the state alone, which is faster and not safe. With `atol` left out, the error of each component is measured
     against its own size along the solution. Steps end where the right-hand side has pulses, jumps or kinks at given times (at
-    least 1e-4 of the span wide), and at the times of data, whose terms are added on the way. Not for stiff systems, which it
-    names in a warning: the integrator is explicit (RK45 or DOP853).
-    Source: Hager, Numer. Math. 87 (2000) 247, for the first-order discrete adjoint.
+    least 1e-4 of the span wide), and at the times of data and events, whose terms and jumps come on the way; derivatives at
+    events are those of the exact flow. Not for stiff systems, which it names in a warning: the integrator is explicit (RK45 or
+    DOP853).
+    Source: Hager, Numer. Math. 87 (2000) 247, for the first-order discrete adjoint; events: Rozenvasser, Automation and Remote
+    Control 28 (1967) 400.
     """
 
     form: str = "auto"
     probes: int = 1
     memory: float = 2**30
     scales_by_component: ClassVar[bool] = True
-    limits: ClassVar[Limits] = Limits(parameters=True, running_loss=True, times=True, data=True)
+    limits: ClassVar[Limits] = Limits(parameters=True, running_loss=True, times=True, data=True, events=True)
     variants: ClassVar = {"": {}, "numpy": {"form": "numpy"}}
     thread_safe: ClassVar[bool] = True
 

@@ -39,10 +39,12 @@ from ._model.counters import Counters
 from ._model.data import Data
 from ._model.derivatives import Derivatives, JointDerivatives, Sparsity
 from ._model.events import Event
+from ._model.likelihood import Likelihood, LogNormal, NegativeBinomial, Normal, Poisson, StudentT
 from ._model.loss import JointLoss, LossBlocks, misfit, misfit_blocks, non_closure
 from ._model.problem import Problem
 from ._model.quadratic import Quadratic
 from ._model.result import Result
+from ._petab import read_petab
 from ._plugins.conditions import Conditions, PreparedConditions
 from ._plugins.prepare import Prepared, prepare
 from ._plugins.registry import problem, problems, strategies
@@ -75,10 +77,15 @@ __all__ = [
     "InvalidInput",
     "JointDerivatives",
     "JointLoss",
+    "Likelihood",
     "Limits",
+    "LogNormal",
     "LossBlocks",
     "MassAction",
+    "NegativeBinomial",
     "NoReference",
+    "Normal",
+    "Poisson",
     "Prepared",
     "PreparedConditions",
     "PreparedProducts",
@@ -90,6 +97,7 @@ __all__ = [
     "ScipyObjective",
     "Sparsity",
     "Strategy",
+    "StudentT",
     "Unavailable",
     "Unsupported",
     "Vector",
@@ -126,6 +134,7 @@ __all__ = [
     "problems",
     "products",
     "quadratic_derivatives",
+    "read_petab",
     "reference",
     "steps_for",
     "strategies",

@@ -147,14 +147,27 @@ def test_exactness_notices_a_lost_term(lost, over_steps, monkeypatch):
     assert max(error(point.grad, grad), error(point.hess, hess)) > 1e-3
 
 
-STEP = "mark = jump(k + 1, mark, marks, jumps, lam);\n    multipliers"
+STEP = "mark = jump(k + 1, mark, p, p->jumps, lam);\n    multipliers"
 FAULTS = {
     "a jump is lost": ("columns.c", "lam[r] += jumps[", "lam[r] += 0 * jumps["),
     "the jump at the start is lost": ("columns.c", "if (!k0) jump(0,", "if (!k0 && 0) jump(0,"),
     "jumps come a step late": ("columns.c", STEP, STEP.replace("k + 1", "k")),
-    "tangents are kept a step late": ("columns.c", "== first + k + 1; mark++) note", "== first + k; mark++) note"),
-    "those of products, too": ("columns.c", "== first + k + 1; mark++) mem", "== first + k; mark++) mem"),
+    "tangents are kept a step late": ("columns.c", "== first + k + 1; mark++, kept", "== first + k; mark++, kept"),
+    "those of products, too": ("columns.c", "== first + k + 1; mark++) note", "== first + k; mark++) note"),
     "jumps of products come a step late": ("columns.c", "jump(first + k + 1, mark", "jump(first + k, mark"),
+    "costates do not jump at events": ("columns.c", "if (map) {", "if (map && 0) {"),
+    "costates behind events are lost": ("columns.c", "memcpy(p->behind +", "memcpy(p->behind + 0 *"),
+    "tangents do not jump at events": (
+        "columns.c",
+        "NV * sizeof(vd));\n  if (!map) return;",
+        "NV * sizeof(vd));\n  return;",
+    ),
+    "those of products, neither": (
+        "columns.c",
+        "memcpy(kept, v, N * 8);\n  if (!map)",
+        "memcpy(kept, v, N * 8);\n  if (map)",
+    ),
+    "unknowns do not move what is behind": ("columns.c", "+= map[N * N + r * COLUMNS + c];", "+= 0;"),
     "marks are off by one": ("forward.c", "marks[next++] = n;", "marks[next++] = n - 1;"),
     "states are kept in one place": ("forward.c", "seen + next * N", "seen + 0 * next * N"),
 }

@@ -38,6 +38,7 @@ def narrow_features(
     states: Callable[[Array], Array],
     steps: Array | None = None,
     slopes: Callable[[Array, Array], Array] | None = None,
+    intervals: int = GRID,
 ) -> Array:
     """The times inside `t_span`, in its direction, at which a step must end so that no feature is stepped over.
 
@@ -45,7 +46,7 @@ def narrow_features(
     those already resolve is left out. A jump or kink gives two times a few units of round-off apart, one on each side of it:
     a step between them changes nothing, and no other step has both sides in it. None for a problem that does not read the
     time.
-    Cost: one evaluation at `GRID` + 1 times, by `slopes(t, y)` (m,), (m, N) -> (m, K) if that is given, else vectorised;
+    Cost: one evaluation at `intervals` + 1 times, by `slopes(t, y)` (m,), (m, N) -> (m, K) if that is given, else vectorised;
     where the right-hand side takes no batches, that many calls.
     """
     t0, t1 = map(float, t_span)
@@ -53,7 +54,7 @@ def narrow_features(
     start = states(np.array([t0]))[0]
     if problem.autonomous or not any(reads_time(f, t0, start, p) for f in functions):
         return np.empty(0)
-    grid = np.linspace(t0, t1, GRID + 1)
+    grid = np.linspace(t0, t1, intervals + 1)
     with np.errstate(all="ignore"):
         path = Path(problem, p, grid, states(grid), slopes)
         values = path.values()

@@ -13,15 +13,15 @@ import numpy as np
 
 from .._errors import IntegrationError, Unsupported
 from .._model.derivatives import Array
-from .model import Model, Stop
-from .roots import first_root, grazed
-from .segments import Moment, Node, Pieces, Segment
-from .smooth import Smooth
-from .switched import NEAR, PROBE, Branch
+from ..discrete._events import Moment, Stop, coinciding
+from ..discrete._known import always, through, too_often
+from ..discrete._roots import CLOSE, FLAT, NEAR, PROBE, first_root, grazed
+from ..discrete._smooth import Smooth
+from .model import Model
+from .segments import Node, Pieces, Segment
+from .switched import Branch
 
-SAMPLES = 8
-MOST_SWITCHES = 1000
-STEPS = 100_000
+SAMPLES, MOST_SWITCHES, STEPS = 8, 1000, 100_000
 
 
 @dataclass(eq=False)
@@ -36,12 +36,16 @@ class Root:
 
 @dataclass(eq=False)
 class March:
-    """One solution of `model` at the decision vector `x`, at relative tolerance `rtol`; `sizes` (M,) are those of z."""
+    """One solution of `model` at the decision vector `x`, at relative tolerance `rtol`; `sizes` (M,) are those of z.
+
+    By DOP853, or, if `stiff`, by Radau.
+    """
 
     model: Model
     x: Array
     rtol: float
     sizes: Array
+    stiff: bool = False
     branch: Branch = field(init=False)
     seen: dict[int, float] = field(default_factory=dict)  # largest size of the guards of each atom
     counts: dict[int, int] = field(default_factory=dict)  # of each event
@@ -59,7 +63,7 @@ class March:
     def run(self) -> Pieces:
         """The pieces. Raises `Unsupported` for sliding and grazing, `IntegrationError` where the end is not reached."""
         first, last = Moment(self.t0, "t0"), Moment(self.t1, "t1")
-        stops, items, t, y = self.model.stops(self.x), list[Segment | Node](), self.t0, self.y0
+        stops, items, t, y = self.model.events.stops(self.x), list[Segment | Node](), self.t0, self.y0
         self.enter(t, y)
         start, begin = first, y
         signs = self.event_signs(t, y)
@@ -69,10 +73,11 @@ class March:
                 goal = first if goal.t == self.t0 else last
             while t != goal.t:
                 z, root = self.advance(t, self.model.started(y), goal.t, signs)
-                t, y = (goal.t, z[: self.n]) if root is None else (root.t, root.z[: self.n])
-                z = z if root is None else root.z
+                t, z = (goal.t, z) if root is None else (root.t, root.z)
+                y = z[: self.n]
                 end = goal if root is None else Moment(t, "root")
                 items.append(Segment(self.branch, start, end, begin, y, float(z[self.n :].sum())))
+                self.alone(t, y, root, (start.t, goal.t))
                 start, begin = end, y
                 if root is None:
                     continue
@@ -83,7 +88,7 @@ class March:
                     return Pieces(items, first, end, self.y0, y)
                 signs = self.event_signs(t, y)
             if stop is not None:
-                self._same(start, goal)
+                self.model.events.same(start, goal)
                 start = goal
                 y = self.happens(stop, goal, y, items)
                 begin = y
@@ -94,16 +99,6 @@ class March:
             items.append(Segment(self.branch, first, last, self.y0, y))
         return Pieces(items, first, last, self.y0, y)
 
-    def _same(self, one: Moment, other: Moment) -> None:
-        """Raise `Unsupported` where two moments at one time move differently with the unknowns."""
-        moves = [m.first if m.kind == "at" else np.zeros(self.a.size) for m in (one, other)]
-        free = any(m.kind in self.model.problem.wrt for m in (one, other))
-        if one is not other and (free or not np.array_equal(moves[0], moves[1])):
-            raise Unsupported(
-                f"problem {self.name!r}: two events, or an event and data or an end of the time span, coincide at "
-                f"t = {one.t:.6g}, and the unknowns move them apart: derivatives would be those of one side. Move one a little."
-            )
-
     def enter(self, t: float, y: Array, crossed: Any = None) -> None:
         """Choose the branch that goes on from (t, y)."""
         switches = self.model.switches
@@ -112,13 +107,27 @@ class March:
         else:
             self.branch = switches.enter(t, y, self.a, PROBE * self.span, self.seen, crossed)
 
+    def alone(self, t: float, y: Array, root: Root | None, known: tuple[float, float]) -> None:
+        """Raise `Unsupported` where an event has a root at a moment (t, y) of another kind, or close to `known` times."""
+        event = None if root is None else root.event
+        if event is not None and min(abs(t - one) for one in known) <= CLOSE * max(abs(t), abs(self.span)):
+            raise coinciding(self.model.problem, t)
+        for k, when in self.model.events.roots.items():
+            v, other = self.v(t, y), self.model.problem.events[k]
+            if k == event or not (other.jump or other.terminal) or abs(when.value(v)[0]) > NEAR * self.event_sizes[k]:
+                continue
+            first = when.first(v)[0]
+            rate = float(first[: self.n] @ self.branch.slope(t, y, self.a)[: self.n] + first[-1]) * self.span
+            if abs(rate) > FLAT * self.event_sizes[k] and other.direction * rate >= 0:
+                raise coinciding(self.model.problem, t)
+
     def happens(self, stop: Stop, moment: Moment, y: Array, items: list[Segment | Node]) -> Array:
         """Add the node of a known time; the state behind it."""
         if stop.data is not None:
             items.append(Node(moment, y, y, data=stop.data))
             return y
         assert stop.event is not None
-        jump = self.model.jumps[stop.event]
+        jump = self.model.events.jumps[stop.event]
         after = y if jump is None else jump.value(self.v(moment.t, y))
         items.append(Node(moment, y, after, jump=jump))
         return after
@@ -136,17 +145,14 @@ class March:
                 )
             self.enter(root.t, y, {guard.atom: guard.after})
             return Node(moment, y, y, root=guard.smooth), False
-        event, jump = self.model.problem.events[root.event], self.model.jumps[root.event]
+        event, jump = self.model.problem.events[root.event], self.model.events.jumps[root.event]
         self.counts[root.event] = self.counts.get(root.event, 0) + 1
         if self.counts[root.event] > event.most:
-            raise IntegrationError(
-                f"problem {self.name!r}: an event happened more than `most` = {event.most} times by t = {root.t:.6g}. "
-                f"Raise `most`, or end the time span before the events pile up."
-            )
+            raise too_often(self.model.problem, root.event, root.t)
         after = y if jump is None else jump.value(self.v(root.t, y))
         if jump is not None:
             self.enter(root.t, after)
-        return Node(moment, y, after, jump=jump, root=self.model.roots[root.event]), event.terminal
+        return Node(moment, y, after, jump=jump, root=self.model.events.roots[root.event]), event.terminal
 
     def v(self, t: Any, y: Array) -> Array:
         """(y, a, t), for one time or a batch (N, B)."""
@@ -157,7 +163,7 @@ class March:
     def event_signs(self, t: float, y: Array) -> dict[int, float]:
         """The sign of each `when` just behind (t, y). Raises `Unsupported` where it rests on zero."""
         out = {}
-        for k, root in self.model.roots.items():
+        for k, root in self.model.events.roots.items():
             here = float(root.value(self.v(t, y))[0])
             self.event_sizes[k] = max(self.event_sizes.get(k, 0.0), abs(here))
             h = PROBE * self.span
@@ -169,30 +175,30 @@ class March:
                 continue
             out[k] = float(np.sign(there))
             if there == 0.0:
-                raise Unsupported(
-                    f"problem {self.name!r}: `when` of an event stays at zero from t = {t:.6g} on: it always happens."
-                )
+                raise always(self.model.problem, t)
             event = self.model.problem.events[k]
             if event.jump is not None and self.counts.get(k) and out[k] == event.direction:
-                raise Unsupported(
-                    f"problem {self.name!r}: behind the event at t = {t:.6g} the solution goes on through it: the jump "
-                    f"does not lead away (a ball at rest)."
-                )
+                raise through(self.model.problem, t)
         return out
+
+    @property
+    def stepper(self) -> Any:
+        """SciPy's class."""
+        from scipy.integrate import DOP853, Radau
+
+        return Radau if self.stiff else DOP853
 
     def advance(self, t: float, z: Array, goal: float, signs: dict[int, float]) -> tuple[Array, Root | None]:
         """The solution along the branch at `goal`, or the first root before it; `signs` go along."""
-        from scipy.integrate import DOP853
-
         branch, a, n = self.branch, self.a, self.n
 
         def slope(t: float, z: Array) -> Array:
             return branch.slope(t, z[:n], a)
 
-        watching = bool(branch.guards or self.model.roots)
+        watching = bool(branch.guards or self.model.events.roots)
         with np.errstate(all="ignore"):
             atol: Any = 1e-3 * self.rtol * self.sizes
-            stepper: Any = DOP853(slope, t, z, goal, rtol=self.rtol, atol=atol)
+            stepper: Any = self.stepper(slope, t, z, goal, rtol=self.rtol, atol=atol)
             for _ in range(STEPS):
                 before = (stepper.t, stepper.y.copy())
                 message = stepper.step()
@@ -230,7 +236,7 @@ class March:
             )
             if at is not None:
                 found.append((at, g, None))
-        for k, root in self.model.roots.items():
+        for k, root in self.model.events.roots.items():
             values = root.value(v)[0]
             self.event_sizes[k] = max(self.event_sizes.get(k, 0.0), float(np.max(np.abs(values))))
 
@@ -259,8 +265,6 @@ class March:
 
     def _located(self, before: tuple[float, Array], at: float, g: int | None, k: int | None) -> Root:
         """The root of guard `g` or event `k` near `at`, with the step from `before` taken to it: to round-off."""
-        from scipy.integrate import DOP853
-
         branch, n, (t, z) = self.branch, self.n, before
 
         def slope(t: float, z: Array) -> Array:
@@ -271,7 +275,7 @@ class March:
                 return z
             with np.errstate(all="ignore"):
                 atol: Any = 1e-3 * self.rtol * self.sizes
-                stepper = DOP853(slope, t, z, at, rtol=self.rtol, atol=atol, first_step=abs(at - t))
+                stepper = self.stepper(slope, t, z, at, rtol=self.rtol, atol=atol, first_step=abs(at - t))
                 while stepper.status == "running":
                     stepper.step()
             return stepper.y
@@ -280,13 +284,13 @@ class March:
             root, size = branch.guards[g].smooth, self.seen[branch.guards[g].atom]
         else:
             assert k is not None
-            root, size = self.model.roots[k], self.event_sizes[k]
+            root, size = self.model.events.roots[k], self.event_sizes[k]
         end = reached(at)
         for _ in range(12):
             v = self.v(at, end[:n])
             value, first = float(root.value(v)[0]), root.first(v)[0]
             rate = float(first[:n] @ branch.slope(at, end[:n], self.a)[:n] + first[-1])
-            if abs(rate * self.span) <= 1e-8 * size:
+            if abs(rate * self.span) <= FLAT * size:
                 raise Unsupported(grazed(at))
             move = value / rate
             new = at - move

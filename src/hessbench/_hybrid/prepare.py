@@ -16,21 +16,23 @@ from .segments import Segment
 
 FINER = 1e-2  # of the strategy's tolerance, for the solve that finds the pieces
 ALLOWED = 1e4  # times the strategy's tolerance: farther off is worth a warning
+STIFF = ("Radau", "BDF", "LSODA")  # methods of strategies that are asked for stiff problems
 FINEST, COARSEST = 1e-13, 1e-10
 
 
 def lift(
-    problem: Problem, ivp: IVP, make: Callable[[Problem], Run], as_is: bool = False, takes_data: bool = False
+    problem: Problem, ivp: IVP, make: Callable[[Problem], Run], as_is: bool = False, takes_pieces: bool = False
 ) -> Lifted | None:
     """The strategy that `make` prepares for smooth problems, for `problem` in pieces; `None` where it is smooth as it is.
 
-    `as_is` looks for no switches; with `takes_data`, data alone do not make pieces. Where the right-hand side has switches,
-    `make` also prepares the problem as it is, if its solution at the problem's own point crosses none.
+    `as_is` looks for no switches; with `takes_pieces`, data and events alone do not make pieces. Where the right-hand side has
+    switches, `make` also prepares the problem as it is, if its solution at the problem's own point crosses none.
     """
     found = model(problem, as_is)
-    if found is None or (takes_data and found.switches is None and not problem.events):
+    if found is None or (takes_pieces and found.switches is None and (not problem.events or found.recorded)):
         return None
-    out = Lifted(found, tolerance(ivp.rtol), make, None, first_sizes(found), max(ALLOWED * ivp.rtol, 1e-8))
+    allowed = max(ALLOWED * ivp.rtol, 1e-8)
+    out = Lifted(found, tolerance(ivp.rtol), make, None, first_sizes(found), allowed, ivp.method in STIFF)
     pieces = out.pieces(problem.x0)
     if pieces.plain and not found.declared:
         out.whole = make(problem)

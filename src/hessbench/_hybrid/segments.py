@@ -7,26 +7,12 @@ This is all that an implementation of second derivatives needs beside the branch
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-import numpy as np
+from dataclasses import dataclass
 
 from .._model.derivatives import Array
-from .smooth import Smooth
+from ..discrete._events import Moment
+from ..discrete._smooth import Smooth
 from .switched import Branch
-
-
-@dataclass(eq=False)
-class Moment:
-    """A time, and how it depends on the unknowns.
-
-    kind: "t0", "t1"; "fixed"; "at" (`first` (P,) and `second` (P, P) are its derivatives by the parameters in `wrt`); "root"
-    """
-
-    t: float
-    kind: str = "fixed"
-    first: Array = field(default_factory=lambda: np.zeros(0))
-    second: Array = field(default_factory=lambda: np.zeros((0, 0)))
 
 
 @dataclass(eq=False)

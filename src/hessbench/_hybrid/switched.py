@@ -16,20 +16,12 @@ from .._derive.switches import watched
 from .._errors import Unsupported
 from .._model.derivatives import Array
 from .._model.problem import TIMES, Problem
+from ..discrete._events import arguments
 from ..discrete._graph import CannotTrace, Node
+from ..discrete._recording import Inputs, Outcome, as_node, atoms, folded, guards, inputs_of, live, record
+from ..discrete._roots import NEAR
+from ..discrete._smooth import Smooth
 from ..discrete._writing import defined, function, portable
-from .recording import Inputs, Outcome, as_node, atoms, folded, guards, inputs_of, live, record
-from .smooth import Smooth
-
-NEAR = 1e-12  # of the size of its terms: closer to zero a switch is at its root
-PROBE = 1e-6  # of the time span: how far behind a root one looks on which side the solution is
-
-
-def arguments(problem: Problem, inputs: Inputs) -> tuple[Any, Any, dict[str, Any]]:
-    """`(t, y, p)` of symbols; parameters that are not in `wrt` are numbers."""
-    y = inputs.array((problem.dim,))
-    own = {key: inputs.array(problem.shapes[key]) for key in problem.varied}
-    return inputs.array(()), y, {**problem.params, **own}
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,4 +244,4 @@ def switched(problem: Problem) -> Switched | None:
     return out if out.atoms and len(outputs) == problem.dim + (problem.running_loss is not None) else None
 
 
-__all__ = ["Branch", "Guard", "Switched", "arguments", "as_node", "switched"]
+__all__ = ["Branch", "Guard", "Switched", "as_node", "switched"]

@@ -78,6 +78,8 @@ class Problem:
         the one framework that `rhs` is written in, set by `from_torch` and `from_jax`; others cannot differentiate it
     size
         what `size` means for the family (for labels), for example `10` in `random-quadratic`, N = 10
+    logs
+        set by `on_log_scale`: names of parameters that are logarithms, with the names of what they are the logarithm of
     counters
         set by the harness, which counts the derivatives that are generated for a problem without hand-written ones
 
@@ -108,6 +110,7 @@ class Problem:
     events: Sequence[Event] = ()
     size: int | None = None
     written_in: str | None = None
+    logs: Mapping[str, str] = field(default_factory=dict, repr=False)
     counters: Counters | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -159,7 +162,8 @@ class Problem:
     @property
     def of_state_alone(self) -> bool:
         """Whether the problem is of the simplest form: by the initial state alone, and the loss is one of the end points."""
-        return self.wrt == ("y0",) and self.running_loss is None and self.data is None
+        smooth = self.data is None and not self.events
+        return self.wrt == ("y0",) and self.running_loss is None and smooth
 
     @cached_property
     def carried_dim(self) -> int:

@@ -29,12 +29,12 @@ class Fit:
 def fit(problem: Problem, strategy: Strategy, backend: str | None = None) -> Fit:
     """What `strategy` is to be prepared for so that it answers for `problem`. Nothing is traced, solved or loaded.
 
-    Of a problem with data or events that the strategy does not take as they are (`Limits.data`), one of its smooth pieces: the
-    harness goes over all of them (`_hybrid`). `backend` is the one that it is to run on, if that is known.
+    Of a problem with data or events that the strategy does not take as they are (`Limits.data`, `Limits.events`), one of its
+    smooth pieces: the harness goes over all of them (`_hybrid`). `backend` is the one that it is to run on, if that is known.
     """
     if (other := _in_another_framework(problem, strategy, backend)) is not None:
         return Fit(problem, reason=other)
-    if problem.events or (problem.data is not None and not strategy.limits.takes_data(problem)):
+    if (problem.events or problem.data is not None) and not strategy.limits.takes_pieces(problem):
         problem = segment_problem(problem)
     reason = strategy.why_not(problem)
     if reason is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.util import find_spec
 from threading import RLock
 from typing import Any
@@ -24,6 +25,7 @@ from .._model.problem import Problem
 from .._model.result import Result
 from .._model.warnings import remarkable, sentences, warn
 from .batch import Batch, at_points
+from .fisher import fisher
 from .fit import fit
 from .own_functions import mistake
 from .registry import find, strategies
@@ -113,9 +115,34 @@ class Prepared:
             blocks=blocks,
             shapes=self.problem.shapes,
             zero_blocks=ignored,
+            x=x.copy(),
+            logs=self.problem.logs,
+            informed=self.informed(x),
         )
         out = replace(out, warnings=sentences(out, self.ivp)) if remarkable(out, self.ivp) else out
         return replace(out, warnings=(*out.warnings, *said)) if (said := unseen(self.problem)) else out
+
+    def informed(self, x: Array) -> Callable[[], Array] | None:
+        """What computes the expected Fisher information at `x` (n,); `None` where no likelihood is declared."""
+        data = self.problem.data
+        if data is None or data.likelihood is None:
+            return None
+        return partial(fisher, self.problem, x.copy(), self.ivp, self.again)
+
+    def again(self, problem: Problem, x: Array) -> Result:
+        """Another problem by the same strategy, prepared and run once at `x` (n,)."""
+        ivp = self.ivp
+        atol = None if ivp.by_component else ivp.atol
+        made = prepare(
+            problem,
+            self.strategy,
+            backend=self.backend,
+            rtol=ivp.rtol,
+            atol=atol,
+            method=ivp.method,
+            max_steps=ivp.max_steps,
+        )
+        return made.direct(x)
 
     def bare(self, x: Array) -> Result:
         """What the strategy returns at `x` (n,), unchecked and uncounted; `alone` is for the caller to hold."""
@@ -219,7 +246,7 @@ def _prepared(
         ivp,
         lambda piece: smooth_run(piece, chosen, backend_name, ivp),
         isinstance(chosen, AsIs),
-        chosen.limits.takes_data(problem),
+        chosen.limits.takes_pieces(problem),
     )
     if lifted is not None:
         return Prepared(problem, chosen, backend_name, ivp, lifted, None, turns(chosen), why=why)

@@ -28,8 +28,9 @@ class Limits:
     the harness carries as states of an augmented problem (`hessbench.augmented`), to which the other limits then apply,
     unless `augmentation` is False.
 
-    `data` says that a problem with data at many times arrives as it is, unless it has events: the strategy adds their terms to
-    the loss and fills in `Result.gauss_newton`. For all others the harness goes over the pieces between the times.
+    `data` says that a problem with data at many times arrives as it is: the strategy adds their terms to the loss and fills in
+    `Result.gauss_newton`. `events` says so of doses and events, unless the problem ends at one. For all others the harness goes
+    over the pieces between.
 
     `records` says that it needs the operations of the right-hand side, so that one of torch or JAX alone is refused.
     """
@@ -44,11 +45,14 @@ class Limits:
     times: bool = False
     augmentation: bool = True
     data: bool = False
+    events: bool = False
     records: bool = False
 
-    def takes_data(self, problem: Problem) -> bool:
-        """Whether the strategy is handed the data of `problem`, which has some."""
-        return self.data and not problem.events and self.lacking(problem) is None
+    def takes_pieces(self, problem: Problem) -> bool:
+        """Whether the strategy is handed the data and events of `problem` as they are."""
+        data = self.data or problem.data is None
+        events = not problem.events or (self.events and not any(event.terminal for event in problem.events))
+        return data and events and self.lacking(problem) is None
 
     def lacking(self, problem: Problem) -> str | None:
         """What the strategy can not do by itself of the problem's generic form, one sentence; `None` if it does all."""

@@ -65,55 +65,72 @@ class Sweeps:
     def backward(self, at_end: Array) -> Swept:
         """The costate's sweep, from its value at the end (M,)."""
         s, m, steps = self.pair.stages, at_end.size, self.path.t.size
-        a, b, lam = self.pair.a, self.pair.b, at_end
+        a, b, lam, behind = self.pair.a, self.pair.b, at_end, self._room()
         q, pulled = np.empty((steps, s, m)), np.zeros(self.columns.total)
         for part in reversed(list(self._parts(self._first_bytes))):
             jac, by_params = self._first(part)
             h = self.path.h[part]
             for k in range(h.size - 1, -1, -1):
-                lam = self._jumped(lam, part.start + k + 1)
+                lam = self._jumped(lam, part.start + k + 1, behind)
                 theta, multipliers = np.empty((s, m)), q[part.start + k]
                 for i in range(s - 1, -1, -1):
                     multipliers[i] = h[k] * (b[i] * lam + a[i + 1 :, i] @ theta[i + 1 :])
                     theta[i] = multipliers[i] @ jac[k, i]
                 lam = lam + theta.sum(axis=0)
             pulled[self.columns.params] += np.tensordot(q[part], by_params, 3)
-        return Swept(self._jumped(lam, 0), pulled, q)
+        lam = self._jumped(lam, 0, behind)
+        if self.sums is not None:
+            self.sums.marked.turn(behind)
+        return Swept(lam, pulled, q)
 
-    def _jumped(self, lam: Array, k: int, jumps: Array | None = None) -> Array:
-        """The costate, or columns of its derivatives (M, count), before the terms between the ends at step `k`.
+    def _jumped(self, lam: Array, k: int, behind: Array, jumps: Array | None = None) -> Array:
+        """The costate, or columns of its derivatives (M, count), before the terms and events between the ends at step `k`.
 
-        `jumps` (K, ...) are those of the terms by default.
+        `jumps` (K, ...) are those of the terms by default; `behind` (K, ...) gets the costates behind events.
         """
         if self.sums is None:
             return lam
         marked = self.sums.marked
         jumps = marked.jumps if jumps is None else jumps
-        return lam + sum(jumps[i] for i in np.flatnonzero(marked.marks == k))
+        for i in np.flatnonzero(marked.marks == k)[::-1]:
+            behind[i], map_ = lam, marked.map(int(i))
+            lam = jumps[i] + (lam if map_ is None else map_[:, : len(lam)].T @ lam)
+        return lam
+
+    def _passed(self, v: Array, k: int, along: Array) -> tuple[Array, list[Array]]:
+        """Tangents (M, count) behind all places at step `k`, and those before each; `along` (total, count) in the unknowns."""
+        kept: list[Array] = []
+        if self.sums is not None:
+            marked = self.sums.marked
+            for i in np.flatnonzero(marked.marks == k):
+                kept.append(v)
+                map_ = marked.map(int(i))
+                v = v if map_ is None else map_[:, : len(v)] @ v + map_[:, len(v) :] @ along
+        return v, kept
 
     def curvature(self, swept: Swept) -> tuple[Array, Array]:
         """The tangents at the end (M, total), and the sum over all stages (total, total)."""
         s, m, total, at = self.pair.stages, swept.lam.size, self.columns.total, self.columns.params
-        sums = self.sums
+        sums, own = self.sums, np.eye(total)
         n = self.derivatives.folded.problem.dim
-        phi, out = self.columns.start(m), np.zeros((total, total))
+        out = np.zeros((total, total))
+        phi, kept = self._passed(self.columns.start(m), 0, own)
         bytes_of = self._first_bytes + 16 * s * m * total + 24 * s * (n + at.size + 1) ** 2
         for part in self._parts(bytes_of):
             jac, by_params = self._first(part)
             h, v = self.path.h[part], np.empty((part.stop - part.start, s, m, total))
-            slopes, kept = np.empty((s, m, total)), [phi]
+            slopes = np.empty((s, m, total))
             for k in range(h.size):
                 for i in range(s):
                     v[k, i] = phi + h[k] * np.tensordot(self.pair.a[i, :i], slopes[:i], 1)
                     slopes[i] = jac[k, i] @ v[k, i]
                     slopes[i][:, at] += by_params[k, i]
                 phi = phi + h[k] * np.tensordot(self.pair.b, slopes, 1)
-                if sums is not None:
-                    kept.append(phi)
+                phi, before = self._passed(phi, part.start + k + 1, own)
+                kept += before
             if sums is not None:
-                from_, stop = sums.marked.of(part.start, part.stop)
-                places = sums.marked.marks[from_:stop].astype(int) - part.start
-                sums.add(from_, stop, np.reshape([kept[i] for i in places], (-1, m, total)))
+                sums.add(*sums.marked.of(part.start, part.stop), np.reshape(kept, (len(kept), m, total)))
+            kept = []
             tau, stages = self._stages(part)
             curved = self.derivatives.second(
                 tau.ravel(), stages.reshape(-1, m), swept.multipliers[part].reshape(-1, m), self.p
@@ -132,12 +149,11 @@ class Sweeps:
         """
         s, m, at, n = self.pair.stages, swept.lam.size, self.columns.params, self.derivatives.folded.problem.dim
         count, a, b, along = directions.shape[1], self.pair.a, self.pair.b, directions[at]
-        v, stages, jacobians = self.pushed(self.columns.start(m) @ directions, along)
+        v, stages, jacobians, noted = self.pushed(self.columns.start(m) @ directions, along, directions)
         lam, out = at_end(v)
-        moved = None
+        moved, behind = None, self._room(count)
         if self.sums is not None:
             marked = self.sums.marked
-            noted = np.array([stages[k, 0] if k < len(stages) else v for k in marked.marks.astype(int)])
             jumps, own = marked.product(np.moveaxis(noted, 2, 0), directions[marked.params].T)
             out[marked.params] += own.T
             moved = np.moveaxis(jumps, 0, 2)
@@ -151,7 +167,7 @@ class Sweeps:
                 pushed[..., j] = self.derivatives.along(*flat, u, self.p).reshape(steps, s, -1)
             h = self.path.h[part]
             for k in range(steps - 1, -1, -1):
-                lam = self._jumped(lam, part.start + k + 1, moved)
+                lam = self._jumped(lam, part.start + k + 1, behind, moved)
                 theta = np.empty((s, m, count))
                 for i in range(s - 1, -1, -1):
                     q[k, i] = h[k] * (b[i] * lam + np.tensordot(a[i + 1 :, i], theta[i + 1 :], 1))
@@ -161,16 +177,25 @@ class Sweeps:
             out[at] += pushed[:, :, n:].sum(axis=(0, 1))
             by_params = self._first(part)[1]
             out[at] += np.tensordot(by_params, q, ([0, 1, 2], [0, 1, 2]))
+        lam = self._jumped(lam, 0, behind, moved)
+        if self.sums is not None:
+            out += self.sums.marked.pulled(behind)
         if self.columns.y0 is not None:
-            out[self.columns.y0] += self._jumped(lam, 0, moved)[:n]
+            out[self.columns.y0] += lam[:n]
         return out
 
-    def pushed(self, v: Array, along: Array) -> tuple[Array, Array, list[Array]]:
+    def _room(self, *more: int) -> Array:
+        """(K, M, ...): for the costates behind the places between the ends."""
+        return np.zeros((0 if self.sums is None else self.sums.marked.most, self.path.y1.size, *more))
+
+    def pushed(self, v: Array, along: Array, directions: Array) -> tuple[Array, Array, list[Array], Array]:
         """Tangents `v` (M, k) at the start with directions `along` (P, k) in the parameters, carried to the end (M, k).
 
-        With those of all stages (steps, s, M, k), and the Jacobians that were used, in parts.
+        With those of all stages (steps, s, M, k), the Jacobians that were used, in parts, and those at the places between the
+        ends (K, M, k); `directions` (total, k) are those in all unknowns.
         """
         s, (m, count), a, jacobians = self.pair.stages, v.shape, self.pair.a, []
+        v, noted = self._passed(v, 0, directions)
         stages = np.empty((self.path.t.size, s, m, count))
         for part in self._parts(self._first_bytes):
             jac, by_params = self._first(part)
@@ -180,8 +205,11 @@ class Sweeps:
                 for i in range(s):
                     stages[part.start + k, i] = v + h[k] * np.tensordot(a[i, :i], slopes[:i], 1)
                     slopes[i] = jac[k, i] @ stages[part.start + k, i] + moved[k, i]
-                v = v + h[k] * np.tensordot(self.pair.b, slopes, 1)
-        return v, stages, jacobians
+                v, before = self._passed(
+                    v + h[k] * np.tensordot(self.pair.b, slopes, 1), part.start + k + 1, directions
+                )
+                noted += before
+        return v, stages, jacobians, np.reshape(noted, (len(noted), m, count))
 
     @property
     def _first_bytes(self) -> int:
@@ -198,7 +226,8 @@ class Sweeps:
     def _stages(self, part: slice) -> tuple[Array, Array]:
         t, h = self.path.t[part], self.path.h[part]
         if self.path.stages is None:
-            stages = replay(self.f, self.pair, t, h, self.path.y[part][0])[0]
+            each = zip(t[:, None], h[:, None], self.path.y[part], strict=True)  # from its own state: events are between
+            stages = np.concatenate([replay(self.f, self.pair, *one)[0] for one in each])
         else:
             stages = self.path.stages[part]
         return t[:, None] + self.pair.c * h[:, None], stages
@@ -233,7 +262,7 @@ class ColumnsSwept:
         with np.errstate(all="ignore"):
             phi, x = self.sweeps.curvature(self.swept)
             if sums is not None:
-                self.gauss_newton = columns.hessian(end, phi, sums.part.copy())
+                self.gauss_newton = columns.hessian(end, phi, sums.part)
                 x += sums.whole
             return columns.hessian(end, phi, x)
 

@@ -28,13 +28,24 @@ def products_segment(kernel: Kernel, limit: float) -> int:
     return max(1, int(limit / (8 * kernel.stages * max(1, kernel.entries)) / kernel.granule)) * kernel.granule
 
 
+class Places(ctypes.Structure):
+    """Where terms and events between the ends stand, as the kernel takes it (`columns.c`)."""
+
+    _fields_ = [("count", ctypes.c_long)] + [
+        (name, ctypes.c_void_p) for name in ("marks", "jumps", "which", "maps", "after", "behind")
+    ]
+
+
 class ColumnsSwept:
     """The gradient, with the multipliers of all stages in the workspace of `path`."""
 
     def __init__(self, compiled: ColumnsCompiled, path: Path, end: EndBlocks) -> None:
         self.compiled, self.path, self.end = compiled, path, end
         self.gauss_newton: Array | None = None
-        self.grad = compiled.columns.gradient(end, *compiled.costates(path, end))
+        lam, pulled = compiled.costates(path, end)
+        if end.marked is not None and end.marked.events is not None:
+            end.marked.turn(compiled.behind(path.work, end.marked.most))
+        self.grad = compiled.columns.gradient(end, lam, pulled)
 
     def hessian(self) -> Array:
         """(total, total)"""
@@ -42,7 +53,7 @@ class ColumnsSwept:
         sums = None if marked is None else Sums(marked, columns.total)
         phi, x = self.compiled.curvature(self.path, sums)
         if sums is not None:
-            self.gauss_newton = columns.hessian(self.end, phi, sums.part.copy())
+            self.gauss_newton = columns.hessian(self.end, phi, sums.part)
             x += sums.whole
         return columns.hessian(self.end, phi, x)
 
@@ -60,11 +71,11 @@ class ColumnsCompiled(Compiled):
         super().__init__(kernel, probes, limit, segment, 2 * k.n)
         pointer, long = ctypes.c_void_p, ctypes.c_long
         signatures = {
-            "costates": [long] * 4 + [pointer] * 6 + [long] + [pointer] * 8,
-            "entries": [long] * 4 + [pointer] * 6 + [long] + [pointer] * 7,
-            "all_tangents": [long] * 2 + [pointer] * 2 + [long] + [pointer] * 5,
-            "push": [long] * 2 + [pointer] * 2 + [long] + [pointer] * 5,
-            "pull_back": [long] * 2 + [pointer] * 2 + [long] + [pointer] * 7,
+            "costates": [long] * 4 + [pointer] * 13,
+            "entries": [long] * 4 + [pointer] * 12,
+            "all_tangents": [long] * 2 + [pointer] * 7,
+            "push": [long] * 2 + [pointer] * 7,
+            "pull_back": [long] * 2 + [pointer] * 9,
         }
         for name, types in signatures.items():
             function = getattr(self.code, name)
@@ -96,14 +107,15 @@ class ColumnsCompiled(Compiled):
         lam, pulled = work.named["lam"].array, work.named["pulled by params"].array
         lam[:], pulled[:], work.named["sums"].array[:] = end.l1, 0.0, 0.0
         _mark(work, end.marked, k.n)
-        addresses = (
-            *work.back,
-            *_marks(work),
-            *work.at("jumps", "multipliers", "jacobians", "lam", "ends", "sums", "pulled by params"),
-        )
+        rest = work.at("multipliers", "jacobians", "lam", "ends", "sums", "pulled by params")
+        addresses = (*work.back, _places(work), *rest)
         for start, stop in self.segments(path):
             self.code.costates(start, stop, self.segment, path.stored, work.fixed.address, *addresses)
         return lam.copy(), pulled.copy()
+
+    def behind(self, work: Workspace, count: int) -> Array:
+        """The costates behind the places (count, M), or their derivatives along the latest direction."""
+        return work.named["behind"].array[: count * self.kernel.n].reshape(count, -1)
 
     def curvature(self, path: Path, sums: Sums | None = None) -> tuple[Array, Array]:
         """After `costates`: the tangents at the end (M, total), and the sum over all stages (total, total).
@@ -122,7 +134,7 @@ class ColumnsCompiled(Compiled):
         for start in range(0, path.steps, self.segment):
             stop = self._entries(path, start)
             self.code.all_tangents(
-                start, stop - start, _size_of(work, start), *work.at("entries"), *_marks(work),
+                start, stop - start, _size_of(work, start), *work.at("entries"), _places(work),
                 *work.at("phi", "tangents", "contracted", "kept tangents"),
             )  # fmt: skip
             if sums is not None:
@@ -157,18 +169,24 @@ class ColumnsCompiled(Compiled):
             jumps, own = marked.product(noted.reshape(count, places, k.n), along[:, marked.params])
             out[marked.params] += own.T
             work.room("moved jumps", jumps.size).array[: jumps.size] = jumps.ravel()
-        lam = np.ascontiguousarray(at_end.T)
+        lam, events = np.ascontiguousarray(at_end.T), marked is not None and marked.events is not None
+        turned = work.room("turned", max(1, count * places * k.n))
         for start, v in zip(reversed(starts), reversed(kept), strict=True):
             if start + self.segment < path.steps:
                 self._entries(path, start)
                 self._push(work, start, start + self.segment, along, v)
             steps, each = min(self.segment, path.steps - start), 8 * k.columns * k.width
             for j in range(count):
+                if events:
+                    work.places.behind = turned.address + 8 * j * places * k.n
                 moved = 0 if marked is None else work.named["moved jumps"].address + 8 * j * places * k.n
                 self.code.pull_back(
-                    start, steps, _size_of(work, start), *work.at("entries"), *_marks(work), moved, along[j].ctypes.data,
+                    start, steps, _size_of(work, start), *work.at("entries"), _places(work), moved, along[j].ctypes.data,
                     _pushed(work, j), *work.at("pulled"), lam[j].ctypes.data, sums.address + j * each,
                 )  # fmt: skip
+        if marked is not None and events:
+            behind = turned.array[: count * places * k.n].reshape(count, places, k.n)
+            out += marked.pulled(np.moveaxis(behind, 0, 2))
         out += sums.array.reshape(count, k.columns, k.width).sum(axis=2).T
         np.add.at(out, self.rows, shared * directions[self.cols])
         apart = self.rows != self.cols
@@ -178,11 +196,11 @@ class ColumnsCompiled(Compiled):
         return out
 
     def _push(self, work: Workspace, start: int, stop: int, along: Array, v: Array) -> None:
-        places = _marks(work)
+        places = work.places
         for j in range(len(along)):
-            kept = work.named["kept"].address + 8 * j * places[0] * self.kernel.n
+            kept = work.named["kept"].address + 8 * j * places.count * self.kernel.n
             self.code.push(
-                start, stop - start, _size_of(work, start), *work.at("entries"), *places, along[j].ctypes.data,
+                start, stop - start, _size_of(work, start), *work.at("entries"), _places(work), along[j].ctypes.data,
                 v[j].ctypes.data, _pushed(work, j), kept,
             )  # fmt: skip
 
@@ -191,8 +209,8 @@ class ColumnsCompiled(Compiled):
         k, stop, work = self.kernel, min(start + self.segment, path.steps), path.work
         work.room("entries", self._stages(path) * k.entries)
         self.code.entries(
-            start, stop, self.segment, path.stored, work.fixed.address, *work.back, *_marks(work),
-            *work.at("jumps", "multipliers", "jacobians", "ends", "entries", "shared"),
+            start, stop, self.segment, path.stored, work.fixed.address, *work.back, _places(work),
+            *work.at("multipliers", "jacobians", "ends", "entries", "shared"),
         )  # fmt: skip
         return stop
 
@@ -206,19 +224,33 @@ class ColumnsCompiled(Compiled):
         return sums.reshape(-1, self.kernel.width).sum(axis=1)
 
 
+NOWHERE = Places()
+
+
 def _mark(work: Workspace, marked: Marked | None, states: int) -> None:
-    """Write down the places of terms between the ends, and the jumps there."""
-    count = 0 if marked is None else marked.most
-    places, jumps = work.room("places", 1 + count).array, work.room("jumps", count * states).array
-    places[0] = count
-    if marked is not None:
-        places[1 : 1 + count], jumps[: count * states] = marked.marks, marked.jumps.ravel()
+    """Write down the places of terms and events between the ends, and what happens there."""
+    if marked is None:
+        work.places = NOWHERE
+        return
+    count, events = marked.most, marked.events
+    marks, jumps = work.room("marks", max(1, count)), work.room("jumps", max(1, count * states))
+    marks.array[:count], jumps.array[: count * states] = marked.marks, marked.jumps.ravel()
+    places = work.places = Places(count, marks.address, jumps.address)
+    if events is None:
+        return
+    which, after = work.room("which", count).array[:count], work.room("after", count * states).array[: count * states]
+    which[:], which[marked.at] = -1.0, np.arange(len(events.maps))
+    after.reshape(count, states)[marked.at] = events.after
+    parts = events.maps[:, :, :states], events.maps[:, :, states:]
+    flat = np.hstack([part.reshape(len(part), -1) for part in parts]).ravel()
+    work.room("maps", flat.size).array[: flat.size] = flat
+    work.room("behind", count * states)
+    places.which, places.maps, places.after, places.behind = work.at("which", "maps", "after", "behind")
 
 
-def _marks(work: Workspace) -> tuple[int, int]:
-    """The number of places, and the address of the steps before each."""
-    places = work.named["places"]
-    return int(places.array[0]), places.address + 8
+def _places(work: Workspace) -> int:
+    """The address of the places."""
+    return ctypes.addressof(work.places)
 
 
 def _size_of(work: Workspace, start: int) -> int:

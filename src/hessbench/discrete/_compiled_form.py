@@ -15,13 +15,17 @@ from ._build import CompilerError, clause, compiler, is_built, vector_width
 from ._columns import EndBlocks
 from ._compiled import Compiled, Swept
 from ._compiled_columns import ColumnsCompiled, hessian_segment, products_segment
+from ._compiled_legs import CompiledLegs
 from ._compiled_state import StateCompiled
+from ._event_functions import Functions, FunctionsInC
+from ._events import Events
 from ._fold import Folded
 from ._forward import Path
 from ._gate import look, passes
 from ._graph import CannotTrace
 from ._kernel import Kernel, generate
 from ._kernel_quadratic import quadratic_kernel
+from ._known import Known
 from ._moving import Slopes
 from ._options import NotCompiled, Options
 from ._probe import KernelDerivatives, KernelField
@@ -58,12 +62,29 @@ class CompiledForm:
         self.end, self.sizes = looked.end, looked.sizes
         self.name = _described(kernel, coefficients is not None)
         self.own = folded.problem.constants
+        self.events: CompiledLegs | None = None
+        if folded.problem.events:
+            with compiling():
+                functions = FunctionsInC(Events(folded.problem), options.probes)
+                self.events = CompiledLegs(self.compiled, functions, folded, self.by_component)
         self.values = self._values(self.own)  # for every call where no parameter moves
         self.span = folded.t_span
 
     def attempt(self, tolerances: Tolerances, ivp: IVP, y0: Array, p: Params, ends: Array | None) -> Path:
         values, start = self.values if p is self.own else self._values(p), self.folded.start(y0)
         return self.compiled.forward(start, values, self.span, ivp, tolerances=tolerances, ends=ends)
+
+    @property
+    def functions(self) -> Functions | None:
+        """Those of events, where there are any."""
+        return None if self.events is None else self.events.functions
+
+    def with_events(
+        self, tolerances: Tolerances, ivp: IVP, y0: Array, p: Params, ends: Array | None, known: Known
+    ) -> Path:
+        assert self.events is not None
+        values, start = self.values if p is self.own else self._values(p), self.folded.start(y0)
+        return self.events(tolerances, ivp, start, values, p, known, ends)
 
     def swept(self, path: Path, end: EndBlocks, p: Params) -> Swept:
         return self.compiled.swept(path, end)

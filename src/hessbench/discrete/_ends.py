@@ -7,25 +7,31 @@ other parameters bring into the span is for a new `prepare`, at `problem.at(x)`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .._derive.adjoint import bolza_slope, bolza_start
-from .._derive.features import narrow_features, through
+from .._derive.features import GRID, narrow_features, through
 from .._derive.switches import reads_time, watched
 from .._errors import IntegrationError
 from .._integrate.ivp import IVP
 from .._integrate.pairs import pair
 from .._model.counters import Counters
-from .._model.derivatives import Array
+from .._model.derivatives import Array, Params
 from .._model.problem import TIMES, Problem
+from ._event_functions import Functions
+from ._events import Events
+from ._fold import Folded
+from ._known import Known
+from ._legs import Legs
 from ._sizes import TRIAL, Solver
-from ._stepper import Tolerances, Trajectory, integrate
+from ._stepper import Going, Tolerances, Trajectory, integrate
 
 Slopes = Callable[[Array], Callable[[Array, Array], Array]]
 SEEN = 8  # parts of a step: what is wider has several stages in it, and the error estimate sees it
+LEAST = 200  # intervals of a grid in which features are looked for
 FIXED = 1e-12  # of the span: two ends that are closer stand on both sides of a jump
 
 
@@ -83,10 +89,14 @@ def _found(problem: Problem, x: Array, method: str, slopes: Slopes | None) -> Ar
         return np.empty(0)
     f, start, span = bolza_slope(problem, p), bolza_start(problem, y0), (t0, t1)
 
+    events = _Eventful.of(problem, x, f) if problem.events else None
+
     def solved(method: str) -> Trajectory:
         ivp = IVP(method, TRIAL, TRIAL, dim=problem.dim, by_component=True, counters=Counters())
 
         def attempt(tolerances: Tolerances, ivp: IVP) -> Trajectory:
+            if events is not None:
+                return events.solved(tolerances, ivp, start)
             return integrate(f, _none, pair(method), span, start, ivp, 0, tolerances=tolerances)
 
         return Solver(ivp, 0, attempt, lambda: (f, span, start))()
@@ -96,13 +106,86 @@ def _found(problem: Problem, x: Array, method: str, slopes: Slopes | None) -> Ar
         steps = path.t if method == "RK45" else solved(method).t
     except IntegrationError:
         return np.empty(0)
-    times, states = np.append(path.t, t1), np.vstack([path.y, path.y1])
-    moves = np.array([f(t, y) for t, y in zip(times.tolist(), states, strict=True)])
-    if not np.isfinite(moves).all():
-        moves = np.gradient(states, times, axis=0)
-    along = through(times, states, moves)
-    seen = np.interp(np.arange(SEEN * len(steps) + 1) / SEEN, np.arange(len(steps) + 1), np.append(steps, t1))
-    return narrow_features(problem, p, span, lambda t: along(t)[:, : problem.dim], seen, slopes and slopes(x))
+    field, out = slopes and slopes(x), [np.empty(0)]
+    for times, states in _smooth_parts(path, t1):
+        moves = np.array([f(t, y) for t, y in zip(times.tolist(), states, strict=True)])
+        if not np.isfinite(moves).all():
+            moves = np.gradient(states, times, axis=0)
+        along, ends = through(times, states, moves), (float(times[0]), float(times[-1]))
+        own = np.append(steps[(steps - ends[0]) * (steps - ends[1]) <= 0], ends[1])
+        seen = np.interp(np.arange(SEEN * (len(own) - 1) + 1) / SEEN, np.arange(len(own)), own)
+        grid = max(LEAST, round(GRID * abs(ends[1] - ends[0]) / abs(t1 - t0)))
+        out.append(
+            narrow_features(problem, p, ends, lambda t, along=along: along(t)[:, : problem.dim], seen, field, grid)
+        )
+    return np.concatenate(out)
+
+
+def _smooth_parts(path: Trajectory, t1: float) -> Iterator[tuple[Array, Array]]:
+    """Times (m,) and states (m, M) of the steps between events, with both ends."""
+    times, states, happened = np.append(path.t, t1), np.vstack([path.y, path.y1]), path.happened
+    if happened is None:
+        yield times, states
+        return
+    marks, first = np.unique(happened.marks, return_index=True)
+    start = 0
+    for mark, event in [*zip(marks.astype(int).tolist(), first, strict=True), (path.steps, None)]:
+        if mark > start:
+            part = states[start : mark + 1].copy()
+            if event is not None:
+                part[-1] = happened.before[event]
+            yield times[start : mark + 1], part
+        start = mark
+
+
+@dataclass(frozen=True, eq=False)
+class _Eventful:
+    """A trial solve with events, in the time of the problem itself."""
+
+    functions: Functions
+    folded: Folded
+    p: Params
+    known: Known
+    targets: Array
+    f: Callable[[float, Array], Array]
+
+    @classmethod
+    def of(cls, problem: Problem, x: Array, f: Callable[[float, Array], Array]) -> _Eventful:
+        """That of `problem` at `x` with the right-hand side `f`."""
+        wrt = tuple(key for key in problem.wrt if key not in TIMES) or ("y0",)
+        t0, t1 = map(float, problem.times(x))
+        fixed = replace(problem, wrt=wrt, t_span=(t0, t1), exact=None, perturbed=None)
+        folded, p = Folded(fixed), problem.unpack(x)[1]
+        functions = Functions(Events(fixed))
+        known, way = Known.at(functions, folded, p), 1.0 if t1 > t0 else -1.0
+        targets = way * np.union1d(way * known.tau[known.tau != t0], way * t1)
+        return cls(functions, folded, p, known, targets, f)
+
+    def solved(self, tolerances: Tolerances, ivp: IVP, start: Array) -> Trajectory:
+        """From `start` (M,)."""
+
+        def step(going: Going, targets: Array, most: float) -> Trajectory:
+            span = (going.t, float(targets[-1]))
+            return integrate(
+                self.f,
+                _none,
+                pair(ivp.method),
+                span,
+                start,
+                ivp,
+                0,
+                np.inf,
+                None,
+                tolerances,
+                targets[:-1],
+                going,
+                most,
+            )
+
+        going, none = Going(self.folded.t_span[0], start[None]), np.zeros((0, 0))
+        legs = Legs(self.functions, self.folded, step, self.p, self.known, self.targets, going, none)
+        path, path.happened = legs.run()
+        return path
 
 
 def _moving(problem: Problem, x: Array, found: Array) -> bool:

@@ -48,7 +48,19 @@ class Path:
     limited. Its workspace is free for another call when the path is dropped.
     """
 
-    __slots__ = ("ends", "largest", "limited", "probes", "sized", "steps", "stored", "tangents", "work", "y1")
+    __slots__ = (
+        "ends",
+        "happened",
+        "largest",
+        "limited",
+        "probes",
+        "sized",
+        "steps",
+        "stored",
+        "tangents",
+        "work",
+        "y1",
+    )
     y1: Array
     tangents: Array
     largest: Array
@@ -56,6 +68,7 @@ class Path:
     def __init__(self, work: Workspace, probes: int) -> None:
         self.work, self.probes, self.steps, self.stored, self.limited, self.ends = work, probes, 0, False, 0, 0
         self.sized: Any = None  # `_sizes.Sized`, where the tolerances are from
+        self.happened: Any = None  # `_crossed.Happened`, where there are events
 
     def ended(self, steps: int, limited: int = 0) -> Path:
         """With what the workspace holds after `steps` steps."""

@@ -11,6 +11,7 @@ the library, which does not change; a comparison of nothing is not noted.
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -191,11 +192,9 @@ def disagreement(compiled: Compiled, derivatives: Folding, pair: Pair, ivp: IVP)
     with np.errstate(all="ignore"):
         stages, y1 = replay(f, pair, t, h, z0)
         sweeps = Sweeps(f, derivatives, p, pair, Trajectory(t, h, z0[None], y1, stages), columns, MEMORY, sums)
-        theirs, ours = ColumnsSwept(sweeps, end, sums), compiled.swept(path, end)
-        products, tangents = (
-            theirs.products(d),
-            sweeps.pushed(probe_directions(z0.size, compiled.probes).T, probed.T)[0],
-        )
+        ours, theirs = compiled.swept(path, deepcopy(end)), ColumnsSwept(sweeps, end, sums)
+        products, start, still = theirs.products(d), probe_directions(z0.size, compiled.probes).T, np.zeros(())
+        tangents = replace(sweeps, sums=None).pushed(start, probed.T, still)[0]
         rows = size[:, None]
         pairs = [
             (path.y1 / states, y1 / states),
@@ -223,17 +222,43 @@ def _met(compiled: Compiled, z0: Array, values: Buffer, t: Array, h: Array, ivp:
     return pairs
 
 
+@dataclass(eq=False)
+class RandomJumps:
+    """Events that do not exist; `bent` (M, M + P, M + P) are their second derivatives."""
+
+    maps: Array
+    after: Array
+    bent: Array
+    n: int
+
+    @property
+    def m(self) -> int:
+        """M."""
+        return self.bent.shape[0]
+
+    def curvature(self, lam: Array) -> tuple[Array, Array, Array]:
+        """As `_crossed.Crossed`."""
+        bent, n, m = np.einsum("em,mij->eij", lam, self.bent), self.n, self.m
+        return bent[:, :n, :n], bent[:, :n, m:], bent[:, m:, m:].sum(axis=0)
+
+
 def random_marked(rng: np.random.Generator, folded: Folded, steps: int, states: Array, widths: Array) -> Marked:
-    """Terms between the ends that do not exist, at both ends, twice at one place and at some others; as `random_end` has it."""
+    """Terms and events that do not exist, at both ends, twice at one place and at some others; as `random_end` has it."""
     n, m, at, normal = folded.problem.dim, folded.states, folded.columns.params, rng.standard_normal
     marks = np.sort(np.array([0, 1, steps // 2, steps // 2, steps - 1, steps], dtype=float))
     count, s, w = marks.size, states[:n], widths
     jumps, l11, lpp = np.zeros((count, m)), normal((count, n, n)), normal((at.size, at.size))
     jumps[:, :n] = normal((count, n)) / s
-    return Marked(
+    out = Marked(
         marks, 1.0, jumps, normal(at.size) / w, (l11 + l11.swapaxes(1, 2)) / np.outer(s, s),
         normal((count, n, at.size)) / np.outer(s, w), (lpp + lpp.T) / np.outer(w, w), at,
     )  # fmt: skip
+    out.at, u = np.arange(0, count, 2), np.concatenate([states, widths])
+    maps, bent = np.zeros((out.at.size, m, m + folded.columns.total)), normal((m, m + at.size, m + at.size))
+    maps[:, :, np.r_[:m, m + at]] = normal((out.at.size, m, u.size)) * states[:, None] / u
+    bent = (bent + bent.swapaxes(1, 2)) * states[:, None, None] / np.outer(u, u)
+    out.events = RandomJumps(maps, np.tile(states, (out.at.size, 1)), bent, n)
+    return out
 
 
 def random_end(

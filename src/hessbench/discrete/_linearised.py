@@ -26,6 +26,7 @@ from ._observed import Observed, Sloped
 from ._sizes import Solver, System
 from ._stepper import Tolerances
 from ._ties import Ties
+from ._with_events import WithEvents
 
 
 @dataclass(eq=False)
@@ -72,6 +73,16 @@ class Form(Protocol):
     def slopes(self) -> Slopes | None: ...
     @property
     def sloped(self) -> Sloped | None: ...
+    @property
+    def functions(self) -> Any:
+        """Those of events (`_event_functions`); `None` where there are none."""
+        ...
+
+    @property
+    def with_events(self) -> Any:
+        """A solve with events (`_with_events.Solved`), where there are `functions`."""
+        ...
+
     def attempt(self, tolerances: Tolerances, ivp: IVP, y0: Array, p: Params, ends: Array | None) -> Any:
         """A solve: what `_sizes.Visited` and `_depth.Seen` ask for, and `steps`. Raises `IntegrationError`."""
         ...
@@ -94,8 +105,10 @@ class Linearised:
         self.data = None if problem.data is None else Observed(folded, form.loss_in_c, form.sloped)
         self.blocks, source = folded.end(form.loss_in_c, form.end)
         self.note, self.ties = f"{form.name}{f', loss blocks {source}' if source else ''}", Ties(problem)
+        self.events = None if form.functions is None else WithEvents(folded, form.with_events, form.functions)
+        attempt = form.attempt if self.events is None else self.events.attempt
         self.ivp, self.ends = ivp, self.step_ends(form, ivp, probes)
-        self.solve, self.depth = Solver(ivp, probes, form.attempt, self._system), Depth(problem, ivp, form.chooses)
+        self.solve, self.depth = Solver(ivp, probes, attempt, self._system), Depth(problem, ivp, form.chooses)
         own = problem.unpack(problem.x0)
         ends = self._ends(problem.x0, own[1])
         self.solve.prepare(*own, ends)
@@ -103,6 +116,9 @@ class Linearised:
         if self.data is not None:
             self.data.prepare(self._tried(ends), ends)
             self.note += f", data at {self.data.times.size} times, their terms {self.data.source}"
+        if self.events is not None:
+            self.events.check(self._tried(ends), own[1])
+            self.note += ", events"
         self.note += notice
 
     def __call__(self, x: Array) -> Point:
@@ -113,6 +129,8 @@ class Linearised:
         if self.data is not None:
             end.marked = self.data.marked(path, ends, y0, p)
             end.value += end.marked.value
+        if self.events is not None:
+            end.marked = self.events.marked(path, p, end.marked)
         swept = self.form.swept(path, end, p)
         hess = swept.hessian() if self.whole else None
         note, every = self.note, self.form.checkpoints(path)
@@ -133,6 +151,8 @@ class Linearised:
     def _ends(self, x: Array, p: Params) -> Array:
         """The times at which steps end at `x`, in the direction of integration."""
         ends = self.ends.at(x)
+        if self.events is not None:
+            ends = self.events.ends(ends, p)
         return ends if self.data is None else self.data.ends(ends, p)
 
     def _tried(self, ends: Array) -> Any:

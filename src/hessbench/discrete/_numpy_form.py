@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,17 @@ from ._columns_numpy import ColumnsSwept, Sweeps, tangents
 from ._compiled import Swept
 from ._compiled_state import StateSwept
 from ._dense import Costate
+from ._event_functions import Functions
+from ._events import Events
 from ._fold import Folded
 from ._fold_derivatives import FoldedDerivatives, StateDerivatives
+from ._known import Known, directions
+from ._legs import Legs
 from ._marked import Sums
 from ._moving import Slopes
 from ._options import Options
 from ._quadratic import exploit
-from ._stepper import Tolerances, Trajectory, integrate
+from ._stepper import Going, Tolerances, Trajectory, integrate
 
 SPARSE_FROM = 48  # states from which a sparse Jacobian pays in NumPy
 
@@ -30,6 +35,7 @@ class StateInNumpy:
     """A `_linearised.Form` by the state alone."""
 
     chooses, end, slopes, sloped = None, None, None, None
+    functions, with_events = None, None
 
     def __init__(self, folded: Folded, made: StateDerivatives, ivp: IVP, options: Options, scheme: Pair) -> None:
         problem, n, s, given = folded.problem, folded.states, scheme.stages, made.given
@@ -87,14 +93,44 @@ class ColumnsInNumpy:
         self.loss_in_c, self.probes, self.memory = options.form != "numpy", options.probes, options.memory
         self.name = f"NumPy form (tangents of {folded.columns.total} columns), derivatives {made.source}"
         self.most_kept = options.memory / (8.0 * scheme.stages * folded.states)
+        self.functions = Functions(Events(folded.problem)) if folded.problem.events else None
 
     def attempt(self, tolerances: Tolerances, ivp: IVP, y0: Array, p: Params, ends: Array | None) -> Trajectory:
+        return self._integrated(tolerances, ivp, p)(self.folded.start(y0), self.folded.t_span, ends, None, np.inf)
+
+    def with_events(
+        self, tolerances: Tolerances, ivp: IVP, y0: Array, p: Params, ends: Array | None, known: Known
+    ) -> Trajectory:
+        assert self.functions is not None
+        folded, run = self.folded, self._integrated(tolerances, ivp, p)
+        start, (t0, t1) = folded.start(y0), folded.t_span
+
+        def step(going: Going, targets: Array, most: float) -> Trajectory:
+            return run(start, (going.t, float(targets[-1])), targets[:-1], going, most)
+
+        targets, going = np.append([] if ends is None else ends, t1), Going(t0, np.vstack([start, tolerances.start]))
+        along = directions(folded, p, self.probes, ivp.by_component)
+        before, counters = ivp.counters.steps, ivp.counters
+        path, path.happened = Legs(self.functions, folded, step, p, known, targets, going, along).run()
+        counters.steps = before + path.steps  # without those that went over an event
+        return path
+
+    def _integrated(self, tolerances: Tolerances, ivp: IVP, p: Params) -> Callable[..., Trajectory]:
+        """`integrate` at parameters `p`, of a start, a span, the times where steps end, and what it is to go on with."""
         folded, probes = self.folded, self.probes
         slopes = tangents(self.derivatives, p, parameter_directions(folded.values(p), probes, ivp.by_component))
-        f, start, most = folded.slope(p), folded.start(y0), self.most_kept
-        path = integrate(f, slopes, self.scheme, folded.t_span, start, ivp, probes, most, None, tolerances, ends)
-        path.jacobians = []
-        return path
+        f, most_kept = folded.slope(p), self.most_kept
+
+        def run(
+            start: Array, span: tuple[float, float], ends: Array | None, going: Going | None, most: float
+        ) -> Trajectory:
+            path = integrate(
+                f, slopes, self.scheme, span, start, ivp, probes, most_kept, None, tolerances, ends, going, most
+            )
+            path.jacobians = []
+            return path
+
+        return run
 
     def swept(self, path: Trajectory, end: EndBlocks, p: Params) -> Swept:
         folded = self.folded

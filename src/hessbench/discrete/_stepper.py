@@ -26,11 +26,7 @@ from .._integrate.pairs import MAX_FACTOR, MIN_FACTOR, SAFETY, Pair, first_step
 from .._model.derivatives import Array
 
 SEED = 20230125  # of the probes; any fixed number will do
-KICK, KICK_EVERY, KICK_ROWS = (
-    1.0,
-    4,
-    16,
-)  # size in units of the tolerance, steps between kicks, number of different ones
+KICK, KICK_EVERY, KICK_ROWS = 1.0, 4, 16  # size in units of the tolerance, steps between, number of different ones
 TOO_SMALL_STEP = "the step became too small"
 REMEDY = 'take strategy="implicit-adjoint" (Radau), which "auto" does'
 
@@ -72,6 +68,7 @@ class Trajectory:
         default_factory=lambda: np.zeros(0)
     )  # steps taken at each time where one had to end, the end last
     seen: Array = field(default_factory=lambda: np.zeros((0, 0)))  # the states (ends, N) there
+    happened: Any = None  # `_crossed.Happened`, where there are events
 
     @property
     def steps(self) -> int:
@@ -87,6 +84,19 @@ class Trajectory:
 def spread(count: int, most: int) -> Array:
     """At most `most` of the places 0 .. count - 1, evenly spread, the first and the last among them."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+
+
+@dataclass(eq=False)
+class Going:
+    """Where a solve stands that is taken in parts: time, state and tangents `y` (1 + probes, N), and steps taken.
+
+    `size` is that of the next step; `None` where it has to be found.
+    """
+
+    t: float
+    y: Array
+    taken: int = 0
+    size: float | None = None
 
 
 @cache
@@ -113,6 +123,8 @@ def integrate(
     linearise: Callable[[float, Array], tuple[Array, Any]] | None = None,
     tolerances: Tolerances | None = None,
     ends: Array | None = None,
+    going: Going | None = None,
+    most: float = np.inf,
 ) -> Trajectory:
     """Integrate `y' = f(t, y)` in either direction at the tolerances of `ivp`, which also counts, or at those given.
 
@@ -123,14 +135,19 @@ def integrate(
     without probes), s evaluations of `f` for each attempted one. `linearise(t, y)`, where given, takes the place of both: the
     slope (N,) and the matrix from one evaluation. Stages and Jacobians are kept if there are no more than `most_kept`
     steps. Raises `IntegrationError` when the end is not reached.
+
+    `going` is a solve to go on with, which is moved along: until the end, or for `most` steps.
     """
     (t, t1), s, n, keep = t_span, pair.stages, y0.size, True
+    taken = 0
     targets = [t1] if ends is None else [t1, *ends[::-1].tolist()]
     a, c = pair.extended()
     way, counters = np.sign(t1 - t), ivp.counters
     tolerances = tolerances or Tolerances.scalar(ivp.atol, n, probes)
     rtol, atol, limited = ivp.rtol, tolerances.atol, 0
     slopes, y, calls = np.empty((s + 1, 1 + probes, n)), np.vstack([y0, tolerances.start]), 2
+    if going is not None:
+        t, y, taken = going.t, going.y.copy(), going.taken
     largest = np.abs(y)
     points, first = np.empty((s + 1, n)), None
     matrices: list[Any] = [None] * (s + 1)
@@ -141,20 +158,23 @@ def integrate(
         value, matrices[i] = linearise(t, y)
         return value
 
-    slopes[0, 0] = slope(0, t, y0)
-    scale = atol[0] + np.abs(y0) * rtol
-    size = float(first_step(np, f, t_span[0], t_span[1] - t_span[0], y0, slopes[0, 0], scale, pair.exponent))
+    slopes[0, 0] = slope(0, t, y[0])
+    if going is None or going.size is None:
+        scale = atol[0] + np.abs(y[0]) * rtol
+        size = float(first_step(np, f, t, t1 - t, y[0], slopes[0, 0], scale, pair.exponent))
+    else:
+        size = going.size
     out: list[tuple[float, float, Array]] = []
     met: list[tuple[int, Array]] = []
     stages, jacobians, before = [], [], 0
     with np.errstate(all="ignore"):
-        while (t1 - t) * way > 0:
+        while (t1 - t) * way > 0 and len(out) < most:
             shortest = 10 * abs(np.nextafter(t, way * np.inf) - t)
             size, rejected = max(size, shortest), False
             while True:
-                if not size >= shortest or len(out) >= ivp.max_steps:
+                if not size >= shortest or taken + len(out) >= ivp.max_steps:
                     _count(counters, calls, len(out), before, ivp, n)
-                    raise stopped(pair.name, t, t1, size, float(np.linalg.norm(y[0])), ivp, len(out), limited)
+                    raise stopped(pair.name, t, t1, size, float(np.linalg.norm(y[0])), ivp, taken + len(out), limited)
                 asked, stop = size, targets[-1]
                 end = stop if (t + way * size - stop) * way > 0 else t + way * size
                 h = end - t
@@ -203,15 +223,19 @@ def integrate(
                 size = max(size, asked)  # a step that was cut short says nothing of the next one
             t, y = end, new.copy()
             largest = np.maximum(largest, np.abs(y))
-            if first is not None and len(out) % KICK_EVERY == 0:
-                noise = kicks(n, probes)[len(out) // KICK_EVERY % KICK_ROWS]
+            if first is not None and (count := taken + len(out)) % KICK_EVERY == 0:
+                noise = kicks(n, probes)[count // KICK_EVERY % KICK_ROWS]
                 y[1:] += noise * (atol[1:] + rtol * np.abs(y[1:]))
                 slopes[s, 1:] = (first @ y[1:].T).T
             slopes[0], matrices[0] = slopes[s], matrices[s]
     _count(counters, calls, len(out), before, ivp, n)
+    counters.solves -= taken > 0  # one of several parts
     ts, hs, ys = (np.array(column) for column in zip(*out, strict=True))
     made = Trajectory(ts, hs, ys, y[0], np.array(stages) if keep else None, jacobians, largest, limited)
-    made.marks, made.seen = (np.array(column, dtype=float) for column in zip(*met, strict=True))
+    if met:
+        made.marks, made.seen = (np.array(column, dtype=float) for column in zip(*met, strict=True))
+    if going is not None:
+        going.t, going.y, going.taken, going.size = t, y, taken + len(out), size
     return made
 
 

@@ -83,6 +83,7 @@ class Workspace:
         self.segment_times: Buffer | None = None
         self.capacity = self.stored = 0
         self.named: dict[str, Buffer] = {}
+        self.places: Any = None  # of terms and events between the ends, as the sweeps take them
         self.ends, self.met = 0, (0, 0, 0)
         self.room_for_ends(1)
         self.ahead: tuple[int | None, ...] = ()

@@ -84,7 +84,7 @@ def _statements(outputs: Sequence[Node], text: Callable[[Node, list[str]], str])
 def _numpy(node: Node, a: list[str], forced: Mapping[Node, int]) -> str:
     op = node.op
     if op == "leaf":
-        return f"{ {'w': 'w', 'p': 'c'}.get(node.args[0], 'v') }[{node.args[1]}]"
+        return f"{ {'s': 'w', 'p': 'c'}.get(node.args[0], 'v') }[{node.args[1]}]"
     if node in forced:
         return f"choose({forced[node]}, {_operation(node, a, 'np')})"
     if op == "truth":

@@ -86,7 +86,7 @@ def linearised(problem: Problem, ivp: IVP, options: Options, products: bool = Fa
 class CompiledForm:
     """A `Form` by a kernel. Raises `NotCompiled` with the reason."""
 
-    loss_in_c, slopes, sloped = True, None, None
+    loss_in_c, slopes, sloped, functions, with_events = True, None, None, None, None
 
     def __init__(self, folded: Folded, ivp: IVP, options: Options) -> None:
         self.folded, self.probes, self.by_component = folded, options.probes, ivp.by_component
@@ -124,6 +124,7 @@ class NumpyForm:
     """A `Form` in NumPy."""
 
     chooses, loss_in_c, end, slopes, sloped = None, True, None, None, None
+    functions, with_events = None, None
 
     def __init__(self, folded: Folded, ivp: IVP, options: Options) -> None:
         made = trusted(folded, ivp, by_state=False)

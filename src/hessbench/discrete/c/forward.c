@@ -182,9 +182,9 @@ long forward(double *state, const double *P, double *C, double t, const double *
   return status;
 }
 
-/* Stages of steps k0 .. k1 from the state y, as `forward` had them. */
-static void replay(long k0, long k1, const double *y, const double *C, const double *ts, const double *hs, double *XS,
-                   double *TS) {
+/* Stages of steps k0 .. k1 from the state y, as `forward` had them; in XS and TS, the first stage is that of step `first`. */
+static void replay(long first, long k0, long k1, const double *y, const double *C, const double *ts, const double *hs,
+                   double *XS, double *TS) {
   vd K[S + 1][KV], x[KV];
   State z, zn;
   memset(K, 0, sizeof K);
@@ -196,7 +196,7 @@ static void replay(long k0, long k1, const double *y, const double *C, const dou
     for (int i = 0; i < S; i++) {
       if (i) stage(i, &z, hs[k], K, x);
       double ti = ts[k] + NODES[i] * hs[k];
-      put(XS, TS, (k - k0) * S + i, x, ti);
+      put(XS, TS, (k - first) * S + i, x, ti);
       slopes(ti, (double *)x, C, (double *)K[i]);  /* the same function as in `forward`, so the same bits */
     }
     finish(&z, hs[k], K, &zn);

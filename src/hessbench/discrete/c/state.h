@@ -11,7 +11,7 @@ static void segment(long k0, long k1, long seg, long stored, const double *C, co
                     const double *ys, double *XS, double *TS, double *J, double *L, double *Z, double *lam) {
   long used = ((k1 - k0) * S + VW - 1) / VW, at = stored ? k0 * S : 0;
   double *X = XS + at * M, *T = AUTONOMOUS ? TS : TS + at;
-  if (!stored) replay(k0, k1, ys + k0 / seg * N, C, ts, hs, X, T);
+  if (!stored) replay(k0, k0, k1, ys + k0 / seg * N, C, ts, hs, X, T);
   for (long b = 0; b < used; b++)
     jacobian((vd *)T + (AUTONOMOUS ? 0 : b), (vd *)(X + b * M * VW), C, (vd *)(J + b * NJ * VW));
   for (long k = k1 - 1; k >= k0; k--) multipliers(hs[k], (k - k0) * S, J, L, lam);

@@ -11,6 +11,10 @@ from .._errors import Unsupported
 from .._model.derivatives import Array
 
 GRAZED = 1e-9  # of the size of a switch: closer to its root without a crossing is a touch
+NEAR = 1e-12  # of the size of its terms: closer to zero a switch is at its root
+PROBE = 1e-6  # of the time span: how far behind a root one looks on which side the solution is
+FLAT = 1e-8  # of the size: an event function that changes less along the span does not cross zero
+CLOSE = 1e-13  # of the span: times that are not apart
 DIP = 0.05  # of the size: a lowest sample below that may have a root beside it
 
 
@@ -24,7 +28,6 @@ def first_root(
     """
     from scipy import optimize
 
-    brentq: Any = optimize.brentq
     below = np.flatnonzero(positive < 0)
     stop = int(below[0]) if below.size else len(times)
     for i in range(1, stop - 1):  # a dip between samples
@@ -36,7 +39,7 @@ def first_root(
             if abs(dip.fun) <= GRAZED * size and positive[i] > 10 * GRAZED * size:
                 raise Unsupported(grazed(dip.x))
             if dip.fun < 0:
-                return float(brentq(value, times[i - 1], dip.x, xtol=1e-300, rtol=1e-15))
+                return _between(value, float(times[i - 1]), float(dip.x))
     if not below.size:
         return None
     left = float(times[stop - 1]) if stop else start
@@ -49,7 +52,17 @@ def first_root(
         left = float(inner[up[0]])
         if not np.any(inside[up[0] :] < 0):
             return None
-    return float(brentq(value, left, float(times[stop]), xtol=1e-300, rtol=1e-15))
+    return _between(value, left, float(times[stop]))
+
+
+def _between(value: Callable[[float], float], low: float, high: float) -> float:
+    """The root between two times. Raises `Unsupported` where the signs there are round-off."""
+    from scipy import optimize
+
+    brentq: Any = optimize.brentq
+    if value(low) * value(high) > 0:
+        raise Unsupported(grazed(low))
+    return float(brentq(value, low, high, xtol=1e-300, rtol=1e-15))
 
 
 def grazed(t: float) -> str:

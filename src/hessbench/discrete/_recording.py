@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from ..discrete._differentiate import reachable
-from ..discrete._graph import Graph, Node
-from ..discrete._namespace import Namespace
-from ..discrete._operations import joined, lift, number, opposite, plain
-from ..discrete._symbols import Symbol, symbols
-from ..discrete._trace import returned
+from ._differentiate import reachable
+from ._graph import Graph, Node
+from ._namespace import Namespace
+from ._operations import joined, lift, number, opposite, plain
+from ._symbols import Symbol, symbols
+from ._trace import returned
 
 Outcome = bool | float
 JOINING = ("not", "and", "or", "xor", "truth")

@@ -10,11 +10,11 @@ import numpy as np
 
 from .._errors import InvalidInput
 from .._model.derivatives import Array
-from ..discrete._differentiate import forward, gradient
-from ..discrete._graph import CannotTrace, Node
-from ..discrete._trace import canonical
-from ..discrete._writing import function
-from .recording import Inputs, record
+from ._differentiate import forward, gradient
+from ._graph import CannotTrace, Node
+from ._recording import Inputs, record
+from ._trace import canonical
+from ._writing import function
 
 
 class Smooth:
@@ -40,18 +40,26 @@ class Smooth:
         return function(self.nodes)
 
     @cached_property
-    def _first(self) -> tuple[Callable[..., list[Any]], list[tuple[int, int]]]:
+    def first_entries(self) -> dict[tuple[int, int], Node]:
+        """The entries of the Jacobian that are not zero, by row and column."""
         rows = forward(self.nodes, self._seeds)
-        places = [(r, c) for r, row in enumerate(rows) for c in sorted(row)]
-        return function([rows[r][c] for r, c in places] or [self.graph.const(0.0)]), places
+        return {(r, c): row[c] for r, row in enumerate(rows) for c in sorted(row)}
 
     @cached_property
-    def _second(self) -> tuple[Callable[..., list[Any]], list[tuple[int, int]]]:
-        weights = [self.graph.leaf("w", k) for k in range(self.size)]
+    def second_entries(self) -> dict[tuple[int, int], Node]:
+        """Those of the lower triangle of the Hessian of the outputs' sum with the leaves s as weights."""
+        weights = [self.graph.leaf("s", k) for k in range(self.size)]
         first = gradient(self.nodes, weights, [self.graph.leaf("x", k) for k in range(self.inputs)])
         rows = forward(first, self._seeds)
-        places = [(r, c) for r, row in enumerate(rows) for c in sorted(row) if c <= r]
-        return function([rows[r][c] for r, c in places] or [self.graph.const(0.0)]), places
+        return {(r, c): row[c] for r, row in enumerate(rows) for c in sorted(row) if c <= r}
+
+    @cached_property
+    def _first(self) -> Callable[..., list[Any]]:
+        return function([*self.first_entries.values()])
+
+    @cached_property
+    def _second(self) -> Callable[..., list[Any]]:
+        return function([*self.second_entries.values()])
 
     def value(self, v: Array) -> Array:
         """(m, ...)"""
@@ -60,19 +68,17 @@ class Smooth:
 
     def first(self, v: Array) -> Array:
         """The Jacobian (m, K, ...)."""
-        f, places = self._first
         out = np.zeros((self.size, self.inputs, *np.shape(v)[1:]))
         with np.errstate(all="ignore"):
-            for place, entry in zip(places, f(v), strict=False):
+            for place, entry in zip(self.first_entries, self._first(v), strict=True):
                 out[place] = entry
         return out
 
     def second(self, v: Array, weights: Array) -> Array:
         """The Hessian (K, K, ...) of `sum weights_k output_k`, weights (m, ...)."""
-        f, places = self._second
         out = np.zeros((self.inputs, self.inputs, *np.shape(v)[1:]))
         with np.errstate(all="ignore"):
-            for (r, c), entry in zip(places, f(v, weights), strict=False):
+            for (r, c), entry in zip(self.second_entries, self._second(v, weights), strict=True):
                 out[r, c] = out[c, r] = entry
         return out
 
