@@ -53,6 +53,8 @@ from ._products import HessianProducts, PreparedProducts, prepare_products, prod
 
 if TYPE_CHECKING:
     from . import tcd as tcd
+    from ._advice.advice import Advice as Advice
+    from ._advice.advice import advise as advise
 
 __version__ = "0.2.0"  # pyproject.toml reads it here; CITATION.cff and CHANGELOG.md are held to it by a test
 register()
@@ -61,6 +63,7 @@ __all__ = [
     "IVP",
     "STATUSES",
     "Accuracy",
+    "Advice",
     "Augmented",
     "Case",
     "Comparison",
@@ -102,6 +105,7 @@ __all__ = [
     "Unsupported",
     "Vector",
     "adjoint_gradient",
+    "advise",
     "as_jax",
     "as_scipy",
     "as_torch",
@@ -146,4 +150,6 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name == "tcd":
         return import_module(".tcd", __name__)
+    if name in ("Advice", "advise"):  # which import what nobody else needs
+        return getattr(import_module("._advice.advice", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from .._errors import InvalidInput
+from .._errors import HessbenchError, InvalidInput
 from .._measuring.record import Case, Record
 from .._model.notebook import frame, grid, table
 from .._model.problem import Problem
 from .._plugins.contenders import contenders, likely, pareto
 
-LOADING = '''"""A `Problem` from another process."""
+LOADING = '''"""A `Problem` from another process. {digest}"""
 
 import pickle
+import sys
 from pathlib import Path
 
 import hessbench
 
+sys.path += [folder for folder in {folders!r} if folder not in sys.path]  # where its functions were imported from
 problem = pickle.loads(Path(__file__).with_suffix(".pickle").read_bytes())
 '''
 
@@ -132,9 +136,16 @@ def compare(
 
 
 def carried(problem: Problem, folder: Path) -> Path:
-    """A file in `folder` that defines `problem`, for other processes."""
-    folder.mkdir(mode=0o700)
+    """A file in `folder`, which is made, that defines `problem` for other processes. Raises `HessbenchError`."""
+    data = pickle.dumps(problem)
     file = folder / f"{problem.name.replace('-', '_')}.py"
-    file.with_suffix(".pickle").write_bytes(pickle.dumps(problem))
-    file.write_text(LOADING, encoding="utf-8")
+    text = LOADING.format(
+        digest=hashlib.sha256(data).hexdigest(), folders=sys.path
+    )  # files are told apart by their text
+    try:
+        folder.mkdir(mode=0o700)
+        file.with_suffix(".pickle").write_bytes(data)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise HessbenchError(f"There is no room for a temporary file: {error.strerror}.") from error
     return file
