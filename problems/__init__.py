@@ -36,6 +36,7 @@ FILES = (
     "ring_modulator",
     "robertson",
     "sir",
+    "table_forcing",
     "thermostat",
     "three_body",
     "van_der_pol",

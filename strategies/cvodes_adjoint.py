@@ -29,7 +29,7 @@ class CvodesAdjoint(Strategy):
 
     sharpen: float = 0.1
     scales_by_component: ClassVar[bool] = True
-    limits: ClassVar[Limits] = Limits(parameters=True, running_loss=True, times=True)
+    limits: ClassVar[Limits] = Limits(parameters=True, running_loss=True, times=True, records=True)
     accuracy: ClassVar[Accuracy] = Accuracy(factor=5e3)
 
     def missing(self) -> str | None:

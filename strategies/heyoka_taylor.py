@@ -37,7 +37,7 @@ class HeyokaTaylor(Strategy):
     """
 
     packages: ClassVar[tuple[str, ...]] = ("heyoka",)
-    limits: ClassVar[Limits] = Limits(max_dim=16, parameters=True, running_loss=True)
+    limits: ClassVar[Limits] = Limits(max_dim=16, parameters=True, running_loss=True, records=True)
 
     def prepare(self, problem, backend, ivp) -> Callable[[Vector], Result]:
         import heyoka as hy

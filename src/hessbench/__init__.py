@@ -6,7 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ._adapters.checking import HessianFinding, check_hessian
+from ._adapters.comparison import Comparison, compare
 from ._adapters.jax import as_jax
+from ._adapters.native import from_jax, from_torch
 from ._adapters.pickling import register
 from ._adapters.scipy import ScipyObjective, as_scipy
 from ._adapters.torch import as_torch
@@ -37,10 +39,12 @@ from ._model.counters import Counters
 from ._model.data import Data
 from ._model.derivatives import Derivatives, JointDerivatives, Sparsity
 from ._model.events import Event
+from ._model.likelihood import Likelihood, LogNormal, NegativeBinomial, Normal, Poisson, StudentT
 from ._model.loss import JointLoss, LossBlocks, misfit, misfit_blocks, non_closure
 from ._model.problem import Problem
 from ._model.quadratic import Quadratic
 from ._model.result import Result
+from ._petab import read_petab
 from ._plugins.conditions import Conditions, PreparedConditions
 from ._plugins.prepare import Prepared, prepare
 from ._plugins.registry import problem, problems, strategies
@@ -49,16 +53,20 @@ from ._products import HessianProducts, PreparedProducts, prepare_products, prod
 
 if TYPE_CHECKING:
     from . import tcd as tcd
+    from ._advice.advice import Advice as Advice
+    from ._advice.advice import advise as advise
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"  # pyproject.toml reads it here; CITATION.cff and CHANGELOG.md are held to it by a test
 register()
 
 __all__ = [
     "IVP",
     "STATUSES",
     "Accuracy",
+    "Advice",
     "Augmented",
     "Case",
+    "Comparison",
     "Conditions",
     "Counters",
     "Data",
@@ -72,10 +80,15 @@ __all__ = [
     "InvalidInput",
     "JointDerivatives",
     "JointLoss",
+    "Likelihood",
     "Limits",
+    "LogNormal",
     "LossBlocks",
     "MassAction",
+    "NegativeBinomial",
     "NoReference",
+    "Normal",
+    "Poisson",
     "Prepared",
     "PreparedConditions",
     "PreparedProducts",
@@ -87,10 +100,12 @@ __all__ = [
     "ScipyObjective",
     "Sparsity",
     "Strategy",
+    "StudentT",
     "Unavailable",
     "Unsupported",
     "Vector",
     "adjoint_gradient",
+    "advise",
     "as_jax",
     "as_scipy",
     "as_torch",
@@ -100,8 +115,11 @@ __all__ = [
     "canonical_order",
     "check_hessian",
     "choose_steps",
+    "compare",
     "count_fixed",
     "derivatives_of",
+    "from_jax",
+    "from_torch",
     "generated_derivatives",
     "generated_joint_derivatives",
     "hessian",
@@ -120,6 +138,7 @@ __all__ = [
     "problems",
     "products",
     "quadratic_derivatives",
+    "read_petab",
     "reference",
     "steps_for",
     "strategies",
@@ -131,4 +150,6 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name == "tcd":
         return import_module(".tcd", __name__)
+    if name in ("Advice", "advise"):  # which import what nobody else needs
+        return getattr(import_module("._advice.advice", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import backends
+from ._derive.native import unseen
 from ._errors import HessbenchError, InvalidInput, Unsupported
 from ._hybrid.prepare import lift, multiplied
 from ._integrate.ivp import IVP
@@ -77,7 +78,7 @@ class PreparedProducts:
             counted = counters.snapshot()
         if grad.shape != x.shape or products.shape != d.shape:
             raise HessbenchError(f"The strategy returned products of shape {products.shape}, expected {d.shape}.")
-        warnings = said[0] if said else ()
+        warnings = (*(said[0] if said else ()), *unseen(self.problem))
         if not all_finite(float(value), grad, products):
             warnings = (*warnings, "the value, the gradient or a product is not finite")
         return HessianProducts(float(value), grad, products, counted, warnings)
@@ -92,8 +93,9 @@ def prepare_products(
     method: str | None = None,
     max_steps: int = 100_000,
 ) -> PreparedProducts:
-    """Trace and compile `strategy` for products of the Hessian of `problem` with directions; defaults are those of `prepare`.
+    """Trace and compile `strategy` for products of the Hessian of `problem` with directions.
 
+    `rtol`, `atol`, `method` and `max_steps` are as in `prepare`.
     Raises `Unsupported` where the strategy offers none, or with its reason when it refuses the problem.
     """
     if not isinstance(problem, Problem):
@@ -101,8 +103,8 @@ def prepare_products(
             f"`problem` is {type(problem).__name__}; expected a `Problem` (see `hessbench.problem(name)`)."
         )
     problem.validate()
-    chosen, backend = resolve(automatic(problem, strategy, method)[0])
-    reason = fit(problem, chosen).reason
+    chosen, backend = resolve(automatic(problem, strategy, method)[0], preferred=problem.written_in)
+    reason = fit(problem, chosen, backend).reason
     if reason is not None:
         raise Unsupported(reason)
     ivp = tolerances(chosen, problem.dim, rtol, atol, method, max_steps)

@@ -12,8 +12,11 @@ NEEDS = ("jax", "torch")
 
 
 def test_all_kinds_of_snippets_are_there():
-    assert len(BLOCKS) == 7
-    assert all(any(name in block for block in BLOCKS) for name in (*NEEDS, "hessbench_check", "pickle", "hessp="))
+    assert len(BLOCKS) == 10
+    assert all(
+        any(name in block for block in BLOCKS)
+        for name in (*NEEDS, "hessbench_check", "pickle", "hessp=", "from_torch", "from_jax")
+    )
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
@@ -21,6 +24,8 @@ def test_a_snippet_runs(tmp_path, block):
     for name in NEEDS:
         if f"import {name}\n" in block:
             pytest.importorskip(name)
+    if "to_frame" in block:
+        pytest.importorskip("pandas")
     if "import pickle" in block:
         pytest.importorskip("cloudpickle")
     (tmp_path / "test_snippet.py").write_text(block)

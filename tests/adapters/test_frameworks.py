@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
 
-from hessbench import InvalidInput, Unsupported, as_jax, as_torch
+from hessbench import HessbenchWarning, InvalidInput, Unsupported, as_jax, as_torch
 from hessbench._adapters.evaluations import Evaluations
 
 from .closed_forms import X, closed, decay
@@ -72,6 +73,14 @@ def test_jax_in_single_precision_is_explained():
     assert done.returncode == 1
     assert "InvalidInput: JAX computes in single precision here" in done.stderr
     assert 'jax.config.update("jax_enable_x64", True)' in done.stderr
+
+
+def test_numbers_that_jax_has_rounded_are_warned_of(jax):
+    with pytest.warns(HessbenchWarning, match=r"`params\['k'\]` is a float32 array of JAX.*jax_enable_x64"):
+        decay(k=jax.numpy.asarray(0.1, dtype="float32"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert decay(k=jax.numpy.asarray(0.1)).params["k"] == 0.1
 
 
 @pytest.fixture(scope="module")

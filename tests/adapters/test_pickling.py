@@ -93,6 +93,31 @@ def test_prepared_products(importable):
     assert right(pickle.loads(pickle.dumps(made))(X, np.eye(3)).products)
 
 
+def test_conditions_and_their_preparation(importable):
+    both = hessbench.Conditions({"a": importable, "b": importable}, own=("y0",))
+    found = both.hessian(rtol=1e-9)
+    again = pickle.loads(pickle.dumps(both))
+    assert again.names == both.names and list(again.problems) == ["a", "b"] and again.unknowns == both.unknowns
+    assert np.array_equal(again.hessian(rtol=1e-9).hess, found.hess)
+    assert np.array_equal(pickle.loads(pickle.dumps(both.prepare(rtol=1e-9)))().hess, found.hess)
+
+
+@pytest.mark.parametrize("framework", ["jax", "torch"])
+def test_losses_of_frameworks(importable, framework):
+    made = pytest.importorskip(framework)
+    if framework == "jax":
+        made.config.update("jax_enable_x64", True)
+    loss = getattr(hessbench, f"as_{framework}")(importable, rtol=1e-9)
+    x = made.numpy.asarray(X) if framework == "jax" else made.tensor(X)
+    assert float(pickle.loads(pickle.dumps(loss))(x)) == float(loss(x))
+
+
+def test_a_scipy_objective(importable):
+    made = hessbench.as_scipy(importable, rtol=1e-9)
+    assert right(pickle.loads(pickle.dumps(made)).hess(X)) and right(made.hess(X))
+    assert right(pickle.loads(pickle.dumps(made)).hess(X))  # in use
+
+
 def test_a_result(importable):
     result = hessbench.hessian(importable, X)
     back = pickle.loads(pickle.dumps(result))

@@ -159,3 +159,30 @@ def test_a_full_disk_leaves_no_part(monkeypatch, tmp_path):
     with pytest.raises(OSError, match="No space"):
         cache.keep(tmp_path / "a", b"data")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_package_with_a_compiler_is_found_by_itself(tmp_path):
+    """A package of the name, which hands its arguments on to the compiler that is here."""
+    package = tmp_path / "ziglang"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    given = _build.compiler()
+    lines = [
+        "import subprocess, sys",
+        "assert sys.argv[1] == 'cc'",
+        f"sys.exit(subprocess.call([*{given!r}, *sys.argv[2:]], env={dict(os.environ)!r}))",
+    ]
+    (package / "__main__.py").write_text("\n".join(lines))
+    program = "import hessbench\nprint(hessbench.hessian(hessbench.problem('sir'), strategy='discrete-adjoint').note)"
+    for path, expected in ((tmp_path, "compiled form"), (tmp_path / "nothing", "hessbench[compiler]")):
+        env = {"HESSBENCH_CACHE": str(path / "cache"), "PATH": "", "PYTHONPATH": str(path)}
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, env=env, check=True
+        )
+        assert expected in done.stdout
+
+
+def test_a_compiler_that_was_named_is_not_replaced(monkeypatch):
+    monkeypatch.setenv("CC", "no-such-compiler")
+    monkeypatch.setattr(_build, "find_spec", lambda name: object())
+    assert _build.compiler() is None

@@ -114,6 +114,7 @@ def ours_over_steps(problem, x):
     return linearised(problem, hessbench.IVP("RK45", 1e-4, 1e-4, dim=2), Options("numpy", 0))(x)
 
 
+@pytest.mark.xdist_group("data-exactness")
 def test_numpy_form_is_the_exact_hessian_of_its_own_steps(over_steps):
     problem, x, (grad, hess) = over_steps
     point = ours_over_steps(problem, x)
@@ -121,6 +122,7 @@ def test_numpy_form_is_the_exact_hessian_of_its_own_steps(over_steps):
     assert error(point.hess, hess) < 1e-12
 
 
+@pytest.mark.xdist_group("data-exactness")
 @needs_compiler
 def test_compiled_form_takes_the_same_steps_and_gives_the_same(over_steps):
     problem, x, (grad, hess) = over_steps
@@ -130,6 +132,7 @@ def test_compiled_form_takes_the_same_steps_and_gives_the_same(over_steps):
     assert error(point.hess, hess) < 1e-11
 
 
+@pytest.mark.xdist_group("data-exactness")
 @pytest.mark.parametrize("lost", ["jumps", "l1p", "lpp", "lp", "l11"])
 def test_exactness_notices_a_lost_term(lost, over_steps, monkeypatch):
     problem, x, (grad, hess) = over_steps

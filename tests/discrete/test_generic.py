@@ -8,7 +8,7 @@ import pytest
 import hessbench
 from hessbench import InvalidInput, Problem
 from hessbench._integrate.pairs import pair
-from hessbench.discrete import Options, _compiled_form, _emit, _kernel
+from hessbench.discrete import Options, _compiled_form, _emit, _gate, _kernel
 from hessbench.discrete._columns_numpy import Sweeps
 from hessbench.discrete._fold import Folded
 from hessbench.discrete._fold_derivatives import FoldedDerivatives
@@ -292,3 +292,15 @@ def test_random_blocks_of_the_gate_are_all_there():
     assert all(
         np.abs(getattr(end, name)).max() > 0 for name in ("l0", "l1", "lp", "l00", "l01", "l11", "l0p", "l1p", "lpp")
     )
+
+
+@needs_compiler
+def test_more_places_than_steps_have_room(monkeypatch, tmp_path):
+    """Six places in the gate's two steps, as it takes with more than 300 states: C wrote behind what three ends need."""
+    monkeypatch.setenv("HESSBENCH_CACHE", str(tmp_path))  # the gate leaves out what has passed it
+    monkeypatch.setattr(_gate, "steps_for", lambda n: 2)
+    monkeypatch.setattr(_compiled_form, "hessian_segment", lambda kernel: kernel.granule)
+    problem = bolza(EVERYTHING)
+    result = run(problem, problem.x0, 1e-9, form="compiled")
+    assert "compiled form" in result.note
+    assert error(result.hess, run(problem, problem.x0, 1e-9, form="numpy").hess) < 1e-9

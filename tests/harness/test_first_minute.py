@@ -134,7 +134,7 @@ def test_every_case_is_measured_in_a_fork(measured):
 def test_wrt_names_the_unknowns(text):
     arguments = family_arguments("sir", None, [], text)
     assert arguments == {"wrt": ["y0", "beta"]}
-    assert outline(Case("sir", "a", arguments=arguments)) == (3, ("y0", "beta"))
+    assert outline(Case("sir", "a", arguments=arguments)) == (3, ("y0", "beta"), None)
 
 
 def test_wrt_gives_a_problem_that_takes_none_other_unknowns(write):

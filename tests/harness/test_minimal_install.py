@@ -101,6 +101,17 @@ def test_a_users_file_is_compared_and_judged(python, tmp_path):
     assert others <= {"ok", "inaccurate", "unavailable", "unsupported", "refused"}, records
 
 
+def test_a_strategy_is_advised_there_and_the_missing_ones_are_named_with_their_remedy(python, tmp_path):
+    (tmp_path / "pendulum.py").write_text(USERS_FILE)
+    ran = call(python, tmp_path, "-m", "hessbench", "advise", "pendulum.py", "--tried", "1", "--json")
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads(ran.stdout)
+    assert found["strategy"] == "discrete-adjoint@numpy"
+    missing = {p["label"]: p["why"] for p in found["predictions"] if p["status"] == "unavailable"}
+    assert {"jax-adjoint@jax", "casadi-symbolic@casadi", "heyoka-taylor@numpy"} <= set(missing)
+    assert "pip install" in missing["jax-adjoint@jax"] and any("Missing here" in text for text in found["said"])
+
+
 def test_a_wrong_strategy_is_wrong_there_too(python, tmp_path):
     (tmp_path / "pendulum.py").write_text(USERS_FILE)
     (tmp_path / "spoiled.py").write_text(

@@ -267,7 +267,7 @@ def test_what_needs_no_reference_is_answered_at_once(monkeypatch, tmp_path):
     told = Told(monkeypatch, tmp_path, EARLIER)
     assert [data["stage"] for _, data in told] == ["done"] and told.last["status"] == "unsupported"
     told = Told(monkeypatch, tmp_path, EARLIER, only_problem=True)
-    assert told[-1][1]["outline"] == [32, ["y0"]] and told[-1][1]["stage"] == "done"
+    assert told[-1][1]["outline"] == [32, ["y0"], None] and told[-1][1]["stage"] == "done"
     told = Told(monkeypatch, tmp_path, dataclasses.replace(CASE, problem="no-such"))
     assert told[-1][1]["stage"] == "invalid" and "no-such" in told.last["message"]
 

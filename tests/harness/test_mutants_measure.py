@@ -196,11 +196,11 @@ def test_every_library_of_a_child_has_one_thread(monkeypatch):
 
 
 def test_the_outline_of_a_problem_is_its_states_and_unknowns(children, write):
-    asked = children(ended(line("done", outline=[5, ["y0", "k"]])))
-    assert outline(Case("sir", "hand-adjoint")) == (3, ("y0",)) and not asked
+    asked = children(ended(line("done", outline=[5, ["y0", "k"], "torch"])))
+    assert outline(Case("sir", "hand-adjoint")) == (3, ("y0",), None) and not asked
     path = write("ode.py", "from hessbench import Problem\nproblem = Problem\n")
     case = dataclasses.replace(CASE, problem=path)
-    assert outline(case) == (5, ("y0", "k"))
+    assert outline(case) == (5, ("y0", "k"), "torch")
     assert asked[0][0]["only_problem"] is True and asked[0][0]["memory_limit_mib"] is None
     children(ended(line("invalid", dataclasses.replace(blank(CASE, "failed"), message="`y0` is text"))))
     with pytest.raises(InvalidInput, match=r"^`y0` is text"):

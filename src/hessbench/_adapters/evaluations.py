@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -116,6 +116,27 @@ class Evaluations:
             return found.value, np.array(found.grad), np.array(found.products)
 
         return multiplied
+
+
+@dataclass(frozen=True, eq=False)
+class Remade:
+    """`call`, which is made anew by `make(problem, **options)` where it is loaded from a pickle."""
+
+    call: Callable[[Any], Any]
+    make: Callable[..., Any]
+    problem: Problem | Conditions
+    options: Mapping[str, Any]
+
+    def __call__(self, x: Any) -> Any:
+        """The loss at `x` (n,)."""
+        return self.call(x)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remade, (self.make, self.problem, dict(self.options))
+
+
+def _remade(make: Callable[..., Any], problem: Problem | Conditions, options: dict[str, Any]) -> Any:
+    return make(problem, **options)
 
 
 def summed_products(conditions: Conditions, **options: Any) -> Callable[[Array, Array], tuple[float, Array, Array]]:

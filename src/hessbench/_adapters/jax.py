@@ -16,7 +16,7 @@ import numpy as np
 from .._errors import InvalidInput, Unavailable, Unsupported
 from .._model.problem import Problem
 from .._plugins.conditions import Conditions
-from .evaluations import Evaluations
+from .evaluations import Evaluations, Remade
 
 SINGLE = (
     "JAX computes in single precision here, which leaves a Hessian seven digits at most: "
@@ -109,4 +109,4 @@ def as_jax(problem: Problem | Conditions, **options: Any) -> Callable[[Any], Any
             raise InvalidInput(f"`x` has shape {x.shape}; expected ({n},). A batch of points goes through `jax.vmap`.")
         return loss(x)
 
-    return function
+    return Remade(function, as_jax, problem, options)

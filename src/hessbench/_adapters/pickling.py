@@ -12,17 +12,20 @@ import copyreg
 import pickle
 import pickletools
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from .._errors import InvalidInput
 from .._model.problem import Problem
+from .._plugins.conditions import Conditions
 from .._plugins.plugin import execute
 from .._plugins.prepare import Prepared, prepare
 from .._products import PreparedProducts, prepare_products
 
-PLAIN = ("name", "t_span", "y0", "wrt", "autonomous", "loss_uses_y0", "dissipative", "perturbed", "size")
+PLAIN = ("name", "t_span", "y0", "wrt", "autonomous", "loss_uses_y0", "dissipative", "perturbed", "size", "written_in")
 
 
 @dataclass(frozen=True)
@@ -133,8 +136,22 @@ def _products(problem: Problem, strategy: Carried, options: dict[str, Any]) -> P
     return prepare_products(problem, strategy.value, **options)
 
 
+def _reduced_conditions(made: Conditions) -> tuple[Any, ...]:
+    """By what the constructor has made, mappings as dictionaries; `places` follow from it."""
+    state = {name: dict(value) if isinstance(value, Mapping) else value for name, value in vars(made).items()}
+    return _conditions, ({name: value for name, value in state.items() if name != "places"},)
+
+
+def _conditions(state: dict[str, Any]) -> Conditions:
+    made = object.__new__(Conditions)
+    held = ("problems", "unknowns")
+    vars(made).update({name: MappingProxyType(value) if name in held else value for name, value in state.items()})
+    return made
+
+
 def register() -> None:
-    """Make `pickle` and `copy` take problems and preparations."""
+    """Make `pickle` and `copy` take problems, conditions and preparations."""
     copyreg.pickle(Problem, _reduced_problem)  # type: ignore[arg-type]
+    copyreg.pickle(Conditions, _reduced_conditions)
     copyreg.pickle(Prepared, _reduced_prepared)  # type: ignore[arg-type]
     copyreg.pickle(PreparedProducts, _reduced_products)  # type: ignore[arg-type]

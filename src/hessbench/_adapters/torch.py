@@ -11,7 +11,7 @@ import numpy as np
 from .._errors import InvalidInput, Unavailable, Unsupported
 from .._model.problem import Problem
 from .._plugins.conditions import Conditions
-from .evaluations import Evaluations
+from .evaluations import Evaluations, Remade
 
 
 def as_torch(problem: Problem | Conditions, **options: Any) -> Callable[[Any], Any]:
@@ -80,4 +80,4 @@ def as_torch(problem: Problem | Conditions, **options: Any) -> Callable[[Any], A
             raise InvalidInput(f"`x` must be a real tensor of shape ({n},), got {x!r}.")
         return Loss.apply(x)
 
-    return function
+    return Remade(function, as_torch, problem, options)

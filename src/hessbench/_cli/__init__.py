@@ -9,7 +9,17 @@ import sys
 
 from .._errors import HessbenchError, InvalidInput, Unavailable
 from .._storage.text import lines
-from . import bounds, check, compare, listing, reporting, run, tools  # noqa: F401  (each registers its commands)
+from . import (  # noqa: F401  (each registers its commands)
+    advise,
+    bounds,
+    check,
+    compare,
+    listing,
+    petab,
+    reporting,
+    run,
+    tools,
+)
 from .application import app
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -97,7 +98,9 @@ def compare(
     ended: int | None = None
     seed = run_seed() if gate_seed is None else gate_seed
     with scratch() as folder, Forking() as child:
-        dim, names = outline(cases[0], child)
+        dim, names, written_in = outline(cases[0], child)
+        if written_in is not None and not strategy and not all_of_them:
+            cases = [replace(cases[0], strategy=name, backend=backend) for name, backend in likely(written_in)]
         if not as_json:
             say(f"{cases[0].problem_label}: {dim} states, Hessian by {', '.join(names)}, rtol {rtol:g}", error=True)
         files = {id(case): folder / f"{i}.npz" for i, case in enumerate(cases)}

@@ -12,14 +12,13 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .._storage.text import cut, lines, plain
+from .._storage.text import cut, lines, plain, some
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
 UNBOUNDED = 10_000
-NAMED = 3  # contenders that are named where they share a reason
 SHORTEST_NAME, WHOLE_NAME, LONGEST_NAME = 30, 40, 60  # of a name: where there is no room, while there is, ever
 NARROW = 30  # columns below which reasons are put under the table
 
@@ -132,9 +131,3 @@ def by_reason(cells: Sequence[Sequence[str]], reasons: Sequence[str]) -> dict[st
         if reason:
             found.setdefault(reason, []).append(row[1])
     return {reason: some(names) for reason, names in found.items()}
-
-
-def some(names: Sequence[str]) -> str:
-    """The first of the names, and how many more there are."""
-    shown = names if len(names) <= NAMED else [*names[: NAMED - 1], f"{len(names) - NAMED + 1} more"]
-    return ", ".join(shown)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from .._measuring.record import MISTAKE, Case, Record, contender
 from .._measuring.statuses import rank
 from .._plugins.contenders import pareto
-from .._storage.text import cut, plain
+from .._storage.text import cut, plain, seconds
 from .output import case_table, console, say, say_within, show_cases
 
 if TYPE_CHECKING:
@@ -81,16 +81,6 @@ def judged(record: Record) -> float | None:
 def first_call(record: Record) -> float | None:
     """Seconds to the first Hessian, preparation included."""
     return None if record.first_s is None else record.first_s + (record.prepare_s or 0)
-
-
-def seconds(s: float | None) -> str:
-    """Seconds with a unit that suits their size; empty for `None`."""
-    if s is None:
-        return ""
-    for unit, scale in (("s", 1.0), ("ms", 1e3), ("us", 1e6)):
-        if s * scale >= 1 or unit == "us":
-            return f"{s * scale:.3g} {unit}"
-    raise AssertionError
 
 
 class Growing:

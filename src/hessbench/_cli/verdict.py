@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from .._measuring.record import MISTAKE, Record
 from .._plugins.contenders import contenders
-from .output import some
-from .table import first_call, in_order, label, seconds
+from .._storage.text import seconds, some
+from .table import first_call, in_order, label
 
 NEAR = 1.05  # times as slow or as inaccurate as the best: nothing to say
 

@@ -25,7 +25,7 @@ def adjoint_gradient(problem: Problem, ivp: IVP) -> Callable[[Array], tuple[floa
     """`gradient(x)` -> (value, grad (n,)), whatever `wrt` is; `y(t)` comes from the forward solve's dense output.
 
     Cost: one solve of N states (N + 1 with a running loss) with dense output and one of N + P states with one vjp per
-    evaluation, P the number of parameters in `wrt`.
+    evaluation, P the number of parameters in `wrt`. `ivp` integrates; `gradient` raises what it does.
     """
     if problem.wrt != ("y0",) or problem.running_loss is not None:
         return _of_everything(problem, ivp)
@@ -44,7 +44,7 @@ def adjoint_gradient(problem: Problem, ivp: IVP) -> Callable[[Array], tuple[floa
 
 
 def bolza_slope(problem: Problem, p: Params) -> Callable[[float, Array], Array]:
-    """`(F, g)` as a function of `(t, z)`, where `z` starts with the state; `F` alone without a running loss."""
+    """`(F, g)` at parameters `p`, a function of `(t, z)`, `z` (N,) or longer; `F` alone without a running loss."""
     rhs, running, n = problem.rhs, problem.running_loss, problem.dim
     if running is None:
         return lambda t, z: rhs(np, t, z, p)
@@ -52,7 +52,7 @@ def bolza_slope(problem: Problem, p: Params) -> Callable[[float, Array], Array]:
 
 
 def bolza_start(problem: Problem, y0: Array) -> Array:
-    """The state that `bolza_slope` integrates, at `t0`: `y0`, and zero for the integral of a running loss."""
+    """The state that `bolza_slope` integrates, at `t0`: `y0` (N,), and zero for the integral of a running loss."""
     return y0 if problem.running_loss is None else np.append(y0, 0.0)
 
 

@@ -98,6 +98,7 @@ def augmented(problem: Problem) -> Augmented:
         loss_uses_y0=problem.loss_uses_y0,
         dissipative=problem.dissipative,
         size=problem.size,
+        written_in=problem.written_in,
         derivatives=_derivatives(problem, at, stop, unpacked),
         counters=problem.counters,
     )

@@ -18,9 +18,10 @@ from .._errors import Unavailable
 from .._model.derivatives import Array, Derivatives, JointDerivatives
 from .._model.loss import LossBlocks
 from .._model.problem import Problem
-from ..backends import backend, differentiating, known, one_of
+from ..backends import backend, known, one_of
 from .generated import generated_joint_derivatives
 from .loss import loss_blocks
+from .native import able
 
 OPERATIONS = ("vjp", "jvp", "value_grad_hessian")  # that a reference is made of
 POINTS = 3
@@ -37,7 +38,7 @@ def check_derivatives(problem: Problem, frameworks: Sequence[str] | None = None,
     """
     if problem.derivatives is None and problem.loss_blocks is None:
         return []
-    chosen = differentiating(2, *OPERATIONS) if frameworks is None else list(frameworks)
+    chosen = able(problem, *OPERATIONS) if frameworks is None else list(frameworks)
     if not chosen:
         needed = one_of(known(2, *OPERATIONS), "or")
         raise Unavailable(f"Checking derivatives needs {needed}: pip install 'hessbench[jax]'.")

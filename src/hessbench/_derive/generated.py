@@ -9,7 +9,8 @@ import numpy as np
 
 from .._errors import InvalidInput, Unavailable
 from .._model.derivatives import Array, Derivatives, JointDerivatives, Params
-from ..backends import backend, differentiating, known
+from ..backends import backend, known
+from .native import able
 
 if TYPE_CHECKING:
     from .._model.problem import Problem
@@ -25,8 +26,9 @@ def derivatives_of(problem: Problem) -> Derivatives:
 
 
 def generated_derivatives(problem: Problem, backend_name: str | None = None) -> Derivatives:
-    """`vjp`, `jac` and `vhp` of `problem.rhs` by the named backend, or the first installed one (jax, torch, autograd, casadi).
+    """`vjp`, `jac` and `vhp` of `problem.rhs` by backend `backend_name`, or the first one that is installed.
 
+    They are tried in the order jax, torch, autograd, casadi.
     NumPy in and out, broadcasting as `Derivatives` says. jax and torch compile once per shape; a batch is filled up to one
     of few sizes, so that a varying number of states does not compile anew. Parameters are converted once per mapping.
     Raises `InvalidInput` for a backend that does not differentiate, `Unavailable` when none is installed.
@@ -34,7 +36,7 @@ def generated_derivatives(problem: Problem, backend_name: str | None = None) -> 
     frameworks = known(2, "derivatives")
     if backend_name is not None and backend_name not in frameworks:
         raise InvalidInput(f"Backend {backend_name!r} does not differentiate; choose one of {', '.join(frameworks)}.")
-    name = backend_name or next(iter(differentiating(2, "derivatives")), None)
+    name = backend_name or next(iter(able(problem, "derivatives")), None)
     if name is None:
         raise Unavailable(
             f"problem {problem.name!r} has no hand-written derivatives, and none of {', '.join(frameworks)} is installed to "
@@ -58,12 +60,12 @@ def joint_derivatives_of(problem: Problem) -> JointDerivatives:
 
 
 def generated_joint_derivatives(problem: Problem, backend_name: str | None = None) -> JointDerivatives:
-    """The same, always generated: by the named backend, or the first installed one with `vjp` and `jvp` (jax, torch, autograd).
+    """The same, always generated: by `backend_name`, or the first installed one with `vjp` and `jvp` (jax, torch, autograd).
 
     A Jacobian takes M reverse sweeps, a contraction U tangents of one, a product one or two sweeps.
     """
     frameworks = known(2, "vjp", "jvp")
-    name = backend_name or next(iter(differentiating(2, "vjp", "jvp")), None)
+    name = backend_name or next(iter(able(problem, "vjp", "jvp")), None)
     if name not in frameworks:
         found = (
             f"{backend_name!r} does not give them" if backend_name else f"none of {', '.join(frameworks)} is installed"

@@ -123,6 +123,7 @@ def on_log_scale(problem: Problem, *names: str) -> Problem:
         scale={**scale, **dict.fromkeys(logs.values(), 1.0)},
         data=_data(problem.data, over),
         events=[_event(event, names, over) for event in problem.events],
+        logs={**problem.logs, **{log: name for name, log in logs.items()}},
     )
 
 
@@ -142,7 +143,11 @@ def _derivatives(given: Derivatives | None, over: Callable[..., Any]) -> Derivat
 
 
 def _data(data: Data | None, over: Callable[..., Any]) -> Data | None:
-    return None if data is None else replace(data, loss=over(data.loss, 4), residual=over(data.residual, 4))
+    if data is None:
+        return None
+    if data.likelihood is not None:
+        return replace(data, likelihood=data.likelihood.over(lambda f: over(f, 3)), loss=None)
+    return replace(data, loss=over(data.loss, 4), residual=over(data.residual, 4))
 
 
 def _event(event: Event, names: tuple[str, ...], over: Callable[..., Any]) -> Event:

@@ -22,7 +22,7 @@ OPERATION = "value_grad_hessian"  # that derivatives of a loss are made by
 def loss_blocks(
     problem: Problem, by: Backend | None = None
 ) -> tuple[Callable[[Array, Array, Params], LossBlocks], str]:
-    """`blocks(y0, y1, p)` and where they come from: the hand-written ones if there are any, unless a backend is named.
+    """`blocks(y0, y1, p)` and where they come from: the hand-written ones if there are any, unless a backend is named (`by`).
 
     Raises `Unavailable` when the problem has no hand-written blocks and no differentiating framework is installed.
     """

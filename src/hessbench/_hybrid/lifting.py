@@ -81,6 +81,7 @@ class Lifted:
     """`model` by a strategy for its segments: `make(problem)` prepares that. Call it with x (n,).
 
     `allowed` is how far, relative to `sizes`, it may end from the tighter solution that finds the pieces without a warning.
+    `stiff` has the pieces found by an implicit method.
     `whole` is the strategy for the problem as it is, used where the solution crosses no switch; `None` with data and events.
     """
 
@@ -90,13 +91,14 @@ class Lifted:
     whole: Run | None
     sizes: Array
     allowed: float = 1e-5
+    stiff: bool = False
     prepared: dict[Any, Run] = field(default_factory=dict)
     alone: Any = field(default_factory=RLock, repr=False)
 
     def pieces(self, x: Array) -> Pieces:
         """The segments and nodes at `x`."""
         with self.alone:
-            return March(self.model, x, self.rtol, self.sizes.copy()).run()
+            return March(self.model, x, self.rtol, self.sizes.copy(), self.stiff).run()
 
     def __call__(self, x: Array) -> Result:
         """Value, gradient, Hessian and Gauss-Newton matrix at `x`."""

@@ -36,12 +36,16 @@ class Root:
 
 @dataclass(eq=False)
 class March:
-    """One solution of `model` at the decision vector `x`, at relative tolerance `rtol`; `sizes` (M,) are those of z."""
+    """One solution of `model` at the decision vector `x`, at relative tolerance `rtol`; `sizes` (M,) are those of z.
+
+    By DOP853, or, if `stiff`, by Radau.
+    """
 
     model: Model
     x: Array
     rtol: float
     sizes: Array
+    stiff: bool = False
     branch: Branch = field(init=False)
     seen: dict[int, float] = field(default_factory=dict)  # largest size of the guards of each atom
     counts: dict[int, int] = field(default_factory=dict)  # of each event
@@ -177,10 +181,15 @@ class March:
                 raise through(self.model.problem, t)
         return out
 
+    @property
+    def stepper(self) -> Any:
+        """SciPy's class."""
+        from scipy.integrate import DOP853, Radau
+
+        return Radau if self.stiff else DOP853
+
     def advance(self, t: float, z: Array, goal: float, signs: dict[int, float]) -> tuple[Array, Root | None]:
         """The solution along the branch at `goal`, or the first root before it; `signs` go along."""
-        from scipy.integrate import DOP853
-
         branch, a, n = self.branch, self.a, self.n
 
         def slope(t: float, z: Array) -> Array:
@@ -189,7 +198,7 @@ class March:
         watching = bool(branch.guards or self.model.events.roots)
         with np.errstate(all="ignore"):
             atol: Any = 1e-3 * self.rtol * self.sizes
-            stepper: Any = DOP853(slope, t, z, goal, rtol=self.rtol, atol=atol)
+            stepper: Any = self.stepper(slope, t, z, goal, rtol=self.rtol, atol=atol)
             for _ in range(STEPS):
                 before = (stepper.t, stepper.y.copy())
                 message = stepper.step()
@@ -256,8 +265,6 @@ class March:
 
     def _located(self, before: tuple[float, Array], at: float, g: int | None, k: int | None) -> Root:
         """The root of guard `g` or event `k` near `at`, with the step from `before` taken to it: to round-off."""
-        from scipy.integrate import DOP853
-
         branch, n, (t, z) = self.branch, self.n, before
 
         def slope(t: float, z: Array) -> Array:
@@ -268,7 +275,7 @@ class March:
                 return z
             with np.errstate(all="ignore"):
                 atol: Any = 1e-3 * self.rtol * self.sizes
-                stepper = DOP853(slope, t, z, at, rtol=self.rtol, atol=atol, first_step=abs(at - t))
+                stepper = self.stepper(slope, t, z, at, rtol=self.rtol, atol=atol, first_step=abs(at - t))
                 while stepper.status == "running":
                     stepper.step()
             return stepper.y

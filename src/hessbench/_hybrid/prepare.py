@@ -16,6 +16,7 @@ from .segments import Segment
 
 FINER = 1e-2  # of the strategy's tolerance, for the solve that finds the pieces
 ALLOWED = 1e4  # times the strategy's tolerance: farther off is worth a warning
+STIFF = ("Radau", "BDF", "LSODA")  # methods of strategies that are asked for stiff problems
 FINEST, COARSEST = 1e-13, 1e-10
 
 
@@ -30,7 +31,8 @@ def lift(
     found = model(problem, as_is)
     if found is None or (takes_pieces and found.switches is None and (not problem.events or found.recorded)):
         return None
-    out = Lifted(found, tolerance(ivp.rtol), make, None, first_sizes(found), max(ALLOWED * ivp.rtol, 1e-8))
+    allowed = max(ALLOWED * ivp.rtol, 1e-8)
+    out = Lifted(found, tolerance(ivp.rtol), make, None, first_sizes(found), allowed, ivp.method in STIFF)
     pieces = out.pieces(problem.x0)
     if pieces.plain and not found.declared:
         out.whole = make(problem)

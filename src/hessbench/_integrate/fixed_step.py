@@ -36,7 +36,7 @@ class Tableau:
 
 
 def tableau(name: str) -> Tableau:
-    """`RK4`, or the propagating formula of `RK45` (Dormand-Prince 5) or SciPy's `DOP853` (Dormand-Prince 8)."""
+    """By `name`: `RK4`, or the propagating formula of `RK45` (Dormand-Prince 5) or of SciPy's `DOP853` (Dormand-Prince 8)."""
     if name == "RK4":
         return Tableau(
             name, 4, ((), (0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)), (1 / 6, 1 / 3, 1 / 3, 1 / 6), (0, 0.5, 0.5, 1)
@@ -47,7 +47,7 @@ def tableau(name: str) -> Tableau:
 
 
 def write_step(scheme: Tableau, f: Callable[[Any, Any], Any], t: Any, y: Any, h: Any) -> Any:
-    """One step of size `h` from `(t, y)`, by arithmetic alone: every stage is written out, for symbols too."""
+    """One step of `scheme` for `y' = f(t, y)`, of size `h` from `(t, y)`, by arithmetic alone: for symbols too."""
     slopes: list[Any] = []
     for row, c in zip(scheme.a, scheme.c, strict=True):
         shift = sum((a * k for a, k in zip(row, slopes, strict=True) if a), 0.0)
@@ -63,8 +63,9 @@ def integrate_fixed(
     y0: Any,
     stages: str = "loop",
 ) -> Any:
-    """The state at the end of the steps between `times` (n + 1,), in the framework of `backend`, differentiable.
+    """The state (N,) after one step of `scheme` between each two of `times` (n + 1,), from `y0` (N,) by `y' = f(t, y)`.
 
+    In the framework of `backend`, and differentiable.
     `stages="loop"` walks through the stages of a step by `backend.iterate`, which a tracing compiler sees once, and whose
     sums are one product with the tableau. `stages="inline"` writes them out, which can run faster and compiles slower.
     """
@@ -87,7 +88,7 @@ def integrate_fixed(
 
 
 def count_fixed(counters: Counters, scheme: Tableau, n: int) -> None:
-    """Tick `counters` for one fixed-step solve of the problem's own equation with `n` steps."""
+    """Tick `counters` for one solve of the problem's own equation with `n` equal steps of `scheme`."""
     counters.solves += 1
     counters.steps += n
     counters.rhs += n * len(scheme.b)
@@ -97,11 +98,11 @@ def count_fixed(counters: Counters, scheme: Tableau, n: int) -> None:
 def choose_steps(
     problem: Problem, x: np.ndarray, scheme: Tableau, tol: float, start: int = 8, most: int = 65_536
 ) -> int:
-    """The number of equal steps at which `y(t1)` and one tangent of it agree with twice as many steps to `tol`.
+    """How many equal steps of `scheme` it takes from `x` (n,) for `y(t1)` and a tangent to agree with twice as many to `tol`.
 
     The tangent, a difference along a fixed random direction, is in the criterion because the error of the state alone says
-    little about the error of a Hessian. The number is doubled until they agree, or until their difference falls at the order
-    of the scheme, which then tells how many more steps it takes. Plain NumPy.
+    little about the error of a Hessian. The number, first `start`, is doubled until they agree, or until their difference
+    falls at the order of the scheme, which then tells how many more steps it takes. Plain NumPy.
     Raises `IntegrationError` when `most` steps are not enough.
     """
     y0, p = problem.unpack(x)
@@ -141,8 +142,8 @@ def choose_steps(
 
 
 def steps_for(problem: Problem, scheme: Tableau, ivp: IVP) -> int:
-    """The number of steps of a strategy that integrates with fixed steps: at the problem's own and perturbed point, for a
-    tenth of the tolerance, because second derivatives are less accurate than the tangent that `choose_steps` looks at.
+    """How many steps of `scheme` a strategy is to take: at the problem's own and perturbed point, for a tenth of the tolerance
+    of `ivp`, because second derivatives are less accurate than the tangent that `choose_steps` looks at.
     """
     points = [problem.x0] if problem.perturbed is None else [problem.x0, problem.perturbed]
     return max(

@@ -67,6 +67,7 @@ def solve(
 ) -> Solution:
     """Integrates `field(t, y)` from `t0` to `t1`, in either direction; `y0` has shape (n,).
 
+    Errors are kept to `rms(error / (atol + rtol |y|)) < 1` by `method`, one of `METHODS`; more than `max_steps` attempts fail.
     `dense` is the largest number of accepted steps that the trajectory is stored for; a solve that takes more has failed.
     """
     import jax.numpy as jnp

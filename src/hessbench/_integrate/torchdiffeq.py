@@ -17,9 +17,11 @@ class Counted:
         return self.f(t, y)
 
     def callback_accept_step(self, t: Any, y: Any, h: Any) -> None:
+        """For torchdiffeq: a step was accepted."""
         self.accepted += 1
 
     def callback_reject_step(self, t: Any, y: Any, h: Any) -> None:
+        """For torchdiffeq: a step was rejected."""
         self.rejected += 1
 
     callback_accept_step_adjoint, callback_reject_step_adjoint = callback_accept_step, callback_reject_step

@@ -142,11 +142,14 @@ def automatic(problem: Problem, x: Array, times: Array, framework: str) -> Check
         z1 = integrate_fixed(b, scheme, slope, fractions, z0)
         return problem.loss(b.xp, y0, z1[:n], p) + b.xp.sum(z1[n:])
 
+    def compiled(f: Any) -> Any:
+        return b.compile(f) if b.compiles_loops else f  # written out, tracing takes far longer than one call
+
     z = b.asarray(x)
     if x.size < PROBED:
-        value_at, grad, hess = (b.to_numpy(a) for a in b.compile(b.value_grad_hessian(value))(z))
+        value_at, grad, hess = (b.to_numpy(a) for a in compiled(b.value_grad_hessian(value))(z))
         return Check(float(value_at), grad, hess)
     gradient = b.grad(value)
-    products = b.compile(lambda z, m: b.jvp(gradient, z, m))
+    products = compiled(lambda z, m: b.jvp(gradient, z, m))
     grad, columns = (b.to_numpy(a) for a in products(z, b.asarray(probes(x.size))))
-    return Check(float(b.to_numpy(b.compile(value)(z))), grad, None, columns)
+    return Check(float(b.to_numpy(compiled(value)(z))), grad, None, columns)

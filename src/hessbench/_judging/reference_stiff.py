@@ -11,10 +11,11 @@ import numpy as np
 
 from .._derive.augment import Augmented, augmented
 from .._derive.loss import differentiating_loss, loss_blocks
+from .._derive.native import able
 from .._errors import IntegrationError, Unavailable
 from .._model.derivatives import Array, Derivatives
 from .._model.problem import TIMES, Problem
-from ..backends import backend, differentiating
+from ..backends import backend
 from .reference_implicit import STAGES, implicit_adjoint, implicit_forward, lobatto_iiic, radau_iia, solved
 from .reference_methods import Check, of_state_alone, subdivided
 from .reference_ways import Way, derivatives_by, sources_of
@@ -128,8 +129,8 @@ def stiff_ways(mesh: Mesh) -> Callable[[Problem, Array], list[Way]]:
             return Way(f"{name}, derivatives {by}", run, formula=name)
 
         sources = sources_of(whole)
-        able = differentiating(2, "derivatives", use="contractions")
-        fast = [name for name in able if name in sources]  # N contractions for each stage
+        by_frameworks = able(problem, "derivatives", use="contractions")
+        fast = [name for name in by_frameworks if name in sources]  # N contractions for each stage
         others = [name for name in fast if name != sources[0]]
         turned = [*others, *(name for name in sources if name not in others)]  # other derivatives, where there are any
         adjoints = [way("adjoint of Lobatto IIIC steps", lobatto_iiic, implicit_adjoint, name) for name in sources]

@@ -11,9 +11,10 @@ import numpy as np
 from .._derive.augment import augmented
 from .._derive.generated import generated_derivatives
 from .._derive.loss import differentiating_loss
+from .._derive.native import able
 from .._model.derivatives import Array, Derivatives
 from .._model.problem import Problem
-from ..backends import about, differentiating
+from ..backends import about
 from .reference_methods import Check, automatic, discrete_adjoint, of_state_alone, subdivided
 
 MOST_TRACED = 1000  # steps times unknowns up to which autograd and torch go through a whole solve, some ten seconds
@@ -39,7 +40,7 @@ def ways(problem: Problem, x: Array, times: Array) -> list[Way]:
     """
     out: list[Way] = []
     exact = problem.exact(x) if problem.exact is not None else None
-    through_solve = list(differentiating(2, "value_grad_hessian", "grad", "jvp", use="loss"))
+    through_solve = list(able(problem, "value_grad_hessian", "grad", "jvp", use="loss"))
     if exact is not None:
         out.append(Way("closed form", lambda parts: Check(*exact)))
     whole = problem if of_state_alone(problem) else augmented(problem).problem
@@ -81,7 +82,7 @@ def ways(problem: Problem, x: Array, times: Array) -> list[Way]:
 def sources_of(problem: Problem) -> list[str]:
     """Where derivatives of right-hand side and loss can come from, for a problem by its initial state alone."""
     of_loss = differentiating_loss()
-    out = list(differentiating(2, "derivatives", use="reference")) if of_loss else []
+    out = list(able(problem, "derivatives", use="reference")) if of_loss else []
     own = problem.derivatives
     if own is not None and (of_loss or problem.loss_blocks is not None):
         return [own.source, *(name for name in out if name not in own.source)]

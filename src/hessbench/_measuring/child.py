@@ -74,7 +74,7 @@ def main(out: int, imported: float = 0.0) -> None:
         except InvalidInput as error:
             return report("invalid", replace(record, message=str(error)))
         if request.get("only_problem"):
-            whole = {"record": record.to_json(), "outline": [problem.dim, list(problem.wrt)]}
+            whole = {"record": record.to_json(), "outline": [problem.dim, list(problem.wrt), problem.written_in]}
             return report_line(out, {"stage": "done", **whole})
         if early is not None:
             return report("done", early)
@@ -120,7 +120,7 @@ def stages(
     """
     problem = problem_of(case)
     strategy = strategy_of(case)
-    chosen, backend_name = resolve(strategy, case.backend)
+    chosen, backend_name = resolve(strategy, case.backend, problem.written_in)
     record = replace(blank(case, "failed"), backend=backend_name, size=problem.size, dim=problem.dim, gate_seed=seed)
     yield "loaded", record
     allowed = chosen.accuracy.threshold(case.rtol)

@@ -113,10 +113,10 @@ def refuse_early(case: Case) -> Record | None:
     problem = problem_of(case)
     record = replace(blank(case, "failed"), size=problem.size, dim=problem.dim)
     try:
-        strategy, backend = resolve(strategy_of(case), case.backend)
+        strategy, backend = resolve(strategy_of(case), case.backend, problem.written_in)
     except Unavailable as error:
         return replace(record, status="unavailable", message=str(error))
-    reason = fit(problem, strategy).reason
+    reason = fit(problem, strategy, backend).reason
     if reason is not None:
         return replace(record, backend=backend, status="unsupported", message=reason)
     return None
@@ -130,20 +130,21 @@ def problem_of(case: Case) -> Problem:
     return problem
 
 
-def outline(case: Case, child: Child | None = None) -> tuple[int, tuple[str, ...]]:
-    """The number of states of a case's problem, and the names that its Hessian is by.
+def outline(case: Case, child: Child | None = None) -> tuple[int, tuple[str, ...], str | None]:
+    """The number of states of a case's problem, the names that its Hessian is by, and the one framework that it is written in.
 
     A problem that is not of this package is built in a child. Raises `InvalidInput` when it cannot be built.
     """
     if problem_plugin(case).trusted:
         problem = problem_of(case)
-        return problem.dim, problem.wrt
+        return problem.dim, problem.wrt, problem.written_in
     request = {"case": asdict(case), "memory_limit_mib": None, "budget": 0.0, "known": known(), "only_problem": True}
     ended = (child or spawned)(request, import_limit())
     for line in ended.lines:
         said = json.loads(line)
         if said["stage"] == "done" and "outline" in said:
-            return said["outline"][0], tuple(said["outline"][1])
+            dim, names, written_in = said["outline"]
+            return dim, tuple(names), written_in
     record = _last(ended.lines, case)[1]
     why = record.message or _cut_short(record, "while it was built", import_limit(), ended).message
     raise InvalidInput(f"{case.problem}: {why}" if record.message == "" else why)

@@ -10,6 +10,7 @@ import numpy as np
 
 from .._errors import InvalidInput
 from .arrays import Array
+from .likelihood import Likelihood
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,16 +19,25 @@ class Data:
 
         loss += sum over m of sum(where(mask[m], loss(xp, t_m, y(t_m), values[m], p), 0)) + |residual|^2 / 2
 
+    At a time at which there is a dose too, the data see the state before it.
+    Raises `InvalidInput` for shapes that do not match, times that are not finite, data without a loss, and values that the
+    likelihood cannot give.
+
     Parameters
     ----------
-    times : (M,) inside `t_span`, ends included, in any order; a time may stand there several times (replicates)
-    values : (M,) or (M, k), what was observed; `d` is a row of it. What is nan was not observed
-    loss : a scalar, or an array like `d` whose entries are added; noise parameters are entries of `p`
-    residual : an array like `d`; `Result.gauss_newton` then leaves out the second derivatives of the residuals
-    mask : like `values`, False where there is nothing to compare; entries of a scalar loss cannot be masked one by one
-
-    At a time at which there is a dose too, the data see the state before it.
-    Raises `InvalidInput` for shapes that do not match, times that are not finite, and data without a loss.
+    times : (M,)
+        inside `t_span`, ends included, in any order; a time may stand there several times (replicates)
+    values : (M,) or (M, k)
+        what was observed; `d` is a row of it. What is nan was not observed
+    loss
+        a scalar, or an array like `d` whose entries are added; noise parameters are entries of `p`
+    residual
+        an array like `d`; `Result.gauss_newton` then leaves out the second derivatives of the residuals
+    mask
+        like `values`, False where there is nothing to compare; entries of a scalar loss cannot be masked one by one
+    likelihood
+        in place of both, a distribution (`Normal`, `LogNormal`, `Poisson`, ...); `loss` is then its negative logarithm with all
+        constants, and `Result.fisher` its expected information
     """
 
     times: Any
@@ -35,6 +45,7 @@ class Data:
     loss: Callable[..., Any] | None = None
     residual: Callable[..., Any] | None = None
     mask: Any = None
+    likelihood: Likelihood | None = None
 
     def __post_init__(self) -> None:
         times, values = (np.array(a, dtype=np.float64) for a in (self.times, self.values))
@@ -47,8 +58,7 @@ class Data:
                 f"`Data`: `values` has shape {values.shape}, expected ({times.size},) or ({times.size}, k), one row for each "
                 f"of the {times.size} times."
             )
-        if self.loss is None and self.residual is None:
-            raise InvalidInput("`Data` needs a `loss(xp, t, y, d, p)`, or a `residual(xp, t, y, d, p)`.")
+        self._check_terms()
         mask = np.ones(values.shape, dtype=bool) if self.mask is None else np.array(self.mask)
         if mask.dtype != bool or mask.shape != values.shape:
             raise InvalidInput(
@@ -56,6 +66,8 @@ class Data:
                 f"{values.shape}, as `values`."
             )
         mask = mask & ~np.isnan(values)
+        if self.likelihood is not None:
+            self.likelihood.check(values, mask)
         order = np.argsort(times, kind="stable")
         filled = np.where(mask, values, np.nan)
         for column in filled.T if values.ndim == 2 else [filled]:
@@ -63,6 +75,21 @@ class Data:
             column[np.isnan(column)] = known[0] if known.size else 1.0  # never counted, but logarithms of it are taken
         for key, value in (("times", times), ("values", filled), ("mask", mask)):
             object.__setattr__(self, key, value[order])
+
+    def _check_terms(self) -> None:
+        if self.likelihood is None:
+            if self.loss is None and self.residual is None:
+                raise InvalidInput(
+                    "`Data` needs a `loss(xp, t, y, d, p)`, a `residual(xp, t, y, d, p)`, or a `likelihood` such as `Normal`."
+                )
+            return
+        if not isinstance(self.likelihood, Likelihood):
+            raise InvalidInput(
+                f"`Data`: `likelihood` is {self.likelihood!r}, expected `Normal(mean, sigma)`, `Poisson(mean)` or another one."
+            )
+        if self.residual is not None or self.loss not in (None, self.likelihood.terms):
+            raise InvalidInput("`Data` with a `likelihood` takes no `loss` or `residual` beside it.")
+        object.__setattr__(self, "loss", self.likelihood.terms)
 
     def check(self, name: str, t_span: tuple[float, float], free: tuple[str, ...]) -> None:
         """Raise `InvalidInput` for a time outside of `t_span`, or at an end of it that is an unknown (`free`)."""

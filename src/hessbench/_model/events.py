@@ -16,16 +16,22 @@ from .data import inside
 class Event:
     """At known times (`at`), or whenever `when` passes through zero.
 
+    Raises `InvalidInput` unless exactly one of `at` and `when` is given, and for other values that cannot be used.
+
     Parameters
     ----------
-    at : a time, a list of times, the name of a parameter that holds one or several, or `at(xp, p)` -> times (m,)
-    when : `g(xp, t, y, p)`, a scalar; the event is at its roots
-    direction : of `g` at the root: 1 for rising, -1 for falling, 0 for both
-    jump : `h(xp, t, y, p)` -> the state (N,) behind the event; `None` leaves the state as it is
-    terminal : the problem ends there, and its end time is that of the event (`t_span[1]` where it does not happen)
-    most : how often it may happen; more is an error (a ball that comes to rest bounces infinitely often)
-
-    Raises `InvalidInput` unless exactly one of `at` and `when` is given, and for other values that cannot be used.
+    at
+        a time, a list of times, the name of a parameter that holds one or several, or `at(xp, p)` -> times (m,)
+    when
+        `g(xp, t, y, p)`, a scalar; the event is at its roots
+    direction
+        of `g` at the root: 1 for rising, -1 for falling, 0 for both
+    jump
+        `h(xp, t, y, p)` -> the state (N,) behind the event; `None` leaves the state as it is
+    terminal
+        the problem ends there, and its end time is that of the event (`t_span[1]` where it does not happen)
+    most
+        how often it may happen; more is an error (a ball that comes to rest bounces infinitely often)
     """
 
     at: Any = None

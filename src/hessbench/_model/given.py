@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from .._errors import InvalidInput, Mistake
+from .._errors import HessbenchWarning, InvalidInput, Mistake
 from .arrays import Array, Params
 from .mistakes import SIGNATURES, arguments, missing, order, place_of, words_for
 
@@ -33,7 +34,10 @@ def parameter(name: str, key: str, value: Any) -> Array:
 
 
 def real(name: str, what: str, value: Any, expected: str) -> Array:
-    """`value` as an array of real numbers; raises `InvalidInput` for anything else."""
+    """`value` as an array of real numbers; raises `InvalidInput` for anything else.
+
+    JAX makes arrays in single precision unless told otherwise, which is warned of.
+    """
     try:
         out = np.asarray(value)
     except (TypeError, ValueError):
@@ -57,6 +61,13 @@ def real(name: str, what: str, value: Any, expected: str) -> Array:
         raise InvalidInput(
             f"problem {name!r}: `{what}` must be {expected}, got {value!r}: write `Problem(name, rhs, loss, t_span, "
             f"y0, params)` in this order (is one missing?), or name each, such as `{what}=...`."
+        )
+    if out.dtype == np.float32 and type(value).__module__.partition(".")[0] in ("jax", "jaxlib"):
+        warnings.warn(
+            f"problem {name!r}: `{what}` is a float32 array of JAX, whose numbers have seven digits: call "
+            f'`jax.config.update("jax_enable_x64", True)` before the first array is made, or give NumPy arrays.',
+            HessbenchWarning,
+            stacklevel=2,
         )
     if out.dtype.kind not in "biuf":
         raise InvalidInput(f"problem {name!r}: `{what}` must be {expected}, got {value!r}.")

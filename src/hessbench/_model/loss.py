@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from .arrays import Array, Params
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class LossBlocks:
     """Value and derivative blocks of `l(y0, y1)`; `l01[i, j]` differentiates by `y0_i` and `y1_j`. All (N,) or (N, N)."""
 
@@ -26,7 +27,7 @@ class LossBlocks:
     l11: Array
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class JointLoss:
     """Value, gradient (K,) and Hessian (K, K) of `l(y0, y1, a, t0, t1)`, K = 2N + P + 2.
 
@@ -48,21 +49,31 @@ class JointLoss:
 
 
 def non_closure(y0: Array, y1: Array, p: Params) -> LossBlocks:
-    """Blocks of `|y1 - y0|^2`, the loss of orbit problems."""
-    gap, two = y1 - y0, 2.0 * np.eye(y0.size)
-    return LossBlocks(float(gap @ gap), -2.0 * gap, 2.0 * gap, two, -two, two)
+    """Blocks of `|y1 - y0|^2` at `y0` and `y1` (N,), the loss of orbit problems; `p` is not used."""
+    gap, (two, minus_two) = y1 - y0, _twice_identity(y0.size)
+    slope = gap + gap
+    return LossBlocks(float(gap @ gap), -slope, slope, two, minus_two, two)
+
+
+@cache
+def _twice_identity(n: int) -> tuple[Array, Array]:
+    """The constant blocks (n, n) of `non_closure`; nobody may write to them."""
+    blocks = (2.0 * np.eye(n), -2.0 * np.eye(n))
+    for block in blocks:
+        block.flags.writeable = False
+    return blocks
 
 
 def misfit(xp: Any, y0: Any, y1: Any, p: Any) -> Any:
     """`sum(((y1 - seen) / size)^2)`: how far the end state is from a measured one, each component in its own size.
 
-    `p` holds `"seen"` and `"size"`, (N,) each.
+    `y0` is not used; `p` holds `"seen"` and `"size"`, (N,) each.
     """
     return xp.sum(((y1 - p["seen"]) / p["size"]) ** 2)
 
 
 def misfit_blocks(y0: Array, y1: Array, p: Params) -> LossBlocks:
-    """Blocks of `misfit`."""
+    """Blocks of `misfit` at `y0` and `y1` (N,), with `"seen"` and `"size"` (N,) in `p`."""
     n, weight = y1.size, 1.0 / np.square(p["size"])
     gap, none = y1 - p["seen"], np.zeros((y1.size, y1.size))
     return LossBlocks(float(weight @ gap**2), np.zeros(n), 2.0 * weight * gap, none, none, np.diag(2.0 * weight))

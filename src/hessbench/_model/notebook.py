@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from .._errors import Unavailable
+
 MOST = 8  # rows and columns of an array
 LONGEST = 200  # characters of a cell
 
@@ -16,6 +18,23 @@ def table(title: str, rows: Iterable[tuple[str, str]]) -> str:
     """A title and rows of a name and what it is; a cell is text, or HTML where `array` made it."""
     body = "".join(f"<tr><th>{_text(name)}</th><td>{_cell(cell)}</td></tr>" for name, cell in rows)
     return f'<table class="hessbench"><caption>{_text(title)}</caption><tbody>{body}</tbody></table>'
+
+
+def grid(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A title, a line of headings, and rows of text."""
+    top = "".join(f"<th>{_text(name)}</th>" for name in head)
+    body = "".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    caption = f"<caption>{_text(title)}</caption>"
+    return f'<table class="hessbench">{caption}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def frame(values: Any, names: list[str] | None = None) -> Any:
+    """A pandas `DataFrame` of rows, or of a matrix with `names` of rows and columns. Raises `Unavailable` without pandas."""
+    try:
+        import pandas
+    except ImportError:
+        raise Unavailable("`to_frame` needs `pandas`: pip install pandas") from None
+    return pandas.DataFrame(values, index=names, columns=names)
 
 
 class Markup(str):
@@ -55,6 +74,8 @@ def of_problem(problem: Any) -> str:
         ("Hessian by", f"{', '.join(problem.wrt)}: {problem.x0.size} unknowns"),
         *((f"parameter {name}", number(value)) for name, value in problem.params.items()),
     ]
+    if problem.written_in is not None:
+        rows.append(("right-hand side", f"written in {problem.written_in}"))
     if problem.data is not None:
         rows.append(("data", f"at {len(problem.data.times)} times"))
     if problem.events:

@@ -39,32 +39,54 @@ class Problem:
 
     Parameters
     ----------
-    name : lower-case letters, digits and dashes
-    t_span : `(t0, t1)`; `t1 < t0` integrates backward. Where an end time is in `wrt`, every `x` keeps this direction.
-    y0 : (dim,) initial state, which is also the point where the Hessian is taken by default
-    params : named constants and trainable parameters, real arrays of any shape, which are copied, floats of any width to
+    name
+        lower-case letters, digits and dashes
+    t_span
+        `(t0, t1)`; `t1 < t0` integrates backward. Where an end time is in `wrt`, every `x` keeps this direction.
+    y0 : (dim,)
+        initial state, which is also the point where the Hessian is taken by default
+    params
+        named constants and trainable parameters, real arrays of any shape, which are copied, floats of any width to
         doubles; `y0`, `t0` and `t1` are reserved names
-    wrt : what the Hessian is taken with respect to: any of `"y0"`, names of `params`, `"t0"` and `"t1"`, in this order in
+    wrt
+        what the Hessian is taken with respect to: any of `"y0"`, names of `params`, `"t0"` and `"t1"`, in this order in
         the flat vector `x`
-    running_loss : `g(xp, t, y, p)`, a scalar whose integral over `t_span` is added to the loss
-    autonomous, loss_uses_y0, dissipative : facts that strategies may rely on. The defaults promise nothing.
+    running_loss
+        `g(xp, t, y, p)`, a scalar whose integral over `t_span` is added to the loss
+    autonomous, loss_uses_y0, dissipative
+        facts that strategies may rely on. The defaults promise nothing.
         `dissipative` says that the flow contracts so strongly that integrating the state backward fails.
-    derivatives : hand-written NumPy derivatives of `rhs`
-    loss_blocks : hand-written `blocks(y0, y1, p) -> LossBlocks`, NumPy derivatives of `loss`
-    exact : `exact(x)` -> (value, grad (n,), hess (n, n)) in closed form, or `None` at an `x` where there is none
-    overrides : per-framework replacement of `rhs`, for example `{"casadi": rhs_mx}` with `xp = casadi`
-    perturbed : a second point `x` where the Hessian is checked too, away from any special one such as a closed orbit
-    scale : sizes of unknowns where `|x|` does not tell them, for error norms and the gate: by names of `wrt`, a number or one
+    derivatives
+        hand-written NumPy derivatives of `rhs`
+    loss_blocks
+        hand-written `blocks(y0, y1, p) -> LossBlocks`, NumPy derivatives of `loss`
+    exact
+        `exact(x)` -> (value, grad (n,), hess (n, n)) in closed form, or `None` at an `x` where there is none
+    overrides
+        per-framework replacement of `rhs`, for example `{"casadi": rhs_mx}` with `xp = casadi`
+    perturbed
+        a second point `x` where the Hessian is checked too, away from any special one such as a closed orbit
+    scale
+        sizes of unknowns where `|x|` does not tell them, for error norms and the gate: by names of `wrt`, a number or one
         for each entry, such as `{"k": 0.1}`; `"loss"` is the size of the loss where it nearly vanishes
-    data : observations at many times, whose terms are added to the loss (`Data`); `loss` may then be `None`
-    events : what happens at known times, at times that are parameters, or at roots of a function of the state (`Event`):
+    data
+        observations at many times, whose terms are added to the loss (`Data`); `loss` may then be `None`
+    events
+        what happens at known times, at times that are parameters, or at roots of a function of the state (`Event`):
         the state jumps, a step has to end, or the problem does
-    size : what `size` means for the family (for labels), for example `10` in `random-quadratic`, N = 10
-    counters : set by the harness, which counts the derivatives that are generated for a problem without hand-written ones
+    written_in
+        the one framework that `rhs` is written in, set by `from_torch` and `from_jax`; others cannot differentiate it
+    size
+        what `size` means for the family (for labels), for example `10` in `random-quadratic`, N = 10
+    logs
+        set by `on_log_scale`: names of parameters that are logarithms, with the names of what they are the logarithm of
+    counters
+        set by the harness, which counts the derivatives that are generated for a problem without hand-written ones
 
     Raises
     ------
-    InvalidInput : for a name, shape, type or time that cannot be used
+    InvalidInput
+        for a name, shape, type or time that cannot be used
     """
 
     name: str
@@ -87,6 +109,8 @@ class Problem:
     data: Data | None = None
     events: Sequence[Event] = ()
     size: int | None = None
+    written_in: str | None = None
+    logs: Mapping[str, str] = field(default_factory=dict, repr=False)
     counters: Counters | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

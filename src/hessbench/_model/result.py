@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import numpy as np
 from .._errors import InvalidInput
 from .counters import Counters
 from .derivatives import Array
-from .notebook import array, table, unknowns
+from .notebook import array, frame, table, unknowns
+from .uncertainty import intervals, inverse
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +25,9 @@ class Result:
     The harness fills in `counters`; `error`, an estimate of the Hessian's relative error (`hessian(..., verify=True)`);
     `blocks` and `shapes`, where each name of the problem's `wrt` stands and what shape it has; and `zero_blocks`, the names
     that the loss ignores: gradient and Hessian by them are exactly zero.
+
+    `x` (n,) is the point itself; `logs` are the names of `wrt` that are logarithms (`on_log_scale`), with the names of what
+    they are the logarithm of; `informed` computes `fisher` when that is first read.
 
     `gauss_newton` (n, n), with data only: the Hessian without the second derivatives of the solution, of event times and
     jumps, and of residuals. It is never indefinite where the loss is convex in the solution.
@@ -39,6 +44,12 @@ class Result:
     warnings: tuple[str, ...] = ()
     error: float | None = None
     gauss_newton: Array | None = None
+    x: Array | None = None
+    logs: Mapping[str, str] = field(default_factory=dict)
+    informed: Callable[[], Array] | None = field(default=None, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "informed": None}  # it holds the prepared problem; a `fisher` that was read is kept
 
     @property
     def said(self) -> str:
@@ -63,24 +74,56 @@ class Result:
         """The gradient by one name of `wrt`, in the shape of that parameter. Raises `InvalidInput` as `block` does."""
         return self.grad[self._at(name)].reshape(self.shapes[name])
 
+    @cached_property
+    def fisher(self) -> Array:
+        """The expected Fisher information (n, n) of data with a `likelihood`, at `x`; it costs about one more Hessian.
+
+        Of the data alone, without other terms of the loss. Raises `InvalidInput` where there is no declared likelihood.
+        """
+        if self.informed is None:
+            raise InvalidInput(
+                "There is no expected Fisher information in this result: it comes with `Data(..., likelihood=Normal(...))`, "
+                "and does not outlive pickling unless it was read before."
+            )
+        return self.informed()
+
     def covariance(self, expected: bool = False) -> Array:
         """The inverse Hessian (n, n): the unknowns' covariance at the minimum of a loss that is a negative log-likelihood.
 
-        Its diagonal's square roots are standard deviations (Laplace). `expected` takes the Gauss-Newton matrix instead. Raises
-        `InvalidInput` where the matrix is not positive definite, or there is none.
+        Its diagonal's square roots are standard deviations (Laplace). `expected` takes the expected Fisher information instead
+        where the data have a likelihood, and else the Gauss-Newton matrix. Raises `InvalidInput` where there is none, and where
+        it is not positive definite, with the combination of unknowns that the data do not determine.
         """
-        matrix = self.gauss_newton if expected else self.hess
+        matrix, what = self.hess, "Hessian"
+        if expected:
+            matrix, what = self.gauss_newton, "Gauss-Newton matrix"
+            if self.informed is not None or "fisher" in vars(self):
+                matrix, what = self.fisher, "Fisher information"
         if matrix is None:
             raise InvalidInput("There is no Gauss-Newton matrix in this result: it comes with `Problem(data=...)`.")
-        matrix = (matrix + matrix.T) / 2
-        size = np.sqrt(np.abs(np.diag(matrix)))
-        scaled = matrix / np.outer(size, size) if np.all(size > 0) else matrix
-        if not np.all(np.isfinite(scaled)) or np.linalg.eigvalsh(scaled)[0] <= 1e-14:
-            which = "Gauss-Newton matrix" if expected else "Hessian"
+        names = unknowns(self.blocks) or tuple(f"x[{i}]" for i in range(len(matrix)))
+        return inverse(matrix, names, what)
+
+    def intervals(self, level: float = 0.95, expected: bool = False) -> dict[str, tuple[Array, Array]]:
+        """Lower and upper ends, by name, of Laplace's confidence intervals from `covariance(expected)`.
+
+        `{"k": (lower, upper), ...}`, in the shape of each unknown. Of one on a logarithmic scale (`on_log_scale`) the ends are
+        those of the logarithm put back, under its own name: they are positive, and not symmetric. Raises what `covariance`
+        raises, and `InvalidInput` for a `level` outside of (0, 1).
+        """
+        if self.x is None:
             raise InvalidInput(
-                f"The {which} is not positive definite: this is no minimum, or a combination of the unknowns is not determined."
+                "There is no point `x` in this result, because it did not come from `hessbench.prepare`."
             )
-        return np.linalg.inv(scaled) / np.outer(size, size)
+        deviations = np.sqrt(np.diag(self.covariance(expected)))
+        return intervals(self.x, deviations, level, self.blocks, self.shapes, self.logs)
+
+    def to_frame(self) -> Any:
+        """The Hessian as a pandas `DataFrame`, whose rows and columns are named by the unknowns, such as `y0[1]`.
+
+        Raises `Unavailable` without pandas.
+        """
+        return frame(self.hess, list(unknowns(self.blocks)) or None)
 
     def _repr_html_(self) -> str:
         """For notebooks: value, gradient, Hessian and all that is said of them."""

@@ -57,9 +57,15 @@ def sentences(result: Result, ivp: IVP) -> tuple[str, ...]:
         )
     if NO_COMPILER in result.note:
         out.append(
-            "no C compiler was found (set CC, or install gcc or clang): this runs some hundred times slower than compiled code"
+            "no C compiler was found (set CC, install gcc or clang, or pip install 'hessbench[compiler]'): this runs some "
+            "hundred times slower than compiled code"
         )
     return tuple(dict.fromkeys(out))
+
+
+def kind(sentence: str) -> str:
+    """The sentence, whatever numbers it holds."""
+    return re.sub(r"[-+]?\d[\d.e+-]*", "#", sentence)
 
 
 def warn(result: Any, stacklevel: int, known: set[str] | None = None) -> None:
@@ -68,8 +74,7 @@ def warn(result: Any, stacklevel: int, known: set[str] | None = None) -> None:
     Those in `known` are left out, whatever numbers they hold, and new ones are added to it.
     """
     for sentence in result.warnings:
-        kind = re.sub(r"[-+]?\d[\d.e+-]*", "#", sentence)
-        if known is None or kind not in known:
+        if known is None or kind(sentence) not in known:
             if known is not None:
-                known.add(kind)
+                known.add(kind(sentence))
             warnings.warn(sentence, HessbenchWarning, stacklevel=stacklevel + 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any
 
@@ -39,15 +39,18 @@ class Conditions:
     where `P_c` picks the unknowns of a condition out of all. An unknown is a name of a condition's `wrt`; conditions that have
     the same name share it, but for the names `own`, of which each has one to itself, called `name[condition]`.
 
-    Parameters
-    ----------
-    problems : problems by the name of the condition
-    own : names that are not shared; initial states (`y0`) and end times (`t0`, `t1`) never are unless `shared` lists them
-    shared : `y0`, `t0` or `t1`, where they are the same unknown for all
-
     `names` are the unknowns in order of first occurrence, `blocks` and `shapes` where they stand in `x` and their shapes, `x0`
     (n,) the point at which the problems stand.
     Raises `InvalidInput` for no problem, and for an unknown whose shape or value differs between those that share it.
+
+    Parameters
+    ----------
+    problems
+        problems by the name of the condition
+    own
+        names that are not shared; initial states (`y0`) and end times (`t0`, `t1`) never are unless `shared` lists them
+    shared
+        `y0`, `t0` or `t1`, where they are the same unknown for all
     """
 
     def __init__(
@@ -135,7 +138,7 @@ class PreparedConditions:
         x = of.x0 if x is None else vector("conditions", "x", x, of.x0.size)
         n, value, notes, warnings, counted = x.size, 0.0, {}, [], Counters()
         grad, hess, normal = np.zeros(n), np.zeros((n, n)), np.zeros((n, n))
-        complete = True
+        complete, logs, informed = True, dict[str, str](), {}
         for c, run in self.prepared.items():
             at = of.places[c]
             with named(c):
@@ -146,6 +149,9 @@ class PreparedConditions:
             complete = complete and found.gauss_newton is not None
             if found.gauss_newton is not None:
                 normal[np.ix_(at, at)] += found.gauss_newton
+            own = of.unknowns[c]
+            logs.update({own[log]: own[log].replace(log, name, 1) for log, name in found.logs.items() if log in own})
+            informed[c] = found.informed
             notes.setdefault(found.note, []).append(c)
             warnings += [f"condition {c!r}: {said}" for said in found.warnings]
             for key, count in vars(found.counters).items():
@@ -154,5 +160,15 @@ class PreparedConditions:
         zero = tuple(name for name, at in of.blocks.items() if not (grad[at].any() or hess[at].any()))
         return Result(
             value, grad, hess, counted, note, of.blocks, of.shapes, zero, tuple(warnings),
-            gauss_newton=normal if complete else None,
+            gauss_newton=normal if complete else None, x=x.copy(), logs=logs,
+            informed=partial(self.fisher, n, informed) if all(informed.values()) else None,
         )  # fmt: skip
+
+    def fisher(self, n: int, informed: Mapping[str, Any]) -> Array:
+        """The sum (n, n) of the expected Fisher information of all conditions; `informed` computes that of each."""
+        total = np.zeros((n, n))
+        for c, one in informed.items():
+            at = self.conditions.places[c]
+            with named(c):
+                total[np.ix_(at, at)] += one()
+        return total

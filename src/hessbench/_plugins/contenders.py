@@ -24,13 +24,23 @@ LIKELY = (  # in the order in which they are tried; tests/harness/test_contender
     "forward-over-reverse@jax",
 )
 
+NATIVE = (
+    "unrolled",
+    "forward-over-reverse",
+    "torchdiffeq-backprop",
+)  # of a problem of one framework alone, on that one
 
-def likely() -> list[tuple[str, str | None]]:
+
+def likely(written_in: str | None = None) -> list[tuple[str, str | None]]:
     """`(strategy, backend)` pairs that a comparison tries by default: those of `LIKELY`, which were the fastest or nearly so on
-    some problem, behind them all that did not come with this package.
+    some problem, behind them all that did not come with this package. Of a problem that is `written_in` one framework alone,
+    those that run on it or on NumPy.
     """
     known = strategies()
     here = [text for text in LIKELY if text.partition("@")[0] in known]
+    if written_in is not None:
+        own = [f"{name}@{written_in}" for name in NATIVE if name in known and written_in in known[name].backends]
+        here = list(dict.fromkeys([text for text in here if text.endswith(("@numpy", f"@{written_in}"))] + own))
     return contenders([*here, *(name for name, plugin in known.items() if not plugin.trusted or plugin.error)])
 
 

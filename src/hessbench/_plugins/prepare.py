@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.util import find_spec
 from threading import RLock
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 
 from .. import backends
 from .._derive.augment import Augmented
+from .._derive.native import unseen
 from .._errors import HessbenchError, InvalidInput, Unavailable, Unsupported
 from .._hybrid.asis import AsIs
 from .._hybrid.prepare import lift
@@ -22,6 +24,8 @@ from .._model.derivatives import Array
 from .._model.problem import Problem
 from .._model.result import Result
 from .._model.warnings import remarkable, sentences, warn
+from .batch import Batch, at_points
+from .fisher import fisher
 from .fit import fit
 from .own_functions import mistake
 from .registry import find, strategies
@@ -57,6 +61,18 @@ class Prepared:
             warn(result, 2, self.warned)
         return result
 
+    def batch(self, x: Any, workers: int | None = None) -> Batch:
+        """Values, gradients and Hessians at the rows of `x` (B, n), by `workers` threads (default: one for each processor).
+
+        Every point gets what a call of its own gives, to the bit; strategies that are not `thread_safe` take one thread. A
+        point that fails is in `Batch.failed`, costs no other point, and is warned of, as is whatever results warn of. Raises
+        `InvalidInput` for points of the wrong shape, naming the row of one that the problem refuses.
+        """
+        out = at_points(self.direct, self.problem, x, workers, self.strategy.thread_safe)
+        if out.warnings and self.warned is not None:
+            warn(out, 2)
+        return out
+
     def quiet(self) -> Prepared:
         """The same, for callers that read `Result.warnings` themselves."""
         return replace(self, warned=None)
@@ -81,10 +97,12 @@ class Prepared:
             got = f"gradient {grad.shape} and Hessian {hess.shape}"
             raise HessbenchError(f"The strategy returned {got}, expected ({n},) and ({n}, {n}).")
         blocks = self.problem.blocks
-        ignored = tuple(
-            name for name, at in blocks.items() if not (np.count_nonzero(grad[at]) or np.count_nonzero(hess[at]))
-        )
-        note = "; ".join(part for part in (result.note, self.why) if part)
+        ignored: tuple[str, ...] = ()
+        if np.count_nonzero(grad) < n:
+            ignored = tuple(
+                name for name, at in blocks.items() if not (np.count_nonzero(grad[at]) or np.count_nonzero(hess[at]))
+            )
+        note = "; ".join(part for part in (result.note, self.why) if part) if self.why else result.note
         if ignored:
             said = f"the loss does not depend on {' and '.join(ignored)}: gradient and Hessian there are zero"
             note = f"{note}; {said}" if note else said
@@ -97,8 +115,34 @@ class Prepared:
             blocks=blocks,
             shapes=self.problem.shapes,
             zero_blocks=ignored,
+            x=x.copy(),
+            logs=self.problem.logs,
+            informed=self.informed(x),
         )
-        return replace(out, warnings=sentences(out, self.ivp)) if remarkable(out, self.ivp) else out
+        out = replace(out, warnings=sentences(out, self.ivp)) if remarkable(out, self.ivp) else out
+        return replace(out, warnings=(*out.warnings, *said)) if (said := unseen(self.problem)) else out
+
+    def informed(self, x: Array) -> Callable[[], Array] | None:
+        """What computes the expected Fisher information at `x` (n,); `None` where no likelihood is declared."""
+        data = self.problem.data
+        if data is None or data.likelihood is None:
+            return None
+        return partial(fisher, self.problem, x.copy(), self.ivp, self.again)
+
+    def again(self, problem: Problem, x: Array) -> Result:
+        """Another problem by the same strategy, prepared and run once at `x` (n,)."""
+        ivp = self.ivp
+        atol = None if ivp.by_component else ivp.atol
+        made = prepare(
+            problem,
+            self.strategy,
+            backend=self.backend,
+            rtol=ivp.rtol,
+            atol=atol,
+            method=ivp.method,
+            max_steps=ivp.max_steps,
+        )
+        return made.direct(x)
 
     def bare(self, x: Array) -> Result:
         """What the strategy returns at `x` (n,), unchecked and uncounted; `alone` is for the caller to hold."""
@@ -119,10 +163,11 @@ def _real(part: Any) -> Array:
     return np.asarray(array, dtype=np.float64)
 
 
-def resolve(strategy: str | Strategy, backend: str | None = None) -> tuple[Strategy, str]:
+def resolve(strategy: str | Strategy, backend: str | None = None, preferred: str | None = None) -> tuple[Strategy, str]:
     """A strategy by name (`name`, `name/variant`, `name@backend`) or instance, and the backend it is to run on.
 
-    Without a backend the first one that is installed is taken. Raises `InvalidInput` or `Unavailable`.
+    Without a backend the `preferred` one is taken if the strategy runs on it, else the first that is installed.
+    Raises `InvalidInput` or `Unavailable`.
     """
     if isinstance(strategy, str):
         name, _, suffix = strategy.partition("@")
@@ -136,7 +181,7 @@ def resolve(strategy: str | Strategy, backend: str | None = None) -> tuple[Strat
         raise Unavailable(f"{type(strategy).__name__} needs {', '.join(missing)}: pip install {' '.join(missing)}")
     if (lacking := strategy.missing()) is not None:
         raise Unavailable(f"{type(strategy).__name__} needs {lacking}")
-    for choice in [backend] if backend else strategy.backends:
+    for choice in [backend] if backend else sorted(strategy.backends, key=lambda name: name != preferred):
         if backends.available(choice):
             return strategy, choice
     wanted = backend or strategy.backends[0]
@@ -161,7 +206,8 @@ def prepare(
 
     `atol` left out is `rtol`, or, for strategies that scale by component (`discrete-adjoint`), `rtol` times the size of each
     component along the solution. Parameters, times and a running loss that the strategy does not handle by itself are
-    carried as states (`augmented`), which the result's note says.
+    carried as states (`augmented`), which the result's note says. `backend` names the framework of strategies that have
+    several; a solve of more than `max_steps` steps fails.
     Raises `Unsupported` with the strategy's reason when it refuses the problem, and `InvalidInput` with the line of the user's
     code for a mistake there that is known.
     """
@@ -189,9 +235,9 @@ def _prepared(
 ) -> Prepared:
     """The same for a problem that is valid, with the exceptions as they come."""
     strategy, why = automatic(problem, strategy, method)
-    chosen, backend_name = resolve(strategy, backend)
+    chosen, backend_name = resolve(strategy, backend, problem.written_in)
     ivp = tolerances(chosen, problem.dim, rtol, atol, method, max_steps)
-    reason = fit(problem, chosen).reason
+    reason = fit(problem, chosen, backend_name).reason
     if reason is not None:
         raise Unsupported(reason)
     counted = problem.counted(ivp.counters)
@@ -212,7 +258,7 @@ def fitted(
     counted: Problem, chosen: Strategy, backend: str, ivp: IVP
 ) -> tuple[Callable[[Array], Result], Augmented | None]:
     """The strategy for a smooth problem, which is augmented where that is needed. Raises `Unsupported`."""
-    found = fit(counted, chosen)
+    found = fit(counted, chosen, backend)
     if found.reason is not None:
         raise Unsupported(found.reason)
     return chosen.prepare(found.problem, backends.backend(backend), ivp), found.augmentation

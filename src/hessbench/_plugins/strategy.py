@@ -31,6 +31,8 @@ class Limits:
     `data` says that a problem with data at many times arrives as it is: the strategy adds their terms to the loss and fills in
     `Result.gauss_newton`. `events` says so of doses and events, unless the problem ends at one. For all others the harness goes
     over the pieces between.
+
+    `records` says that it needs the operations of the right-hand side, so that one of torch or JAX alone is refused.
     """
 
     max_dim: int | None = None
@@ -44,6 +46,7 @@ class Limits:
     augmentation: bool = True
     data: bool = False
     events: bool = False
+    records: bool = False
 
     def takes_pieces(self, problem: Problem) -> bool:
         """Whether the strategy is handed the data and events of `problem` as they are."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from typing import Any
 
+NAMED = 3  # names that are listed where they share a reason
 SURROGATES = re.compile("[\ud800-\udfff]")
 SPACES = re.compile("[\t\n\x0b\x0c\r\x1c-\x1e\x85\u2028\u2029]+")
 UNSEEN = re.compile(  # controls, marks of direction, what has no width, surrogates, tags; joiners of real scripts stay
@@ -50,6 +52,22 @@ def cut(text: object, most: int) -> str:
         return text
     tail = (most - 1) // 2
     return f"{text[: most - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def some(names: Sequence[str]) -> str:
+    """The first of the names, and how many more there are."""
+    shown = names if len(names) <= NAMED else [*names[: NAMED - 1], f"{len(names) - NAMED + 1} more"]
+    return ", ".join(shown)
+
+
+def seconds(s: float | None) -> str:
+    """Seconds with a unit that suits their size; empty for `None`."""
+    if s is None:
+        return ""
+    for unit, scale in (("s", 1.0), ("ms", 1e3), ("us", 1e6)):
+        if s * scale >= 1 or unit == "us":
+            return f"{s * scale:.3g} {unit}"
+    raise AssertionError
 
 
 def file_stem(text: object, most: int = 100) -> str:

@@ -48,12 +48,12 @@ def differentiating(order: int, *operations: str, use: Use = "derivatives") -> t
 
 
 def known(order: int = 0, *operations: str, use: Use = "derivatives") -> tuple[str, ...]:
-    """The same, whether installed or not: what strategies declare, and what errors name."""
+    """As `differentiating(order, *operations, use=use)`, but installed or not: what strategies declare, and errors name."""
     return _chosen([found.cls for found in listed().values() if found.cls], order, operations, use)
 
 
 def built_in(order: int = 0, *operations: str, use: Use = "derivatives") -> tuple[str, ...]:
-    """The same of this package alone."""
+    """As `known(order, *operations, use=use)`, of this package alone."""
     return _chosen([found.cls for found in in_folder() if found.cls], order, operations, use)
 
 
@@ -107,7 +107,7 @@ def broken() -> dict[str, str]:
 
 
 def one_of(names: Sequence[str], last: str = "and") -> str:
-    """`names` in words: "jax, autograd and torch"."""
+    """`names` in words, `last` before the last one: "jax, autograd and torch"."""
     return f" {last} ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
 
 

@@ -52,6 +52,8 @@ class Backend(ABC):
     ranks: ClassVar[Ranks] = Ranks()
     compiles: ClassVar[bool] = False  # whether `compile` does anything
     compiles_loops: ClassVar[bool] = False  # whether `compile` keeps `iterate` a loop, or writes every turn out
+    choosing: ClassVar[str] = ""  # of `named_operations`, those at which a derivative jumps
+    double: ClassVar[str] = "Compute in double precision."  # what users write for that
     xp: Any
 
     @classmethod
@@ -153,6 +155,23 @@ class Backend(ABC):
         """`f(*arrays, p)` compiled, with NumPy arrays in and out; `p` are parameters of the framework."""
         compiled, asarray, to_numpy = self.compile(f), self.asarray, self.to_numpy
         return lambda *args: to_numpy(compiled(*map(asarray, args[:-1]), args[-1]))
+
+    def evaluated(self, f: Callable[..., Any]) -> Callable[..., np.ndarray]:
+        """`f(*arrays, p)` for values alone, with NumPy arrays in and out, `p` a mapping of them; of the result's own type.
+
+        As it is written, without tracing, unless that is too slow in the framework.
+        """
+        asarray = self.asarray
+
+        def call(*args: Any) -> np.ndarray:
+            *arrays, p = args
+            return np.asarray(f(*map(asarray, arrays), {key: asarray(value) for key, value in p.items()}))
+
+        return call
+
+    def named_operations(self, f: Callable[..., Any], *args: Any) -> set[str]:
+        """The names of the operations on floating point numbers that `f(*args)` consists of, by tracing it."""
+        raise self._none("named_operations")
 
     def field(
         self, f: Callable[..., Any], p: Mapping[str, Any], t: float, *like: np.ndarray

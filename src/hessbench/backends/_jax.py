@@ -1,11 +1,13 @@
 """JAX, in double precision."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from ._base import Backend, Ranks, float64
+
+SMOOTH = ("softplus", "softmax", "logsumexp", "log_sigmoid", "log_softmax")  # choose inside, and have all derivatives
 
 
 class JaxBackend(Backend):
@@ -18,6 +20,9 @@ class JaxBackend(Backend):
     ranks = Ranks(derivatives=1, loss=1, reference=4, contractions=1)
     compiles = True
     compiles_loops = True
+    double = 'Call `jax.config.update("jax_enable_x64", True)` before the first array is made.'
+    choosing = """abs argmax argmin ceil clamp cummax cummin eq floor ge gt le lt max min reduce_max reduce_min rem round sign
+        sort top_k"""
 
     def __init__(self) -> None:
         import jax
@@ -75,3 +80,22 @@ class JaxBackend(Backend):
     def on_numpy(self, f: Callable[..., Any]) -> Callable[..., np.ndarray]:
         compiled = self.jax.jit(f)  # takes NumPy arrays as they are, faster than through `asarray`
         return lambda *args: np.asarray(compiled(*args))
+
+    def evaluated(self, f: Callable[..., Any]) -> Callable[..., np.ndarray]:
+        return self.on_numpy(f)  # every operation by itself takes a hundred times as long
+
+    def named_operations(self, f: Callable[..., Any], *args: Any) -> set[str]:
+        return set(_primitives(self.jax.make_jaxpr(f)(*args).jaxpr))
+
+
+def _primitives(jaxpr: Any) -> Iterator[str]:
+    for equation in jaxpr.eqns:
+        if equation.params.get("name") in SMOOTH:
+            continue
+        if any(variable.aval.dtype.kind == "f" for variable in equation.invars):
+            yield equation.primitive.name
+        for value in equation.params.values():
+            for part in value if isinstance(value, tuple | list) else (value,):
+                inner = getattr(part, "jaxpr", part)
+                if hasattr(inner, "eqns"):
+                    yield from _primitives(inner)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ._base import Backend, Ranks, float64
-from ._torch_trace import traced
+from ._torch_trace import operations, traced
 
 
 class TorchBackend(Backend):
@@ -23,6 +23,11 @@ class TorchBackend(Backend):
     operations = ("vjp", "jvp", "grad", "value_grad_hessian", "checkpoint")
     ranks = Ranks(derivatives=2, loss=3, reference=2, contractions=2)
     compiles = True
+    double = "Give its constants `dtype=torch.float64`, or call `torch.set_default_dtype(torch.float64)` first."
+    choosing = """abs argmax argmin bucketize ceil celu clamp clamp_max clamp_min copysign elu eq floor floor_divide
+        fmax fmin fmod frac ge gt hardshrink hardsigmoid hardswish hardtanh heaviside le leaky_relu lt max
+        maximum median min minimum msort ne prelu relu relu6 remainder round searchsorted sgn sign signbit
+        softshrink sort threshold topk trunc"""
 
     def __init__(self) -> None:
         import torch
@@ -83,6 +88,18 @@ class TorchBackend(Backend):
 
     def compile(self, f: Callable[..., Any]) -> Callable[..., Any]:
         return traced(f)
+
+    def evaluated(self, f: Callable[..., Any]) -> Callable[..., np.ndarray]:
+        eager = super().evaluated(lambda *args: f(*args).numpy())
+
+        def call(*args: Any) -> np.ndarray:
+            with self.xp.no_grad():
+                return eager(*args)
+
+        return call
+
+    def named_operations(self, f: Callable[..., Any], *args: Any) -> set[str]:
+        return operations(f, *args)
 
     def checkpoint(self, f: Callable[..., Any]) -> Callable[..., Any]:
         from torch.utils.checkpoint import checkpoint

@@ -55,3 +55,12 @@ def _trace(f: Callable[..., Any], flat: list[torch.Tensor], form: Any) -> tuple[
         for _ in range(3):  # the first runs are spent on optimising the graph
             script(*flat)
     return script, out_form
+
+
+def operations(f: Callable[..., Any], *args: Any) -> set[str]:
+    """The names of the operations that `f(*args)` consists of, such as `tanh`."""
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    nodes: list[Any] = [node.target for node in make_fx(f)(*args).graph.nodes if node.op == "call_function"]
+    names = [getattr(target, "_schema", target) for target in nodes]
+    return {getattr(name, "name", str(name)).rpartition("::")[2].rstrip("_") for name in names}

@@ -3,7 +3,7 @@
 A library's name is a hash of its source, the compiler's flags and the processor's features, so that a changed problem, a
 new version or another machine never meets a stale one. Its checksum is compared before it is loaded, because a damaged
 library ends the process that loads it; one that is not whole is compiled again. `HESSBENCH_CACHE` names another folder,
-`CC` another compiler, with arguments if need be.
+`CC` another compiler, with arguments if need be. Where there is none, the package `ziglang` brings one (clang).
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ import platform
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from .._errors import HessbenchError, Unavailable
@@ -44,10 +46,13 @@ def clause(reason: Exception) -> str:
 
 
 def compiler() -> list[str] | None:
-    """The C compiler with its arguments: `CC` if it is set, else cc, gcc or clang; `None` without one."""
+    """The C compiler with its arguments: `CC` if it is set, else cc, gcc, clang or the package ziglang; `None` without one."""
     given = _given()
     names = [given] if given else [["cc"], ["gcc"], ["clang"]]
-    return next(([found, *rest] for name, *rest in names if (found := shutil.which(name))), None)
+    found = next(([found, *rest] for name, *rest in names if (found := shutil.which(name))), None)
+    if found is None and not given and find_spec("ziglang") is not None:
+        return [sys.executable, "-m", "ziglang", "cc"]
+    return found
 
 
 def cache_folder() -> Path:
@@ -117,7 +122,10 @@ def load(source: str, level: str = LEVELS[0], libraries: tuple[str, ...] = ()) -
 def _compile(source: str, level: str, path: Path, libraries: tuple[str, ...] = ()) -> None:
     command = compiler()
     if command is None:
-        raise Unavailable("There is no C compiler (cc, gcc or clang) on the path; install one, or set `CC`.")
+        raise Unavailable(
+            "There is no C compiler (cc, gcc or clang) on the path; install one, set `CC`, or pip install "
+            "'hessbench[compiler]'."
+        )
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         code, out = Path(folder, "kernel.c"), Path(folder, "kernel.so")
         code.write_text(source)

@@ -129,7 +129,9 @@ class ColumnsCompiled(Compiled):
         v, z, phi = v.reshape(rows, -1), z.reshape(rows, -1), work.named["phi"].array.reshape(k.n, -1)
         phi[:, :total] = self.columns.start(k.n)
         work.named["shared"].array[:] = 0.0
-        most = 0 if sums is None else min(sums.marked.most, self.segment + 1)
+        starts = range(0, path.steps, self.segment)
+        places = [(0, 0) if sums is None else sums.marked.of(k, min(k + self.segment, path.steps)) for k in starts]
+        most = max((stop - from_ for from_, stop in places), default=0)
         kept = work.room("kept tangents", most * k.n * self.padded).array[: most * k.n * self.padded]
         for start in range(0, path.steps, self.segment):
             stop = self._entries(path, start)

@@ -119,7 +119,7 @@ def compiling() -> Iterator[None]:
 def can_be_loaded(source: str, level: str) -> None:
     """Raise `NotCompiled` where there is neither a compiler nor the library from an earlier run."""
     if compiler() is None and not is_built(source, level):
-        raise NotCompiled("no C compiler on the path (set CC to name one)")
+        raise NotCompiled("no C compiler on the path (set CC to name one, or pip install 'hessbench[compiler]')")
 
 
 def _kernel(folded: Folded, options: Options, scheme: Pair, products: bool) -> tuple[Kernel, Array | None, bool]:

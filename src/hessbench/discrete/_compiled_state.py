@@ -49,8 +49,7 @@ class StateCompiled(Compiled):
     def workspace(self) -> Workspace:
         work, k = super().workspace(), self.kernel
         work.room("entries", (self.segment * k.stages + k.width) * self.entries)
-        for name, size in (("s", k.n * self.padded), ("w", k.n * self.padded), ("lam", k.n)):
-            work.room(name, size)
+        work.room("carried", (2 * k.n + 1) * self.padded)  # S and lambda, then W
         return work
 
     def swept(self, path: Path, end: EndBlocks) -> StateSwept:
@@ -58,22 +57,18 @@ class StateCompiled(Compiled):
 
     def backward(self, path: Path, end: Costate) -> Costate:
         """Carry `end` from `y1` to `y0` over the steps of `path`."""
-        n, work = self.kernel.n, path.work
-        s, w, lam = (work.named[name] for name in ("s", "w", "lam"))
-        for buffer, value in ((s, end.s), (w, end.w)):
-            if value is not None:
-                rows = buffer.array.reshape(n, -1)
-                rows[:, :n] = value
-                if self.padded > n:
-                    rows[:, n:] = 0.0
-        lam.array[:] = end.lam
-        addresses = (
-            *work.back,
-            *work.at("entries", "lam", "s"),
-            None if end.w is None else w.address,
-        )
+        n, wide, work = self.kernel.n, self.padded, path.work
+        carried, moves = work.named["carried"], end.w is not None
+        rows = carried.array.reshape(-1, wide)
+        if wide > n:
+            rows[:, n:] = 0.0
+        rows[:n, :n], rows[n, :n] = end.s, end.lam
+        if moves:
+            rows[n + 1 :, :n] = end.w
+        s, row = carried.address, 8 * wide
+        entries = work.named["entries"].address
+        addresses = (*work.back, entries, s + n * row, s, s + (n + 1) * row if moves else None)
         for start, stop in self.segments(path):
             self._backward(start, stop, self.segment, path.stored, work.fixed.address, *addresses)
-        swept = s.array.reshape(n, -1)[:, :n].copy()
-        moved = None if end.w is None else w.array.reshape(n, -1)[:, :n].copy()
-        return Costate(swept, moved, lam.array.copy())
+        rows = (rows if moves else rows[: n + 1]).copy()
+        return Costate(rows[:n, :n], rows[n + 1 :, :n] if moves else None, rows[n, :n])

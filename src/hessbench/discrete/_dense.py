@@ -45,8 +45,12 @@ class Costate:
 
     def result(self, end: EndBlocks | LossBlocks) -> tuple[Array, Array]:
         """Gradient (N,) and Hessian (N, N) at `y0`."""
-        w = 0.0 if self.w is None else self.w + self.w.T
-        return end.l0 + self.lam, end.l00 + w + self.s
+        if self.w is None:
+            return end.l0 + self.lam, end.l00 + self.s
+        hess = self.w + self.w.T  # symmetric to the bit
+        hess += end.l00
+        hess += self.s
+        return end.l0 + self.lam, hess
 
 
 def backward(

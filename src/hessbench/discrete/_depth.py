@@ -15,12 +15,11 @@ from .._derive.switches import crossings, watched
 from .._integrate.ivp import IVP
 from .._model.derivatives import Array
 from .._model.problem import TIMES, Problem
-from ._sizes import Sized, Visited
+from ._sizes import DIGITS, ROUND_OFF, Sized, Visited
 from ._stepper import REMEDY, spread
 
 Clock = Callable[[float], float]
 MANY = 500  # steps that stability limits from which on a problem counts as stiff
-DIGITS = 1e-2  # relative error of the state, by the growth of the tangents, from which on no digit of a Hessian is sure
 UNSEEN = (
     "the right-hand side may have a switch, and whether the solution crosses it was not looked at, because the stages were too "
     "many to be kept: raise `memory`."
@@ -53,7 +52,11 @@ class Depth:
 
     def warnings(self, x: Array, found: Seen, steps: int, clock: Clock = float) -> tuple[str, ...]:
         """Sentences on a solve at `x` (n,) of so many `steps`; `clock` gives the time that the solve's own time stands for."""
-        said = (*_stiff(found, steps), *_unstable(self.ivp, found, self.problem.unpack(x)[0]))
+        said: tuple[str, ...] = ()
+        if found.limited >= MANY:
+            said += _stiff(found, steps)
+        if found.sized is None or not found.sized.calm(found):
+            said += _unstable(self.ivp, found, self.problem.unpack(x)[0])
         if self.chooses is not False:
             times, _, states = found.sampled(steps)
             if len(times):
@@ -93,8 +96,8 @@ class Depth:
         )
 
 
-def _stiff(found: Seen, steps: int) -> Sequence[str]:
-    if found.limited < max(MANY, steps / 2):
+def _stiff(found: Seen, steps: int) -> tuple[str, ...]:
+    if found.limited < steps / 2:
         return ()
     return (f"the problem is stiff: stability, not accuracy, limited {found.limited} of {steps} steps; {REMEDY}.",)
 
@@ -110,13 +113,9 @@ def growth(ivp: IVP, found: Seen, y0: Array) -> float:
     return float(np.max(grown, initial=0.0))
 
 
-def _unstable(ivp: IVP, found: Seen, y0: Array) -> Sequence[str]:
-    if found.sized is not None:  # the usual case, in two microseconds
-        bound = float(np.maximum.reduce(found.largest[1:] * found.sized.inverse, axis=None, initial=0.0))
-        if bound * max(ivp.rtol, 1e-15) < DIGITS:
-            return ()
+def _unstable(ivp: IVP, found: Seen, y0: Array) -> tuple[str, ...]:
     grown = growth(ivp, found, y0)
-    if grown * max(ivp.rtol, 1e-15) < DIGITS:
+    if grown * max(ivp.rtol, ROUND_OFF) < DIGITS:
         return ()
     return (
         f"small changes grow {grown:.0e}-fold along the solution (it is unstable, perhaps chaotic), so that a tolerance of "

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from .._derive.generated import generated_derivatives, generated_joint_derivatives, joint_derivatives_of
+from .._derive.native import able
 from .._errors import HessbenchError, InvalidInput, Unavailable
 from .._integrate.ivp import IVP
 from .._model.problem import Problem
-from ..backends import differentiating
 from ._fold import Folded
 from ._fold_derivatives import FoldedDerivatives, StateDerivatives
 from ._gate import look, said_of
@@ -38,7 +38,7 @@ def trusted(folded: Folded, ivp: IVP, by_state: bool) -> StateDerivatives | Fold
             )
         return wrap(folded, given)
     make = generated_derivatives if by_state else generated_joint_derivatives
-    names = differentiating(2, "derivatives") if by_state else differentiating(2, "vjp", "jvp")
+    names = able(problem, "derivatives") if by_state else able(problem, "vjp", "jvp")
     made: Any = _first(problem, names, make, lambda made: said(made, False))
     return wrap(folded, made if problem.counters is None else made.counted(problem.counters))
 

@@ -105,24 +105,26 @@ class JointLossInC:
         inputs, output = self._recorded(fixed)
         first = gradient([output], [output.graph.const(1.0)], inputs)
         second = forward(first, {x: {k: output.graph.const(1.0)} for k, x in enumerate(inputs)})
-        slopes = [k for k, node in enumerate(first) if node.value != 0.0]
-        entries = [(r, c) for r, row in enumerate(second) for c in sorted(row) if c <= r]
-        nodes = [output, *(first[k] for k in slopes), *(second[r][c] for r, c in entries)]
+        places = [(output, 0), *((node, 1 + k) for k, node in enumerate(first) if node.value != 0.0)]
+        for r, row in enumerate(second):
+            for c in sorted(row):
+                if c <= r:
+                    both = sorted({(r, c), (c, r)})
+                    places += [(row[c], 1 + size + a * size + b) for a, b in both]
+        nodes = [node for node, _ in places]
         if (count := operations(nodes)) > MOST_OPERATIONS:
             raise CannotTrace(f"derivatives of the loss take {count} operations, more than {MOST_OPERATIONS}")
         table = Table()
-        body = Writer(table.name, False).body(nodes, [f"G[{k}]" for k in range(len(nodes))])
+        body = Writer(table.name, False).body(nodes, [f"G[{at}]" for _, at in places])
         head = "void loss(const double *restrict X, const double *restrict C, double *restrict G)"
         code, _ = load(f"{scalars()}{table.source()}{head} {{\n{body}}}\n")
         code.prepare.argtypes, code.loss.argtypes = [ctypes.c_void_p] * 2, [ctypes.c_void_p] * 3
         code.prepare.restype = code.loss.restype = None
-        self.size, self.count, self.table = size, len(nodes), Buffer(max(1, len(table.slots)))
+        self.size, self.table = size, Buffer(max(1, len(table.slots)))
         self.waiting: list[tuple[Buffer, Buffer]] = []  # room for arguments and results that no call uses
         given = flat_params(tuple(fixed), problem.params)  # kept while the code reads it
         code.prepare(given.address, self.table.address)
-        self._loss, self.slopes = code.loss, np.array(slopes, dtype=int)
-        rows, cols = np.array(entries, dtype=int).reshape(-1, 2).T
-        self.lower, self.upper = rows * size + cols, cols * size + rows
+        self._loss = code.loss
         said = complaint(self, problem, y1)
         if said is not None:
             raise NotTrusted(f"the compiled loss {said.words}")
@@ -140,18 +142,14 @@ class JointLossInC:
         try:
             return self.waiting.pop()
         except IndexError:
-            return Buffer(self.size), Buffer(self.count)
+            return Buffer(self.size), Buffer(1 + self.size + self.size**2)  # entries that are always zero stay so
 
     def _at_z(self, room: tuple[Buffer, Buffer]) -> JointLoss:
         z, results = room
         self._loss(z.address, self.table.address, results.address)
-        out, size, slopes = results.array, self.size, self.slopes
-        grad, hess = np.zeros(size), np.zeros(size * size)
-        grad[slopes] = out[1 : 1 + slopes.size]
-        hess[self.lower] = hess[self.upper] = out[1 + slopes.size :]
-        made = JointLoss(float(out[0]), grad, hess.reshape(size, size), self.at)
+        out, size = results.array.copy(), self.size
         self.waiting.append(room)
-        return made
+        return JointLoss(float(out[0]), out[1 : 1 + size], out[1 + size :].reshape(size, size), self.at)
 
     def _recorded(self, fixed: Params) -> tuple[list[Node], Node]:
         problem, graph, n, place = self.problem, Graph(), self.problem.dim, 0

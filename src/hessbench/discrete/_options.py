@@ -41,14 +41,15 @@ class NotCompiled(Exception):
 
 def results(at: Callable[[Array], Any]) -> Run:
     """Results at `x` (n,) from linearisations that have the Hessian."""
+    empty = Result(0.0, np.zeros(0), np.zeros((0, 0)))
 
     def run(x: Array) -> Result:
         point = at(x)
         assert point.hess is not None
-        return Result(
-            point.value,
-            point.grad,
-            point.hess,
+        return empty.filled(
+            value=point.value,
+            grad=point.grad,
+            hess=point.hess,
             note=point.note,
             warnings=point.warnings,
             gauss_newton=point.gauss_newton,

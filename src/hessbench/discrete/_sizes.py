@@ -33,6 +33,8 @@ TOO_LARGE = (
 SURE = 1e3  # times the round-off of a step: a component that stays below is taken for zero
 SMALLEST = 1e-280  # keeps the tolerance of what is exactly zero from being zero
 SAMPLES, DRAWS, LAST = 8, 3, 4 * np.finfo(float).eps
+DIGITS = 1e-2  # relative error of the state, by the growth of the tangents, from which on no digit of a Hessian is sure
+ROUND_OFF = 1e-15  # the smallest tolerance that can be kept
 
 
 class Visited(Protocol):
@@ -62,6 +64,7 @@ class Sized:
     tolerances: Tolerances
     sizes: Array
     seen: tuple[Array, Array]  # times (k,) and states (k, N) of some steps of the last trial
+    rtol: float
 
     @cached_property
     def least(self) -> Array:
@@ -69,13 +72,18 @@ class Sized:
         return self.sizes / TOO_LARGE
 
     @cached_property
-    def inverse(self) -> Array:
-        """One over the sizes (N,), and zero where there is none."""
-        return np.divide(1.0, self.sizes, out=np.zeros(self.sizes.shape), where=self.sizes > 0)
+    def most(self) -> Array:
+        """Sizes (N,) of tangents up to which an error at the tolerance leaves digits; infinite where round-off decides."""
+        return np.where(self.sizes > 0, DIGITS / max(self.rtol, ROUND_OFF) * self.sizes, np.inf)
 
     def fits(self, found: Visited) -> bool:
         """Whether the sizes are not much larger than those that a solve with them found."""
         return np.count_nonzero(self.least > found.largest[0]) == 0  # `any` takes three times as long
+
+    def calm(self, found: Visited) -> bool:
+        """Whether no tangent grew so much that digits are lost; where not, `_depth.growth` tells more exactly."""
+        tangents = found.largest[1:]
+        return np.count_nonzero(tangents <= self.most) == tangents.size
 
 
 def fit(
@@ -103,7 +111,7 @@ def fit(
     grown = np.max(largest / wanted, axis=1, keepdims=True)
     rows = np.vstack([np.where(known > 0, known, noise), np.tile(wanted, (probes, 1))])
     atol = np.maximum(np.maximum(ivp.rtol * rows, noise * np.maximum(grown, 1.0)), SMALLEST)
-    return Sized(Tolerances(atol, probe_directions(y0.size, probes) * wanted), known, (times, states))
+    return Sized(Tolerances(atol, probe_directions(y0.size, probes) * wanted), known, (times, states), ivp.rtol)
 
 
 def round_off(f: Callable[[float, Array], Array], times: Array, steps: Array, states: Array) -> Array:
