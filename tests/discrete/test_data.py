@@ -162,11 +162,7 @@ FAULTS = {
         "NV * sizeof(vd));\n  if (!map) return;",
         "NV * sizeof(vd));\n  return;",
     ),
-    "those of products, neither": (
-        "columns.c",
-        "memcpy(kept, v, N * 8);\n  if (!map)",
-        "memcpy(kept, v, N * 8);\n  if (map)",
-    ),
+    "those of products, neither": ("columns.c", "v, N * 8);\n  if (!map) return;", "v, N * 8);\n  return;"),
     "unknowns do not move what is behind": ("columns.c", "+= map[N * N + r * COLUMNS + c];", "+= 0;"),
     "marks are off by one": ("forward.c", "marks[next++] = n;", "marks[next++] = n - 1;"),
     "states are kept in one place": ("forward.c", "seen + next * N", "seen + 0 * next * N"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from time import perf_counter
 
 import numpy as np
 
@@ -95,7 +96,10 @@ class CompiledLegs:
                 work.reserve(2 * work.capacity)
             s.cap = min(work.capacity, s.n + max(LEAST, solve.ahead.steps()))
             s.ts, s.hs, s.ys, s.XS, s.TS = work.ahead
+            before, start = s.n, perf_counter()
             status = self.functions.code.march(ctypes.addressof(s))
+            if s.n > before:
+                solve.ahead.took(s.n - before, perf_counter() - start)
         if status:
             raise self._refused(status, s, ivp, tau1, p)
         k, counters = solve.sizes, ivp.counters
