@@ -39,6 +39,7 @@ LONG = {
     "hessbench orbit family simo --parameter mass --to 1.02 -n 6": ["1.0958744", "2.77424"],
     "hessbench orbit family jpl-em-lyapunov-l1-c-3.15001683 --parameter energy --to 3.05 -n 11": ["1878.07", "600.906"],
     "hessbench compare my_ode.py": ["my_ode.py: 2 states", "discrete-adjoint@numpy"],
+    "hessbench advise my_ode.py": ["Use discrete-adjoint"],
 }
 ELSEWHERE = {  # the beginning of a command: where it runs
     "hessbench check rows.py": "tests/harness/test_readme.py",
@@ -53,6 +54,8 @@ ELSEWHERE = {  # the beginning of a command: where it runs
     "hessbench check my_ode.py": "tests/harness/test_cli.py",
     "hessbench bounds my_ode.py": "tests/costs/test_cli.py",
     "hessbench report": "tests/report/test_page.py",
+    "hessbench advise my_ode.py --": "tests/advice/test_advise.py",
+    "hessbench petab ": "tests/sbml/test_petab.py",
     "hessbench tcd check FILE": "tests/tcd/test_docs.py",
     "hessbench tcd run FILE": "tests/tcd/test_docs.py",
     "hessbench tcd derive FILE": "tests/tcd/test_docs.py",
@@ -67,6 +70,7 @@ MEASURING = (  # minutes to hours on a machine of its own: the numbers of a page
     "hessbench compare --all",
     "hessbench check --outcomes --write",
     "hessbench check --faults",
+    "hessbench advise --calibrate",
     "HESSBENCH_LARGE=1 hessbench run",
     "HESSBENCH_ONLY=second-order asv run",
     "OMP_NUM_THREADS=1 hessbench bounds",
@@ -79,6 +83,7 @@ WORDS = {
     "hessbench compare",
     "hessbench report",
     "hessbench orbit",
+    "hessbench petab",
 }  # a command's name in a sentence
 
 
