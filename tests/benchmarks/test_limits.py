@@ -38,7 +38,7 @@ def test_the_parts_add_up_to_the_whole():
 
 def test_the_table_of_accuracy_shows_errors_and_failures(monkeypatch):
     problem = hessbench.problem("sir")
-    found = accuracy.errors(problem, "DOP853")
+    found = accuracy.errors(problem, problem.x0, "DOP853")
     assert found[0] < 1e-3 and found[-1] < 1e-9 and found == sorted(found, reverse=True)
     right = hessbench.hessian
 
@@ -50,8 +50,21 @@ def test_the_table_of_accuracy_shows_errors_and_failures(monkeypatch):
         return result
 
     monkeypatch.setattr(hessbench, "hessian", wrong)
-    found = accuracy.errors(problem, "DOP853")
+    found = accuracy.errors(problem, problem.x0, "DOP853")
     assert found[0] > 0.1 and found[1] > 0.1 and found[2:] == ["IntegrationError"] * 2
+
+
+def test_what_a_problem_magnifies_is_measured():
+    """The Hessian of y1^2 for y' = y does not depend on the state; that of y1^4 changes by twice what the state does."""
+
+    def growth(power):
+        def loss(xp, y0, y1, p):
+            return xp.sum(y1**power)
+
+        return hessbench.Problem("growth", lambda xp, t, y, p: y, loss, (0.0, 1.0), np.array([1.0]))
+
+    assert accuracy.magnified(growth(2), np.array([1.0])) < 1e-3
+    assert 1.5 < accuracy.magnified(growth(4), np.array([1.0])) < 6.0
 
 
 def test_tables_of_forms_and_of_phases_have_a_time_for_each():

@@ -30,7 +30,7 @@ def reference(function):
 
 
 @settings(
-    max_examples=200,
+    max_examples=100,
     derandomize=True,
     database=None,
     deadline=None,

@@ -115,7 +115,7 @@ class Prepared:
             blocks=blocks,
             shapes=self.problem.shapes,
             zero_blocks=ignored,
-            x=x.copy(),
+            x=x,
             logs=self.problem.logs,
             informed=self.informed(x),
         )

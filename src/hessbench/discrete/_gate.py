@@ -183,14 +183,16 @@ def disagreement(compiled: Compiled, derivatives: Folding, pair: Pair, ivp: IVP)
     own = np.abs(folded.start(problem.unpack(problem.x0)[0]))  # not of `z0`, where what is zero is small instead
     states = np.where(own > 0, own, own.max() or 1.0)
     end = random_end(rng, folded, states, size[columns.params])
+    with np.errstate(all="ignore"):
+        stages, y1 = replay(f, pair, t, h, z0)
     sums = None
     if compiled.kernel.sweep == "columns":
-        end.marked = random_marked(rng, folded, t.size, states, size[columns.params])
+        seen = np.vstack([stages[:, 0], y1])
+        end.marked = random_marked(rng, folded, seen, states, size[columns.params])
         sums = Sums(end.marked, columns.total)
     d = size[:, None] * rng.standard_normal((columns.total, 2))
     probed = parameter_directions(folded.values(p), compiled.probes, by_component=False)
     with np.errstate(all="ignore"):
-        stages, y1 = replay(f, pair, t, h, z0)
         sweeps = Sweeps(f, derivatives, p, pair, Trajectory(t, h, z0[None], y1, stages), columns, MEMORY, sums)
         ours, theirs = compiled.swept(path, deepcopy(end)), ColumnsSwept(sweeps, end, sums)
         products, start, still = theirs.products(d), probe_directions(z0.size, compiled.probes).T, np.zeros(())
@@ -242,9 +244,18 @@ class RandomJumps:
         return bent[:, :n, :n], bent[:, :n, m:], bent[:, m:, m:].sum(axis=0)
 
 
-def random_marked(rng: np.random.Generator, folded: Folded, steps: int, states: Array, widths: Array) -> Marked:
-    """Terms and events that do not exist, at both ends, twice at one place and at some others; as `random_end` has it."""
-    n, m, at, normal = folded.problem.dim, folded.states, folded.columns.params, rng.standard_normal
+def random_marked(rng: np.random.Generator, folded: Folded, seen: Array, states: Array, widths: Array) -> Marked:
+    """Terms and events that do not exist, at both ends, twice at one place and at some others; as `random_end` has it.
+
+    `seen` (steps + 1, M) are the states at the ends of steps, which these events leave as they are.
+    """
+    n, m, at, normal, steps = (
+        folded.problem.dim,
+        folded.states,
+        folded.columns.params,
+        rng.standard_normal,
+        len(seen) - 1,
+    )
     marks = np.sort(np.array([0, 1, steps // 2, steps // 2, steps - 1, steps], dtype=float))
     count, s, w = marks.size, states[:n], widths
     jumps, l11, lpp = np.zeros((count, m)), normal((count, n, n)), normal((at.size, at.size))
@@ -257,7 +268,7 @@ def random_marked(rng: np.random.Generator, folded: Folded, steps: int, states: 
     maps, bent = np.zeros((out.at.size, m, m + folded.columns.total)), normal((m, m + at.size, m + at.size))
     maps[:, :, np.r_[:m, m + at]] = normal((out.at.size, m, u.size)) * states[:, None] / u
     bent = (bent + bent.swapaxes(1, 2)) * states[:, None, None] / np.outer(u, u)
-    out.events = RandomJumps(maps, np.tile(states, (out.at.size, 1)), bent, n)
+    out.events = RandomJumps(maps, seen[marks[out.at].astype(int)], bent, n)
     return out
 
 
