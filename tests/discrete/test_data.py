@@ -8,7 +8,6 @@ import pytest
 import hessbench
 from hessbench import Data, InvalidInput
 from hessbench._integrate.pairs import pair
-from hessbench._plugins.fit import fit
 from hessbench.discrete import Options, _build, _compiled_form, _data_terms, _kernel
 from hessbench.discrete._compiled_form import CompiledForm
 from hessbench.discrete._fold import Folded
@@ -320,35 +319,3 @@ def test_sums_are_those_of_each_place():
         w = np.vstack([phi[k, :n], own])
         wanted += w.T @ np.block([[l11[k], l1p[k]], [l1p[k].T, lpp / 4]]) @ w
     np.testing.assert_allclose((sums.whole + sums.whole.T) / 2, wanted, rtol=1e-12, atol=1e-12)
-
-
-class Spy(hessbench.Strategy):
-    """Keeps what it is handed."""
-
-    limits = hessbench.Limits(parameters=True, running_loss=True, times=True, data=True)
-
-    def prepare(self, problem, backend, ivp):
-        self.handed.append(problem)
-        n = problem.x0.size
-        return lambda x: hessbench.Result(0.0, np.zeros(n), np.zeros((n, n)), gauss_newton=np.eye(n))
-
-    def __init__(self):
-        self.handed = []
-
-
-def test_a_strategy_that_takes_data_is_handed_them_and_gives_the_gauss_newton_matrix():
-    spy, problem = Spy(), everything()
-    result = hessbench.prepare(problem, spy).quiet()()
-    assert [handed.data for handed in spy.handed] == [problem.data]
-    np.testing.assert_array_equal(result.gauss_newton, np.eye(problem.x0.size))
-
-
-DOSE = {"events": [hessbench.Event(at=0.5, jump=lambda xp, t, y, p: 0.5 * y)]}
-LESS = hessbench.Limits(parameters=True, data=True)  # no running loss, which the problem has
-
-
-@pytest.mark.parametrize(("limits", "changed"), [(Spy.limits, DOSE), (LESS, {})])
-def test_with_doses_or_without_what_else_is_asked_for_the_harness_goes_over_the_pieces(limits, changed):
-    spy, problem = Spy(), everything(**changed)
-    spy.limits = limits
-    assert fit(problem, spy).problem.data is None
