@@ -1,6 +1,7 @@
 """Problems and small functions that several tests share."""
 
 import shutil
+import threading
 
 import numpy as np
 import pytest
@@ -66,3 +67,19 @@ def logistic_hessian(t, y0=0.2, r=1.3):
     d = y0 + (1 - y0) * e
     y, slope, curvature = y0 / d, e / d**2, -2 * e * (1 - e) / d**3
     return slope**2 + y * curvature
+
+
+def from_threads(prepared, points, times):
+    """Results (points, times) of calls from one thread for each point, all at once."""
+    found = [[] for _ in points]
+
+    def work(k):
+        found[k] += [prepared.direct(points[k]) for _ in range(times)]
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(len(points))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [len(each) for each in found] == [times] * len(points)
+    return found

@@ -1,7 +1,5 @@
 """Data at many times in the discrete adjoint: exact over its own steps, the same as over pieces, and right by closed form."""
 
-import threading
-
 import numpy as np
 import pytest
 
@@ -15,7 +13,7 @@ from hessbench.discrete._forms import linearised
 from hessbench.discrete._marked import Marked, Sums
 
 from .data_problems import EVERYTHING, MASK, TIMES, VALUES, InPieces, everything, misfit, residual
-from .helpers import error, needs_compiler, run
+from .helpers import error, from_threads, needs_compiler, run
 
 POINT = 1 + 0.07 * np.sin(np.arange(1.0, 8.0))  # in units of each problem's own
 COMBINATIONS = [("y0",), ("theta",), ("noise",), ("kappa", "y0"), ("y0", "noise"), ("theta", "kappa"), EVERYTHING]
@@ -244,19 +242,10 @@ def test_steps_end_at_pulses_and_at_data(form):
 
 def test_threads_do_not_disturb_each_other():
     problem = everything()
-    prepared, alone = hessbench.prepare(problem, "discrete-adjoint"), []
+    prepared = hessbench.prepare(problem, "discrete-adjoint")
     points = [problem.x0 * (1 + 0.01 * k) for k in range(4)]
     alone = [prepared.direct(x) for x in points]
-    found = [[] for _ in points]
-
-    def work(k):
-        found[k] += [prepared.direct(points[k]) for _ in range(20)]
-
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
-    [thread.start() for thread in threads]
-    [thread.join() for thread in threads]
-    for one, many in zip(alone, found, strict=True):
-        assert len(many) == 20
+    for one, many in zip(alone, from_threads(prepared, points, 20), strict=True):
         assert all(np.array_equal(one.hess, r.hess) and np.array_equal(one.gauss_newton, r.gauss_newton) for r in many)
 
 

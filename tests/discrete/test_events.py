@@ -1,7 +1,5 @@
 """Doses and events in the discrete adjoint: right in every block by closed forms and over pieces, in both forms."""
 
-import threading
-
 import numpy as np
 import pytest
 
@@ -15,7 +13,7 @@ from hessbench.discrete._ends import StepEnds
 
 from .data_problems import MASK, TIMES, VALUES, misfit, residual
 from .event_problems import DOSES, InPieces, dosed, everything
-from .helpers import error, needs_compiler
+from .helpers import error, from_threads, needs_compiler
 
 INNER = Data(TIMES[1:-1], VALUES[1:-1], misfit, residual, MASK[1:-1])
 FREE = (
@@ -238,16 +236,8 @@ def test_threads_do_not_disturb_each_other():
     problem = everything()
     prepared = hessbench.prepare(problem, "discrete-adjoint")
     points = [generic(problem) * (1 + 0.01 * k) for k in range(3)]
-    alone, found = [prepared.direct(x) for x in points], [[] for _ in points]
-
-    def work(k):
-        found[k] += [prepared.direct(points[k]) for _ in range(10)]
-
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(3)]
-    [thread.start() for thread in threads]
-    [thread.join() for thread in threads]
-    for one, many in zip(alone, found, strict=True):
-        assert len(many) == 10
+    alone = [prepared.direct(x) for x in points]
+    for one, many in zip(alone, from_threads(prepared, points, 10), strict=True):
         assert all(np.array_equal(one.hess, r.hess) for r in many)
 
 

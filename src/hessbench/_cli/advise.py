@@ -17,6 +17,7 @@ from .._advice.words import DROPPABLE, HEAD, LEGEND, cells
 from .._errors import InvalidInput
 from .application import app
 from .compare import family_arguments
+from .options import Settings, Size, Unknowns
 from .output import console, say, say_within, show_cases
 
 
@@ -25,15 +26,9 @@ def advise(
     problem: Annotated[
         str | None, typer.Argument(help="A problem's name (`hessbench list`) or a file that defines `problem`.")
     ] = None,
-    size: Annotated[int | None, typer.Option("-n", "--size", help="Size of the problem family.")] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Another argument of the family, such as start=simo."),
-    ] = None,
-    wrt: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME,...", help="Hessian by these unknowns. Default: the problem's."),
-    ] = None,
+    size: Size = None,
+    settings: Settings = None,
+    wrt: Unknowns = None,
     strategy: Annotated[
         list[str] | None,
         typer.Option("-s", "--strategy", help="Strategies that take part; may be repeated. Default: likely ones."),

@@ -25,6 +25,7 @@ from .._plugins.contenders import contenders, likely
 from .._storage.files import append_line, ensure_writable, scratch
 from .application import app
 from .glossary import explain
+from .options import Settings, Size, Unknowns
 from .output import console, say, say_within
 from .table import growing, show
 from .verdict import left_out, verdict
@@ -42,22 +43,14 @@ def compare(
     problem: Annotated[
         str, typer.Argument(help="A problem's name (`hessbench list`) or a file that defines `problem`.")
     ],
-    size: Annotated[int | None, typer.Option("-n", "--size", help="Size of the problem family.")] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Another argument of the family, such as start=simo."),
-    ] = None,
+    size: Size = None,
+    settings: Settings = None,
     strategy: Annotated[
         list[str] | None,
         typer.Option("-s", "--strategy", help="NAME, NAME@BACKEND or FILE.py; may be repeated. Default: likely ones."),
     ] = None,
     all_of_them: Annotated[bool, typer.Option("--all", help="Every strategy and variant; takes minutes.")] = False,
-    wrt: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME,...", help="Hessian by these unknowns: y0, parameters, t0, t1. Default: the problem's."
-        ),
-    ] = None,
+    wrt: Unknowns = None,
     rtol: Annotated[float, typer.Option(help="Relative tolerance of the solver.")] = 1e-8,
     atol: Annotated[float | None, typer.Option(help="Absolute tolerance; the relative one by default.")] = None,
     method: Annotated[str, typer.Option(help="Method of adaptive solves: RK45, DOP853, Radau, ...")] = "DOP853",

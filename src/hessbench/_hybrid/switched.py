@@ -16,9 +16,9 @@ from .._derive.switches import watched
 from .._errors import Unsupported
 from .._model.derivatives import Array
 from .._model.problem import TIMES, Problem
-from ..discrete._events import arguments
+from ..discrete._events import slope_of
 from ..discrete._graph import CannotTrace, Node
-from ..discrete._recording import Inputs, Outcome, as_node, atoms, folded, guards, inputs_of, live, record
+from ..discrete._recording import Outcome, as_node, atoms, folded, guards, inputs_of, live, record
 from ..discrete._roots import NEAR
 from ..discrete._smooth import Smooth
 from ..discrete._writing import defined, function, portable
@@ -229,15 +229,8 @@ def switched(problem: Problem) -> Switched | None:
     if not any(one.entries for one in seen):
         return None
 
-    def both(xp: Any, inputs: Inputs) -> Any:
-        t, y, p = arguments(problem, inputs)
-        slope = xp.asarray(problem.rhs(xp, t, y, p))
-        if problem.running_loss is None:
-            return slope
-        return xp.concatenate([slope, xp.reshape(xp.asarray(problem.running_loss(xp, t, y, p)), (1,))])
-
     try:
-        outputs, inputs = record("the right-hand side", both)
+        outputs, inputs = record("the right-hand side", slope_of(problem))
     except CannotTrace:
         return None
     out = Switched(problem, outputs, inputs)

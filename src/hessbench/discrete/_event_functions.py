@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -16,11 +15,10 @@ from .._model.derivatives import Array
 from .._model.problem import Problem
 from ._build import fixed_part, load
 from ._emit import Table, Writer, function, literal, operations
-from ._events import Events, arguments
+from ._events import Events, slope_of
 from ._functions import scalars
 from ._graph import CannotTrace, Node
 from ._kernel import MOST_OPERATIONS
-from ._recording import Inputs
 from ._roots import CLOSE, DIP, FLAT, GRAZED, NEAR, PROBE
 from ._smooth import Smooth, smooth
 
@@ -29,15 +27,7 @@ LIMITS = {"NEAR": NEAR, "FLAT": FLAT, "PROBE": PROBE, "GRAZED": GRAZED, "DIP": D
 
 def slopes(problem: Problem) -> Smooth:
     """The slopes (M,) as a function of v. Raises `InvalidInput` where they cannot be recorded."""
-
-    def both(xp: Any, inputs: Inputs) -> Any:
-        t, y, p = arguments(problem, inputs)
-        slope = xp.asarray(problem.rhs(xp, t, y, p))
-        if problem.running_loss is None:
-            return slope
-        return xp.concatenate([slope, xp.reshape(xp.asarray(problem.running_loss(xp, t, y, p)), (1,))])
-
-    return smooth(problem.name, "rhs", both)
+    return smooth(problem.name, "rhs", slope_of(problem))
 
 
 @dataclass(frozen=True, eq=False)

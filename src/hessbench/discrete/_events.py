@@ -192,3 +192,16 @@ def of_state(problem: Problem, f: Callable[..., Any]) -> Callable[[Any, Inputs],
         return f(xp, t, y, p)
 
     return of
+
+
+def slope_of(problem: Problem) -> Callable[[Any, Inputs], Any]:
+    """The slopes (M,) of the state and, where there is one, of the running loss, of the inputs v = (y, a, t)."""
+
+    def both(xp: Any, inputs: Inputs) -> Any:
+        t, y, p = arguments(problem, inputs)
+        slope = xp.asarray(problem.rhs(xp, t, y, p))
+        if problem.running_loss is None:
+            return slope
+        return xp.concatenate([slope, xp.reshape(xp.asarray(problem.running_loss(xp, t, y, p)), (1,))])
+
+    return both
