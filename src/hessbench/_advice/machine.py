@@ -8,7 +8,6 @@ Measured on a few problems (`hessbench advise --calibrate`) that were measured t
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from .._measuring.forking import Forking
 from .._measuring.machine import hardware
 from .._measuring.measure import measure
 from .._measuring.record import Case, Record
-from .._storage.cache import keep, private_folder, whole
+from .._storage.cache import keep, private_folder, user_folder, whole
 from .model import Model, observed
 
 PROBLEMS = (("driven-pendulum", {}, 1e-6), ("random-quadratic", {"n": 10}, 1e-6))
@@ -53,10 +52,7 @@ class Scales:
 
 def path(model: Model) -> Path:
     """Where the factors of this machine are kept; those of another model or machine stand elsewhere."""
-    from platformdirs import user_cache_path
-
-    folder = private_folder(Path(os.environ.get("HESSBENCH_CACHE") or user_cache_path("hessbench")) / "advice")
-    return folder / f"{hardware()}-{model.digest}.json"
+    return private_folder(user_folder() / "advice") / f"{hardware()}-{model.digest}.json"
 
 
 def scales(model: Model) -> Scales:

@@ -22,7 +22,6 @@ matrix.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -30,12 +29,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from platformdirs import user_cache_path
 
 from .._errors import IntegrationError, NoReference
 from .._hybrid.sizes import state_sizes
 from .._model.derivatives import Array
 from .._model.problem import Problem
+from .._storage.cache import user_folder
 from .._storage.fingerprint import digest
 from . import diagnosis as diagnosis
 from .common_steps import on_common_steps
@@ -117,12 +116,7 @@ def kept(problem: Problem, x: Array) -> Reference | None:
 def cache_path(problem: Problem, x: Array) -> Path | None:
     """The file of one reference; `None` where it cannot be kept."""
     key = content_key(problem, x)
-    return None if key is None else cache_folder() / "references" / f"{problem.name}-{key}.npz"
-
-
-def cache_folder() -> Path:
-    """Where references are kept: `HESSBENCH_CACHE`, else the user's cache folder."""
-    return Path(os.environ.get("HESSBENCH_CACHE") or user_cache_path("hessbench"))
+    return None if key is None else user_folder() / "references" / f"{problem.name}-{key}.npz"
 
 
 def content_key(problem: Problem, x: Array) -> str | None:

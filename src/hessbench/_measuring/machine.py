@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psutil
 
+from .._processes.processors import allowed
+
 LOADED = 0.25  # the share of the processors we may run on that others keep busy, from which a result is marked
 SHORTEST = 0.05  # seconds for which a share of the processors can be told
 
@@ -53,13 +55,6 @@ def cpu() -> str:
         return platform.processor() or platform.machine()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
-
-
-def allowed() -> list[int]:
-    """Numbers of the processors that this process may run on."""
-    with suppress(AttributeError, OSError):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
 
 
 def affinity() -> str:

@@ -39,6 +39,12 @@ class Counters:
         own["rhs"] += rhs
         own["rhs_weighted"] += rhs * size
 
+    def include(self, other: Counters) -> None:
+        """Add all that `other` counted."""
+        own = vars(self)
+        for key, count in vars(other).items():
+            own[key] += count
+
     def reset(self) -> None:
         """Set every count to zero, in place."""
         vars(self).update(ZERO)

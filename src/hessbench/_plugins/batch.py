@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,11 +16,14 @@ from .._model.derivatives import Array
 from .._model.problem import Problem
 from .._model.result import Result
 from .._model.warnings import kind
+from .._processes.processors import allowed
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
     """`values` (B,), `grads` (B, n) and `hessians` (B, n, n) at B points; `gauss_newton` (B, n, n) with data only.
+
+    Gauss-Newton matrices that a strategy does not give are nan.
 
     `failed` has the error of each point that could not be computed, by its number; all its numbers are nan. `warnings` are
     sentences, each with the points that it was said of. `counters` is the sum over all points.
@@ -39,7 +41,7 @@ class Batch:
 def at_points(at: Callable[[Array], Result], problem: Problem, x: Any, workers: int | None, safe: bool) -> Batch:
     """`at` for each row of `x`, (B, n), by threads if that is `safe`. Raises `InvalidInput` for points and `workers`."""
     rows = _points(problem, x)
-    return _run(at, rows, _workers(workers, len(rows), safe))
+    return _run(at, rows, _workers(workers, len(rows), safe), problem.data is not None)
 
 
 def _points(problem: Problem, x: Any) -> Array:
@@ -59,15 +61,14 @@ def _points(problem: Problem, x: Any) -> Array:
     return rows
 
 
-def _run(at: Callable[[Array], Result], x: Array, workers: int) -> Batch:
+def _run(at: Callable[[Array], Result], x: Array, workers: int, with_data: bool) -> Batch:
     """`at` for each row of `x` (B, n) by so many threads, of which this one is the first."""
     count, n = x.shape
     values, grads, hessians = np.full(count, np.nan), np.full((count, n), np.nan), np.full((count, n, n), np.nan)
-    normal = np.full((count, n, n), np.nan)
+    normal = np.full((count, n, n), np.nan) if with_data else None
     waiting, stop, raised = deque(range(count)), Event(), []
     failed: dict[int, HessbenchError] = {}
     said: dict[int, tuple[str, ...]] = {}
-    lacking: set[int] = set()
     counted = [Counters() for _ in range(workers)]
 
     def take(own: Counters) -> None:
@@ -82,14 +83,11 @@ def _run(at: Callable[[Array], Result], x: Array, workers: int) -> Batch:
                 failed[k] = error
                 continue
             values[k], grads[k], hessians[k] = found.value, found.grad, found.hess
-            if found.gauss_newton is None:
-                lacking.add(k)
-            else:
+            if normal is not None and found.gauss_newton is not None:
                 normal[k] = found.gauss_newton
             if found.warnings:
                 said[k] = found.warnings
-            for key, number in vars(found.counters).items():
-                vars(own)[key] += number
+            own.include(found.counters)
 
     def helped(own: Counters) -> None:
         try:
@@ -103,18 +101,17 @@ def _run(at: Callable[[Array], Result], x: Array, workers: int) -> Batch:
         thread.start()
     try:
         take(counted[0])
-        for thread in threads:
-            thread.join()
     finally:
-        stop.set()
+        stop.set()  # what the others have begun they finish; where nothing failed, that is all there is
         for thread in threads:
             thread.join()
     if raised:
         raise raised[0]
-    total = {key: sum(vars(own)[key] for own in counted) for key in vars(counted[0])}
+    for own in counted[1:]:
+        counted[0].include(own)
     failed = dict(sorted(failed.items()))
     sentences = (*_failures(failed, count), *_gathered(said, count))
-    return Batch(values, grads, hessians, None if lacking else normal, Counters(**total), failed, sentences)
+    return Batch(values, grads, hessians, normal, counted[0], failed, sentences)
 
 
 def _workers(asked: int | None, count: int, safe: bool) -> int:
@@ -123,15 +120,7 @@ def _workers(asked: int | None, count: int, safe: bool) -> int:
         raise InvalidInput(f"`workers` is {asked!r}; expected a number of threads, at least 1.")
     if not safe:
         return 1
-    return max(1, min(asked or _processors(), count))
-
-
-def _processors() -> int:
-    """Those that this process may run on."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not Linux
-        return os.cpu_count() or 1
+    return max(1, min(asked or len(allowed()), count))
 
 
 def _failures(failed: Mapping[int, HessbenchError], count: int) -> list[str]:

@@ -154,8 +154,7 @@ class PreparedConditions:
             informed[c] = found.informed
             notes.setdefault(found.note, []).append(c)
             warnings += [f"condition {c!r}: {said}" for said in found.warnings]
-            for key, count in vars(found.counters).items():
-                setattr(counted, key, getattr(counted, key) + count)
+            counted.include(found.counters)
         note = "; ".join(f"{', '.join(names)}: {said}" for said, names in notes.items() if said)
         zero = tuple(name for name, at in of.blocks.items() if not (grad[at].any() or hess[at].any()))
         return Result(

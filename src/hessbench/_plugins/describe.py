@@ -23,7 +23,7 @@ from typing import Any
 
 from .. import backends
 from .._processes.contain import Ended, contained
-from .._storage.cache import keep, private_folder, whole
+from .._storage.cache import keep, private_folder, user_folder, whole
 from .plugin import About, Plugin, Source, digest, in_words, plugins_in
 
 IMPORT_LIMIT = 30.0  # seconds; `HESSBENCH_IMPORT_LIMIT` names others
@@ -84,9 +84,7 @@ def key(source: Source) -> str:
 
 def folder() -> Path:
     """Where descriptions are kept."""
-    from platformdirs import user_cache_path
-
-    return private_folder(Path(os.environ.get("HESSBENCH_CACHE") or user_cache_path("hessbench")) / "plugins")
+    return private_folder(user_folder() / "plugins")
 
 
 def _look_up(name: str) -> bool:

@@ -23,6 +23,13 @@ from .._errors import HessbenchWarning
 _made: list[str] = []  # temporary folders of this process: of the first one a warning tells
 
 
+def user_folder() -> Path:
+    """`HESSBENCH_CACHE`, else this user's cache folder; it need not be there."""
+    from platformdirs import user_cache_path
+
+    return Path(os.environ.get("HESSBENCH_CACHE") or user_cache_path("hessbench"))
+
+
 def private_folder(folder: Path) -> Path:
     """`folder`, made if need be and readable by this user only, or a temporary one in its place."""
     reason = unusable(folder)
