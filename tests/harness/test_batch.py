@@ -1,5 +1,8 @@
 """Many points at once: what a call of its own gives, to the bit, from many threads; a point that fails costs no other."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 
@@ -77,6 +80,23 @@ def test_other_errors_are_raised():
     for workers in (1, 2):
         with pytest.raises(Broken):
             module.at_points(at, blow_up(), [[0.1], [0.2], [0.3]], workers, True)
+
+
+@pytest.mark.parametrize(("pause", "threads"), [(0.0, 1), (2e-3, 3)])
+def test_threads_start_where_a_point_takes_its_time(pause, threads, monkeypatch):
+    monkeypatch.setattr(module, "allowed", lambda: [0, 1, 2])
+    monkeypatch.setattr(module, "WORTH", 1e-3)
+    seen, prepared = set(), hessbench.prepare(blow_up(), rtol=1e-6)
+
+    def at(x):
+        seen.add(threading.get_ident())
+        time.sleep(pause)
+        return prepared.direct(x)
+
+    x = np.linspace(-0.9, 0.6, 30)[:, None]
+    found = module.at_points(at, blow_up(), x, None, True)
+    assert len(seen) == threads
+    np.testing.assert_array_equal(found.hessians, prepared.batch(x, 1).hessians)
 
 
 def test_strategies_that_are_not_thread_safe_take_one_thread():

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 from threading import Event, Thread
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,11 @@ from .._model.problem import Problem
 from .._model.result import Result
 from .._model.warnings import kind
 from .._processes.processors import allowed
+
+TRIED, WORTH = (
+    4,
+    1e-4,
+)  # points by which it is seen what one takes, and seconds from which threads gain more than they wait
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +48,7 @@ class Batch:
 def at_points(at: Callable[[Array], Result], problem: Problem, x: Any, workers: int | None, safe: bool) -> Batch:
     """`at` for each row of `x`, (B, n), by threads if that is `safe`. Raises `InvalidInput` for points and `workers`."""
     rows = _points(problem, x)
-    return _run(at, rows, _workers(workers, len(rows), safe), problem.data is not None)
+    return _run(at, rows, _workers(workers, len(rows), safe), TRIED if workers is None else 0, problem.data is not None)
 
 
 def _points(problem: Problem, x: Any) -> Array:
@@ -61,8 +68,11 @@ def _points(problem: Problem, x: Any) -> Array:
     return rows
 
 
-def _run(at: Callable[[Array], Result], x: Array, workers: int, with_data: bool) -> Batch:
-    """`at` for each row of `x` (B, n) by so many threads, of which this one is the first."""
+def _run(at: Callable[[Array], Result], x: Array, workers: int, tried: int, with_data: bool) -> Batch:
+    """`at` for each row of `x` (B, n) by so many threads, of which this one is the first.
+
+    It takes `tried` points alone; the others do not start where one of these took less than `WORTH` seconds.
+    """
     count, n = x.shape
     values, grads, hessians = np.full(count, np.nan), np.full((count, n), np.nan), np.full((count, n, n), np.nan)
     normal = np.full((count, n, n), np.nan) if with_data else None
@@ -71,8 +81,9 @@ def _run(at: Callable[[Array], Result], x: Array, workers: int, with_data: bool)
     said: dict[int, tuple[str, ...]] = {}
     counted = [Counters() for _ in range(workers)]
 
-    def take(own: Counters) -> None:
-        while not stop.is_set():
+    def take(own: Counters, most: float = inf) -> None:
+        while most > 0 and not stop.is_set():
+            most -= 1
             try:
                 k = waiting.popleft()
             except IndexError:
@@ -96,7 +107,9 @@ def _run(at: Callable[[Array], Result], x: Array, workers: int, with_data: bool)
             raised.append(error)
             stop.set()
 
-    threads = [Thread(target=helped, args=(own,), daemon=True) for own in counted[1:]]
+    if workers > 1 and _quickest(lambda: take(counted[0], 1), tried) < WORTH:
+        workers = 1
+    threads = [Thread(target=helped, args=(own,), daemon=True) for own in counted[1:workers]]
     for thread in threads:
         thread.start()
     try:
@@ -112,6 +125,16 @@ def _run(at: Callable[[Array], Result], x: Array, workers: int, with_data: bool)
     failed = dict(sorted(failed.items()))
     sentences = (*_failures(failed, count), *_gathered(said, count))
     return Batch(values, grads, hessians, normal, counted[0], failed, sentences)
+
+
+def _quickest(call: Callable[[], None], times: int) -> float:
+    """Seconds of the shortest of so many calls; infinite without any."""
+    best = inf
+    for _ in range(times):
+        start = perf_counter()
+        call()
+        best = min(best, perf_counter() - start)
+    return best
 
 
 def _workers(asked: int | None, count: int, safe: bool) -> int:

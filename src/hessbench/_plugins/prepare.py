@@ -62,8 +62,9 @@ class Prepared:
         return result
 
     def batch(self, x: Any, workers: int | None = None) -> Batch:
-        """Values, gradients and Hessians at the rows of `x` (B, n), by `workers` threads (default: one for each processor).
+        """Values, gradients and Hessians at the rows of `x` (B, n), by `workers` threads.
 
+        Left out, one for each processor, or one where a Hessian takes less than 0.1 ms: threads would wait for one another.
         Every point gets what a call of its own gives, to the bit; strategies that are not `thread_safe` take one thread. A
         point that fails is in `Batch.failed`, costs no other point, and is warned of, as is whatever results warn of. Raises
         `InvalidInput` for points of the wrong shape, naming the row of one that the problem refuses.
