@@ -2,9 +2,9 @@
 
     OMP_NUM_THREADS=1 python -m benchmarks.batch [POINTS]
 
-Throughput of `Prepared.batch`, which takes two threads where that pays, over that of two processes that take half of the points each (each waits for
-the other before it starts), and over a loop of calls; medians of rounds that take turns, wall time. On two processors that
-nothing else uses.
+Throughput of `Prepared.batch`, which takes two threads where that pays, over that of two processes that take half of the points
+each (each waits for the other before it starts), and over a loop of calls; medians of rounds that take turns, wall time. On two
+processors that nothing else uses.
 """
 
 import sys
