@@ -130,18 +130,18 @@ class ColumnsCompiled(Compiled):
         phi[:, :total] = self.columns.start(k.n)
         work.named["shared"].array[:] = 0.0
         starts = range(0, path.steps, self.segment)
-        places = [(0, 0) if sums is None else sums.marked.of(k, min(k + self.segment, path.steps)) for k in starts]
-        most = max((stop - from_ for from_, stop in places), default=0)
+        ends = [min(start + self.segment, path.steps) for start in starts]
+        places = [(0, 0) if sums is None else sums.marked.of(*part) for part in zip(starts, ends, strict=True)]
+        most = max((last - first for first, last in places), default=0)
         kept = work.room("kept tangents", most * k.n * self.padded).array[: most * k.n * self.padded]
-        for start in range(0, path.steps, self.segment):
+        for start, (first, last) in zip(starts, places, strict=True):
             stop = self._entries(path, start)
             self.code.all_tangents(
                 start, stop - start, _size_of(work, start), *work.at("entries"), _places(work),
                 *work.at("phi", "tangents", "contracted", "kept tangents"),
             )  # fmt: skip
             if sums is not None:
-                places = sums.marked.of(start, stop)
-                sums.add(*places, kept.reshape(most, k.n, -1)[: places[1] - places[0], :, :total])
+                sums.add(first, last, kept.reshape(most, k.n, -1)[: last - first, :, :total])
             used = (stop - start) * k.stages * k.n
             np.matmul(v[:used, :total].T, z[:used, :total], out=product)
             out += product
