@@ -2,7 +2,7 @@
 
     E = max_ij d_i d_j |H_ij - H'_ij| / max_ij d_i d_j |H_ij|,    d_i the size of unknown i
 
-`H'` comes from a tolerance thirty times tighter. What both tolerances have in common, a kink that was stepped over or a
+`H'` comes from a tolerance fifteen times tighter. What both tolerances have in common, a kink that was stepped over or a
 wrong derivative, only differences of values show: one more value `L+` and gradient `g+` at `x + eps d`, `d` random, at the
 tighter tolerance, have to be
 
@@ -40,7 +40,7 @@ from .._plugins.strategy import Strategy
 from .._products import prepare_products
 from .._storage.preparations import Preparations
 
-SECOND, TIGHTEST = 30.0, 3e-14  # how much tighter the second tolerance is, and where it ends
+SECOND, TIGHTEST = 15.0, 3e-14  # how much tighter the second tolerance is, and where it ends
 SAFETY, ROUND_OFF = 1.5, 1e-14
 MANY = 100.0  # tolerances from which on the estimate is worth a sentence
 SUSPICIOUS, NOISE = 1e-3, 2.0  # deviations beyond: a share of the Hessian's product, and so many errors of the gradient
@@ -169,7 +169,7 @@ class Verifier:
         if not np.isfinite(noise) or not np.isfinite(whole):
             return 0.0, 0.0, ""
         noise /= whole
-        eps = min(max(noise**0.65, 500 * noise, SHORTEST), LONGEST)  # short: a bent loss takes a second gradient
+        eps = min(max(noise**0.65, 300 * noise, SHORTEST), LONGEST)  # short: a bent loss takes a second gradient
         seen, before = SUSPICIOUS + NOISE * noise / eps, None
         for step in (eps, -eps):
             value, grad = self.witness(x + step * along)
