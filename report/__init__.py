@@ -6,7 +6,7 @@ export(loaded.table, "hessians.parquet")    # or .csv
 """
 
 from .export import check_ending, export
-from .load import Loaded, load
+from .load import Loaded, curated_below, load
 from .page import Page, build
 from .static import readme_figure, write_figures
 from .tables import latest, pareto, ranking
@@ -17,6 +17,7 @@ __all__ = [
     "Page",
     "build",
     "check_ending",
+    "curated_below",
     "export",
     "first",
     "latest",

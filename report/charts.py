@@ -7,12 +7,12 @@ A missing value is `None`, which neither library draws.
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from . import words
 from .columns import Row, Table, missing
-from .palette import colours, mark
+from .palette import colour, mark
 from .tables import families, pareto, questions
 
 EXTREMES = 5  # contenders named at either end of a figure that has no front
@@ -27,7 +27,10 @@ Values = list[float | None]
 
 @dataclass(frozen=True)
 class Series:
-    """One contender: its points by view (`x` and `y` in the same order), a text for each, and where it leads."""
+    """One contender: its points by view (`x` and `y` in the same order), a text for each, and where it leads.
+
+    `spread`: lower and upper ends of the 99 % intervals of the median times.
+    """
 
     name: str
     strategy: str
@@ -38,6 +41,7 @@ class Series:
     colour: str
     variant: bool = False
     leads: tuple[str, ...] = ()
+    spread: tuple[Values, Values] = field(default=([], []))
 
 
 @dataclass(frozen=True)
@@ -54,12 +58,16 @@ class View:
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure. `key` tells it from the other choices of its group; an empty list of series is never made."""
+    """A figure. `key` tells it from the other choices of its group; an empty list of series is never made.
+
+    `finding`: what it shows, in a sentence, for those who cannot see it.
+    """
 
     key: str
     title: str
     views: list[View]
     series: list[Series]
+    finding: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON that the page draws, marks named for plotly."""
@@ -69,29 +77,15 @@ class Chart:
         return out
 
 
-@dataclass(frozen=True)
-class Scheme:
-    """The colours of a page: strategy -> colour."""
-
-    shades: Mapping[str, str]
-
-    @classmethod
-    def of(cls, table: Table) -> "Scheme":
-        """Colours by how often a strategy is on a Pareto front of time and error."""
-        on_front = [
-            row for label, _ in questions(table) for row in _strategies_on_front(table[table["problem_label"] == label])
-        ]
-        by_count = sorted(set(on_front), key=lambda name: (-on_front.count(name), name))
-        return cls(colours(table, by_count))
-
-    def series(self, rows: list[Row], x: Mapping[str, Values], y: Mapping[str, Values], **more: Any) -> Series:
-        """The series of one contender, whose rows are `rows`."""
-        about = (rows[0]["contender"], rows[0]["strategy"], rows[0]["backend"])
-        shade = self.shades.get(about[1], "#6b7280")
-        return Series(*about, x, y, [details(row) for row in rows], shade, "/" in about[1], **more)
+def series_of(rows: list[Row], x: Mapping[str, Values], y: Mapping[str, Values], **more: Any) -> Series:
+    """The series of one contender, whose rows are `rows`."""
+    about = (rows[0]["contender"], rows[0]["strategy"], rows[0]["backend"])
+    spread = (numbers(rows, "ci_low_s"), numbers(rows, "ci_high_s"))
+    texts = [details(row) for row in rows]
+    return Series(*about, x, y, texts, colour(about[1]), "/" in about[1], spread=spread, **more)
 
 
-def work_precision(table: Table, scheme: Scheme) -> list[Chart]:
+def work_precision(table: Table) -> list[Chart]:
     """One chart for each problem on which anything was right: error of the Hessian against time, evaluations, memory."""
     right = table[(table["status"] == "ok") & table["error"].notna() & table[list(COSTS)].notna().any(axis=1)]
     right = right.sort_values(["rtol", "method"], ascending=[False, True]).assign(
@@ -111,14 +105,27 @@ def work_precision(table: Table, scheme: Scheme) -> list[Chart]:
         for name, own in _by_contender(rows):
             x = {view.key: numbers(own, view.key) for view in views}
             y = {view.key: numbers(own, "shown") for view in views}
-            series.append(scheme.series(own, x, y, leads=tuple(cost for cost in COSTS if name in on_front[cost])))
+            series.append(series_of(own, x, y, leads=tuple(cost for cost in COSTS if name in on_front[cost])))
         first = rows.iloc[0]
         title = words.title(label, first["arguments"], rows["dim"].max())
-        out.append(Chart(label, title, views, series))
+        out.append(Chart(label, title, views, series, _ends_of_front(title, fronts["median_s"])))
     return out
 
 
-def scaling(table: Table, scheme: Scheme) -> list[Chart]:
+def _ends_of_front(title: str, front: Table) -> str:
+    """What a chart of work and precision shows, from its Pareto front."""
+    if front.empty:
+        return title
+    fast, exact = front.iloc[0], front.iloc[-1]
+    quick = f"{words.seconds(fast['median_s'])} at an error of {words.error(fast['error'])}"
+    out = f"{title}: the fastest is {fast['contender']}, {quick}"
+    if exact["contender"] == fast["contender"]:
+        return f"{out}; it is the most exact too."
+    more = f"{words.error(exact['error'])} in {words.seconds(exact['median_s'])}"
+    return f"{out}; the most exact is {exact['contender']}, {more}."
+
+
+def scaling(table: Table) -> list[Chart]:
     """One chart for each family and tolerance with at least three sizes: time, memory and evaluations over the size."""
     out = []
     for family, rows in families(table):
@@ -134,12 +141,20 @@ def scaling(table: Table, scheme: Scheme) -> list[Chart]:
                 {view.key: numbers(own, "dim") for view in views},
                 {view.key: numbers(own, view.key) for view in views},
             )
-            series.append(scheme.series(own, x, y, leads=tuple(key for key in first if name in first[key])))
-        out.append(Chart(family.key, family.title, views, series))
+            series.append(series_of(own, x, y, leads=tuple(key for key in first if name in first[key])))
+        known = (
+            rows[rows["median_s"].notna()]
+            .sort_values("median_s", kind="stable")
+            .drop_duplicates("dim")
+            .sort_values("dim")
+        )
+        ends = [f"{row['contender']} at N = {row['dim']}" for row in known.iloc[[0, -1]].to_dict("records")]
+        finding = f"{family.title}: the fastest is {words.listed(dict.fromkeys(ends))}."
+        out.append(Chart(family.key, family.title, views, series, finding))
     return out
 
 
-def memory_against_steps(table: Table, scheme: Scheme) -> list[Chart]:
+def memory_against_steps(table: Table) -> list[Chart]:
     """One chart for each problem family and number of states at which contenders took at least three numbers of steps.
 
     Emphasised are those whose memory grows most and least with the steps.
@@ -153,7 +168,7 @@ def memory_against_steps(table: Table, scheme: Scheme) -> list[Chart]:
         ordered = sorted(growth, key=lambda name: growth[name])
         extremes = {*ordered[:EXTREMES], *ordered[-EXTREMES:]}
         series = [
-            scheme.series(
+            series_of(
                 own,
                 {"steps": numbers(own, "steps")},
                 {"steps": numbers(own, "peak_mib")},
@@ -205,10 +220,6 @@ def details(row: Mapping[str, Any]) -> str:
     lines = [f"{name}: {words.escape(value)}" for name, value in pairs if value != words.NOTHING]
     note = [] if missing(row["note"]) or not row["note"] else [f"<i>{words.escape(words.short(row['note']))}</i>"]
     return "<br>".join([f"<b>{words.escape(row['contender'])}</b>", *lines, *note])
-
-
-def _strategies_on_front(rows):
-    return rows[pareto(rows)]["strategy"].unique()
 
 
 def _stairs(front, cost):

@@ -5,6 +5,7 @@ from functools import cache
 
 import hessbench
 
+from . import words
 from .columns import Table, missing
 
 CLASSES = {
@@ -45,6 +46,15 @@ def problem_class(family: str, arguments: str) -> str:
     if not problem.autonomous:
         return "time-driven"
     return "long" if family in LONG else "state-only"
+
+
+@cache
+def unknowns(family: str, arguments: str) -> str:
+    """`y0 and k`, what a problem is differentiated by; `the unknowns` for one that is not installed here."""
+    try:
+        return words.listed(hessbench.problem(family, **json.loads(arguments or "{}")).wrt, most=4)
+    except Exception:  # a plugin of another machine, or a user's file
+        return "the unknowns"
 
 
 def size_class(states: float | None) -> str:

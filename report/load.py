@@ -69,6 +69,12 @@ def load(paths: Iterable[str | Path]) -> Loaded:
     return Loaded(tidy(rows), (*warnings, *dropped), tuple(others))
 
 
+def curated_below(paths: Iterable[str | Path]) -> list[Path]:
+    """Files of results in folders called `curated` below `paths`."""
+    folders = [folder for path in map(Path, paths) for folder in sorted(path.rglob(CURATED)) if folder.is_dir()]
+    return [p for folder in folders for p in sorted(folder.iterdir()) if p.suffix in (".jsonl", ".csv", ".parquet")]
+
+
 def _files(paths: Iterable[str | Path], warnings: list[str]) -> list[tuple[Path, Path]]:
     """Records before asv's files, so that asv's numbers are laid over them; older names before newer ones."""
     out: dict[Path, Path] = {}

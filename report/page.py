@@ -21,24 +21,42 @@ from hessbench._measuring.statuses import TABLE
 from hessbench._storage.files import ensure_writable, write
 from hessbench._storage.text import plain, tree
 
-from . import advice, charts, costs, outcome_tables, paper, scaling, summary, tables, words
+from . import (
+    advice,
+    charts,
+    costs,
+    first_screen,
+    mine,
+    outcome_tables,
+    paper,
+    scaling,
+    silently,
+    summary,
+    tables,
+    words,
+)
 from .classes import size_words
 from .columns import Row, Table
 from .comparison import Comparison, compare, other_results, ratio_words
 from .csv_file import csv_text
 from .export import parquet_bytes
-from .load import load
+from .load import curated_below, load
 from .statistics import UNRESOLVED
 
 
 @dataclass(frozen=True)
 class Page:
-    """Where the page is, how many rows it shows, and what could not be read. As a path: `os.fspath(page)`."""
+    """Where the page is, how many rows it shows, and what could not be read. As a path: `os.fspath(page)`.
+
+    `curated`: whether it shows results that come with the package; `answer`: its first sentences.
+    """
 
     path: Path
     rows: int
     warnings: tuple[str, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
+    curated: bool = False
+    answer: str = ""
 
     def __fspath__(self) -> str:
         return os.fspath(self.path)
@@ -53,12 +71,15 @@ def build(
 ) -> Page:
     """Write the report of all results in `paths` (files or folders) to the file `out`.
 
-    Shown are the newest results of one machine (`machine`, or the one measured on last); the download holds all.
+    Shown are the newest results of one machine (`machine`, or the one measured on last); the download holds all. Where there
+    are none but in folders called `curated`, the page shows those and says that they are not the reader's own.
     `against`: files, folders, commits or machines to compare with. `bounds`: whether to count operations (seconds).
     Raises `InvalidInput` when a path does not exist, `out` cannot be written, or when there is no result.
     """
     paths, out = list(paths), ensure_writable(out)
-    loaded = load(paths)
+    loaded, curated = load(paths), False
+    if loaded.table.empty and (kept := curated_below(paths)):
+        loaded, curated = load(kept), True
     shown = tables.latest(loaded.table, machine)
     if shown.empty:
         detail = "".join(f"\n- {warning}" for warning in loaded.warnings)
@@ -71,9 +92,11 @@ def build(
         warnings += more
     machines = {*shown["machine"], ""}
     others = [row for row in loaded.sorted_others() if str(row.get("machine") or "") in machines]
-    html = render(shown, loaded.table, others, comparisons, bounds=bounds, warnings=warnings)
+    html = render(shown, loaded.table, others, comparisons, bounds=bounds, curated=curated, warnings=warnings)
     write(out, html)
-    return Page(out, len(shown), tuple(warnings), tuple(comparisons))
+    first = first_screen.answer(shown)
+    said = " ".join(filter(None, (first.sentence, first.warning)))
+    return Page(out, len(shown), tuple(warnings), tuple(comparisons), curated, said)
 
 
 def render(
@@ -83,6 +106,7 @@ def render(
     comparisons: Iterable[Comparison] = (),
     *,
     bounds: bool = False,
+    curated: bool = False,
     warnings: Iterable[str] = (),
 ) -> str:
     """The HTML of the page."""
@@ -94,16 +118,26 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    others, scheme = list(others), charts.Scheme.of(shown)
+    others, made = list(others), datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    answer, used = first_screen.answer(shown), mine.used(shown)
     drawn = {
-        "work": charts.work_precision(shown, scheme),
-        "scaling": charts.scaling(shown, scheme),
-        "memory": charts.memory_against_steps(shown, scheme),
-        "paper": paper.paper_charts(shown, scheme),
+        "asked": [],
+        "work": charts.work_precision(shown),
+        "scaling": charts.scaling(shown),
+        "memory": charts.memory_against_steps(shown),
+        "paper": paper.paper_charts(shown),
     }
+    drawn["asked"] = [chart for chart in drawn["work"] if chart.key == answer.label]
     kinds, expected = outcome_tables.expectations(shown)
     context: dict[str, Any] = {
         **drawn,
+        "answer": answer,
+        "place": first_screen.place(shown),
+        "curated": curated,
+        "used": used,
+        "shown_used": _most_wrong(used, answer),
+        "routes": silently.routes(shown),
+        "loose": silently.loose(shown),
         "words": words,
         "statuses": [row.name for row in TABLE],
         "marks": TABLE,
@@ -116,7 +150,9 @@ def render(
         "slow": advice.SLOW,
         "size_words": size_words,
         "backends": sorted({name for name in shown["backend"] if name}),
-        "problems": _by_interest([_problem(shown, label, many) for label, many in tables.questions(shown)]),
+        "problems": _with_first(
+            [_problem(shown, label, many) for label, many in tables.questions(shown)], answer.label
+        ),
         "families": [
             {
                 "key": family.key,
@@ -142,7 +178,8 @@ def render(
         "versions": sorted({v.strip() for text in shown["versions"] for v in text.split(",") if v.strip()}),
         "warnings": list(warnings),
         "downloads": downloads(everything),
-        "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "made": made,
+        "cited": f"hessbench {hessbench.__version__}, report of {made}; {first_screen.place(shown).sentence}",
         "hessbench_version": hessbench.__version__,
         "charts_gz": packed(json.dumps(tree({k: [c.to_json() for c in v] for k, v in drawn.items()}), allow_nan=False)),
         "plotly_gz": _plotly(),
@@ -166,7 +203,6 @@ def _problem(shown: Table, label: str, tolerances: list[float]) -> dict[str, Any
     return {
         "label": label,
         "title": words.title(label, rows["arguments"].iloc[0], rows["dim"].max()),
-        "right": int((rows["status"] == "ok").sum()),
         "questions": [
             {"rtol": rtol, "answer": summary.answer(own), "rows": own.to_dict("records")}
             for rtol, own in ranked.items()
@@ -174,10 +210,15 @@ def _problem(shown: Table, label: str, tolerances: list[float]) -> dict[str, Any
     }
 
 
-def _by_interest(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The problem with the most right answers first, the others in their order: the page opens with it."""
-    first = max(problems, key=lambda problem: problem["right"])
-    return [first, *(problem for problem in problems if problem is not first)]
+def _with_first(problems: list[dict[str, Any]], label: str) -> list[dict[str, Any]]:
+    """The problem called `label` first, the others in their order: the page opens with it."""
+    return sorted(problems, key=lambda problem: problem["label"] != label)
+
+
+def _most_wrong(used: list[mine.Used], answer: first_screen.Answer) -> str:
+    """Who is shown until readers choose: one that is silently wrong, else the first that is not the best."""
+    names = [one.contender for one in answer.wrong] + [one.contender for one in used if one.contender != answer.best]
+    return names[0] if names else answer.best
 
 
 def provenance(shown: Table) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ RK45 at tolerance 1e-5, t = 0.2, N = 10 .. 150 (the suite `paper`).
 from collections.abc import Iterable
 
 from . import words
-from .charts import Chart, Scheme, Series, View, values
+from .charts import Chart, Series, View, values
 from .columns import Table
 from .palette import COLOURS
 
@@ -26,7 +26,7 @@ def paper_rows(table: Table) -> Table:
     return table[mine & (table["status"] == "ok") & table["median_s"].notna() & table["dim"].notna()]
 
 
-def paper_charts(table: Table, scheme: Scheme) -> list[Chart]:
+def paper_charts(table: Table) -> list[Chart]:
     """Figures (a) and (b); a figure for which no ratio can be formed is left out."""
     rows = paper_rows(table)
     times = rows.drop_duplicates(["contender", "dim"], keep="last").pivot(
@@ -40,7 +40,7 @@ def paper_charts(table: Table, scheme: Scheme) -> list[Chart]:
             View("per-row", "T(rows) / (N T(one pass))", STEP, "time row by row / (N × time in one pass)"),
         ]
         out.append(Chart("a", "Row by row over one pass", views, ratios))
-    ratios = list(_framework_over_numpy(times, rows, scheme))
+    ratios = list(_framework_over_numpy(times))
     if ratios:
         views = [View("ratio", "ratio", STEP, "time with the framework / time with NumPy", level=1.0)]
         out.append(Chart("b", "Framework over NumPy", views, ratios))
@@ -61,7 +61,7 @@ def _rows_over_one_pass(times: Table) -> Iterable[Series]:
         yield Series(name, rows.partition("@")[0], "numpy", x, y, text, colour, "batched" in rows, tuple(y))
 
 
-def _framework_over_numpy(times: Table, rows: Table, scheme: Scheme) -> Iterable[Series]:
+def _framework_over_numpy(times: Table) -> Iterable[Series]:
     for name in times.columns:
         strategy, _, backend = name.partition("@")
         base = FRAMEWORKS.get(strategy)

@@ -15,10 +15,10 @@ from hessbench._storage.files import make_folder, write
 from hessbench._storage.text import cut, file_stem, plain
 
 from . import words
-from .charts import Chart, Scheme, Series, Values, View, memory_against_steps, scaling, work_precision
+from .charts import Chart, Series, Values, View, memory_against_steps, scaling, work_precision
 from .columns import Table
 from .load import load
-from .palette import mark
+from .palette import colour, mark
 from .paper import paper_charts
 from .tables import latest, questions, ranking
 
@@ -45,7 +45,7 @@ def readme_figure(table: Table, path: str | Path, problem: str | None = None, rt
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9.6, 1.5 + 0.27 * len(rows)), layout="constrained")
         times, errors = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
-        _draw(times, errors, rows, Scheme.of(table).shades)
+        _draw(times, errors, rows)
         first = rows.iloc[0]
         name = _literal(cut(words.title(problem, first["arguments"], rows["dim"].max()), LONGEST))
         figure.suptitle(
@@ -61,12 +61,11 @@ def write_figures(paths: Iterable[str | Path], folder: str | Path) -> list[Path]
     table, folder = latest(load(paths).table), Path(folder)
     make_folder(folder)
     out = [readme_figure(table, folder / "overview.png")]
-    scheme = Scheme.of(table)
     groups = {
-        "work-precision": work_precision(table, scheme),
-        "scaling": scaling(table, scheme),
-        "memory": memory_against_steps(table, scheme),
-        "paper": paper_charts(table, scheme),
+        "work-precision": work_precision(table),
+        "scaling": scaling(table),
+        "memory": memory_against_steps(table),
+        "paper": paper_charts(table),
     }
     for group, charts in groups.items():
         for chart in charts:
@@ -90,7 +89,7 @@ def chart_figure(chart: Chart, stem: Path) -> list[Path]:
 def _save(figure: Figure, path: Path) -> Path:
     """Draw completely before anything is written."""
     drawn = io.BytesIO()
-    figure.savefig(drawn, format=path.suffix[1:] or "png", dpi=150, facecolor="white")
+    figure.savefig(drawn, format=path.suffix[1:] or "png", dpi=300, facecolor="white")
     return write(path, drawn.getvalue())
 
 
@@ -142,16 +141,17 @@ def _ticks(axis: Any) -> None:
         axis.set_minor_locator(NullLocator())
 
 
-def _draw(times, errors, rows, scheme):
+def _draw(times, errors, rows):
     y = np.arange(len(rows))
     right = rows["rank"].notna().to_numpy()
     left = float(rows["median_s"].min()) / 2 if right.any() else 1.0
     for i, (_, row) in enumerate(rows.iterrows()):
-        shade = scheme[row["strategy"]] if right[i] else RED if row["status"] in NOT_RIGHT else GREY
+        shade = colour(row["strategy"]) if right[i] else RED if row["status"] in NOT_RIGHT else GREY
         text = {"textcoords": "offset points", "va": "center", "color": "black" if right[i] else shade}
         if right[i]:
-            times.plot([left, row["median_s"]], [i, i], color=shade, lw=5, alpha=0.85, solid_capstyle="butt")
-            times.annotate(words.seconds(row["median_s"]), (row["median_s"], i), (5, 0), size=9, **text)
+            times.plot([row["ci_low_s"], row["ci_high_s"]], [i, i], color=shade, lw=2, solid_capstyle="butt")
+            times.plot(row["median_s"], i, mark(row["backend"], "matplotlib"), color=shade, ms=6)
+            times.annotate(words.seconds(row["median_s"]), (row["median_s"], i), (7, 0), size=9, **text)
         else:
             times.annotate(
                 _literal(f"{row['status']}: {words.short(row['message'], 54)}"), (left, i), (3, 0), size=8, **text

@@ -1,9 +1,13 @@
 """What the whole table says, and the answer to one question, in sentences generated from the data."""
 
+from math import ceil
+
 from . import words
 from .columns import Table
 from .statistics import UNRESOLVED
 from .tables import questions, slowdowns
+
+OFTEN = 0.75  # of the questions of the contender that was asked most: enough to compare costs
 
 
 def verdict(table: Table) -> list[str]:
@@ -15,16 +19,21 @@ def verdict(table: Table) -> list[str]:
         f"{ok} of {total} answers are right, and only those have a time."
     ]
     summary = slowdowns(table)
-    everywhere = summary[summary["right"] == many]
-    if everywhere.empty:
-        out.append("No contender is right on every question.")
+    always = summary[summary["right"] == summary["asked"]].sort_values("slowdown", kind="stable")
+    if always.empty:
+        out.append("No contender is right on every question that it was asked.")
     else:
-        first = everywhere.index[0]
-        sentence = f"Right on every question: {words.listed(everywhere.index)}."
-        if len(everywhere) > 1:
-            slowdown = everywhere["slowdown"].iloc[0]
+        asked = "it was" if len(always) == 1 else "they were"
+        sentence = f"Right on every question {asked} asked: {words.listed(always.index, most=8)}."
+        least = OFTEN * always["asked"].max()
+        often = always[always["asked"] >= least]
+        if len(often) > 1:
+            slowdown = often["slowdown"].iloc[0]
             average = "always the best time" if slowdown < 1.01 else f"on average {slowdown:.3g} times the best time"
-            sentence += f" Of these {first} costs least: {average} of each question."
+            sentence += (
+                f" Of those asked {words.plural(ceil(least), 'question')} or more, {often.index[0]} costs least: "
+                f"{average} of each question."
+            )
         out.append(sentence)
     return out
 

@@ -77,6 +77,18 @@ def percent(share: float) -> str:
     return "0" if share == 0 else f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"
 
 
+def off(error: Any) -> str:
+    """How wrong a Hessian with a relative error is: `100 % off`, `60 times its size off`, `not finite`."""
+    if missing(error) or not math.isfinite(error):
+        return "not finite"
+    return f"{percent(error)} off" if error < 10 else f"{error:.2g} times its size off"
+
+
+def fold(ratio: float) -> str:
+    """`8.2 times` or `7.0 times`; whole numbers from ten on."""
+    return f"{ratio:.1f} times" if ratio < 9.95 else f"{count(round(ratio))} times"
+
+
 def _digits(value: float) -> str:
     return f"{value:#.3g}".rstrip(".") if value < 1000 else count(round(value))
 

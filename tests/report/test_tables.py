@@ -181,4 +181,13 @@ def test_shares_are_written_in_per_cent(share, text):
 
 
 def test_who_was_not_asked_everything_is_not_right_everywhere(table):
-    assert verdict(table)[1] == "Right on every question: hand-adjoint@numpy."
+    assert verdict(table)[1] == "Right on every question it was asked: hand-adjoint@numpy."
+
+
+def test_right_on_all_that_was_asked_is_right_also_where_others_were_asked_more(store, record, refused):
+    many = [record(rtol=10.0**-k) for k in range(4, 12)]
+    few = [record(strategy="quick", rtol=1e-4, median_s=1e-4), refused("wrong", "off", strategy="bad", error_hess=0.5)]
+    slow = [record(strategy="slow", rtol=10.0**-k, median_s=1.0) for k in range(4, 12)]
+    said = verdict(load([store([*many, *few, *slow])]).table)[1]
+    assert said.startswith("Right on every question they were asked: quick@numpy, hand-adjoint@numpy and slow@numpy.")
+    assert "Of those asked 6 questions or more, hand-adjoint@numpy costs least" in said

@@ -48,10 +48,10 @@ def report(
         make_folder(figures)
     sources = paths or [Path("results")]
     if with_curated:
-        folders = [folder for path in sources for folder in sorted(path.rglob("curated")) if folder.is_dir()]
-        kinds = (".jsonl", ".csv", ".parquet")
-        sources = [*sources, *(p for folder in folders for p in sorted(folder.iterdir()) if p.suffix in kinds)]
+        sources = [*sources, *reports.curated_below(sources)]
     page = reports.build(sources, out, machine, against or [], bounds)
+    if page.curated:
+        sources = reports.curated_below(sources)
     written = [page.path]
     for path in export or []:
         written.append(reports.export(reports.load(sources).table, path))
@@ -61,10 +61,13 @@ def report(
         say(f"warning: {warning}", error=True)
     if as_json:
         shown: dict[str, Any] = {"page": str(page.path), "rows": page.rows, "warnings": page.warnings}
+        shown |= {"answer": page.answer, "curated": page.curated}
         shown["against"] = {comparison.name: comparison.sentence for comparison in page.comparisons}
         print(json.dumps({**shown, "written": [str(p) for p in written]}, indent=1))
     else:
-        print(f"{page.rows} results in {page.path.resolve().as_uri()}")
+        whose = " that come with hessbench (none of your own yet: `make compare`)" if page.curated else ""
+        print(f"{page.rows} results{whose} in {page.path.resolve().as_uri()}")
+        say(page.answer)
         for comparison in page.comparisons:
             say(f"against {comparison.name}: {comparison.sentence}")
         for path in written[1:]:
