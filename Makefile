@@ -8,7 +8,7 @@ LIGHT := .venv-light
 # In CI the tests are traced, which takes time; `make test CI=1` does the same here.
 COVERAGE := $(if $(CI),--cov --cov-report=)
 
-.PHONY: compare compare-light test lint mutation dist wheel-test lock regressions clean
+.PHONY: compare compare-light test test-long lint mutation dist wheel-test lock regressions clean
 
 compare: $(READY)
 	$(BIN)/hessbench run smoke
@@ -20,6 +20,10 @@ compare-light: $(LIGHT)/.ready
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(COVERAGE)
+
+# All laws of all problems, all outcomes, more examples of what is drawn at random: an hour and more.
+test-long: $(READY)
+	HESSBENCH_SLOW=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -99,17 +99,19 @@ def store(suite):
 def measure_all(suite, grid, **limits):
     """Measure every case of `grid`, a dictionary; return `{key: record}` and keep each record on disk at once.
 
-    `HESSBENCH_ONLY`, a regular expression, limits it to some cases: `HESSBENCH_ONLY=mine asv run -b "smoke.*mine"`.
+    `HESSBENCH_ONLY`, a regular expression, limits it to some cases: `HESSBENCH_ONLY=mine asv run -b "smoke.*mine"`. The others
+    keep what was measured of them at this commit, so that asv does not store `n/a` over it.
     """
     stoppable()
-    only = re.compile(os.environ.get("HESSBENCH_ONLY", ""))
+    only, kept = re.compile(os.environ.get("HESSBENCH_ONLY", "")), store(suite)
     asked = {key: case for key, case in grid.items() if only.search(" ".join(map(str, key)))}
+    before = {key: kept.last(case) for key, case in grid.items() if key not in asked}
     records, keys = {}, {id(case): key for key, case in asked.items()}
     progress(0, len(asked))
-    for case, record in measure_grid(asked.values(), store(suite), **limits):
+    for case, record in measure_grid(asked.values(), kept, **limits):
         records[keys[id(case)]] = record
         progress(len(records), len(asked))
-    return records
+    return records | {key: record for key, record in before.items() if record is not None}
 
 
 def stoppable():

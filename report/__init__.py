@@ -9,6 +9,7 @@ from .export import check_ending, export
 from .load import Loaded, curated_below, load
 from .page import Page, build
 from .static import readme_figure, write_figures
+from .statistics import mean_ratio
 from .tables import latest, pareto, ranking
 from .words import first
 
@@ -22,6 +23,7 @@ __all__ = [
     "first",
     "latest",
     "load",
+    "mean_ratio",
     "pareto",
     "ranking",
     "readme_figure",

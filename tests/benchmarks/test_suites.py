@@ -202,6 +202,22 @@ def test_a_part_of_a_grid_can_be_asked_for(common, monkeypatch):
     assert [key[1] for key in common.measure_all("smoke", grid)] == ["hand-adjoint@numpy"]
 
 
+def test_what_a_part_of_a_grid_does_not_ask_for_keeps_what_it_had_of_whatever_age(common, monkeypatch):
+    seconds = iter((1.0, 2.0, 3.0))
+    run = lambda case, **limits: replace(blank(case, "ok"), median_s=next(seconds))  # noqa: E731
+    monkeypatch.setattr("hessbench._measuring.grid.measure", run)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    grid = common.cases([("sir", {})], (1e-6,), ["hand-adjoint@numpy", "variational@numpy"])
+    common.measure_all("smoke", grid)
+    monkeypatch.setenv("HESSBENCH_SINCE", "2999-01-01T00:00:00+00:00")
+    monkeypatch.setenv("HESSBENCH_ONLY", "variational")
+    found = common.measure_all("smoke", grid)
+    assert {key[1]: record.median_s for key, record in found.items()} == {
+        "hand-adjoint@numpy": 1.0,
+        "variational@numpy": 3.0,
+    }
+
+
 def test_every_case_of_a_grid_is_keyed_by_its_asv_parameters(common):
     grid = common.cases([("random-quadratic", {"n": 10})], (1e-6, 1e-8), common.contenders())
     assert len(grid) == 2 * len(common.contenders())

@@ -70,6 +70,7 @@ MEASURING = (  # minutes to hours on a machine of its own: the numbers of a page
     "hessbench compare --all",
     "hessbench check --outcomes --write",
     "hessbench check --faults",
+    "hessbench compare-commits",
     "hessbench advise --calibrate",
     "HESSBENCH_LARGE=1 hessbench run",
     "HESSBENCH_ONLY=second-order asv run",

@@ -98,10 +98,14 @@ STIFF = (
 )  # fmt: skip
 
 
-SLOW = ("gray-scott", "hodgkin-huxley", "restricted-three-body")  # 15 s each: with HESSBENCH_SLOW=1
+# one of each kind; HESSBENCH_SLOW=1 takes all
+KINDS = (
+    "bouncing-ball", "generic-bolza", "harmonic-oscillator", "kink", "pharmacokinetics", "polynomial-control",
+    "random-quadratic", "three-body",
+)  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [name for name in problems() if name not in SLOW or os.environ.get("HESSBENCH_SLOW")])
+@pytest.mark.parametrize("name", [n for n in problems() if n in (*STIFF, *KINDS) or os.environ.get("HESSBENCH_SLOW")])
 def test_problem_keeps_its_laws(name):
     target = problem(name)
     before_the_reference = 1 + (target.derivatives is not None)

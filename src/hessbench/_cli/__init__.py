@@ -13,6 +13,7 @@ from . import (  # noqa: F401  (each registers its commands)
     advise,
     bounds,
     check,
+    commits,
     compare,
     listing,
     petab,

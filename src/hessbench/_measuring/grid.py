@@ -38,6 +38,7 @@ class Store:
         self.run, self._watch = dict(run), Watch()
         self.path = folder / f"{stem}-{run['suite']}.jsonl"
         self._known: dict[tuple[Any, ...], tuple[dict[str, Any], Record]] = {}
+        self._last: dict[tuple[Any, ...], Record] = {}
         since = since or (datetime.now(UTC) - timedelta(days=1)).isoformat(timespec="seconds")
         others = folder.glob(f"{stem}-*.jsonl")
         for path in sorted(others, key=lambda path: path == self.path):  # our own replace others
@@ -50,6 +51,8 @@ class Store:
             data = json.loads(line)
             run, record = data["run"], Record.from_json(data["record"])
             same = all(run.get(key) == self.run.get(key) for key in ("commit", "sources", "hardware"))
+            if same:
+                self._last[_key(record)] = record
             if same and run["date"] >= since:
                 self._known[_key(record)] = run, record
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError, HessbenchError):
@@ -61,6 +64,10 @@ class Store:
         if record is not None and run["suite"] != self.run["suite"]:
             self.add(record, run["date"], {key: run[key] for key in CONDITIONS if key in run})
         return record
+
+    def last(self, case: Case) -> Record | None:
+        """The record of `case` of whatever age, for runs that do not ask for it and are not to lose it."""
+        return self._last.get(_key(blank(case, "failed")))
 
     def add(self, record: Record, date: str | None = None, conditions: Mapping[str, Any] | None = None) -> None:
         """Append a record, made at `date` (default: now) under `conditions` (default: those since the last record)."""
