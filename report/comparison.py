@@ -4,13 +4,16 @@ Pairs are equal cases (problem, arguments, tolerance, method, contender) that bo
 of a pair is *shown over other*: below 1, what is shown is faster. A change common to all contenders, such as another
 machine's or a busier one's, is told once: the median of their mean ratios (of `COMMON` or more, else none is assumed). A
 contender is called faster or slower if the interval of its mean ratio over that common one, at a level shared among all
-contenders (Bonferroni), lies wholly outside 1/1.1 .. 1.1. A single case stands out if its ratio differs from the median
+contenders (Bonferroni), lies wholly outside 1/1.1 .. 1.1; or, with too few pairs for an interval, if all of them, `ALL` or
+more, stand out in one direction. A single case stands out if its ratio differs from the median
 of all by more than `UNRESOLVED` and by more than `FAR` times the scatter of all (the median absolute deviation, scaled to
 a normal law).
 """
 
 import os
+import subprocess
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +29,7 @@ from .tables import CASE, latest
 
 FAR = 4.0
 COMMON = 5
+ALL = 2  # cases of a contender, too few for an interval, that have to stand out one way, all of them
 
 
 @dataclass(frozen=True)
@@ -54,14 +58,17 @@ class Comparison:
         """The result in words."""
         if self.overall is None:
             return "No case was timed in both."
+        found = {
+            verdict: [f"{c.contender} ({words.times(c.ratio.mean)})" for c in self.changes if c.verdict == verdict]
+            for verdict in ("slower", "faster")
+        }
+        said = [f"{verdict} {words.listed(names)}" for verdict, names in found.items() if names]
+        told = "; ".join(said)
+        first = f"{told[0].upper()}{told[1:]}." if said else "No contender differs by more than the noise explains."
         pairs = words.plural(self.overall.pairs, "pair")
-        out = f"{pairs} of equal cases; mean ratio of times {ratio_words(self.overall)}, "
-        out += f"common to the contenders {self.common:.2f}. Apart from that: "
-        found = [
-            f"{c.contender} ({words.times(c.ratio.mean)})" for c in self.changes if c.verdict in ("faster", "slower")
-        ]
-        return out + (
-            f"resolved for {words.listed(found)}." if found else "no contender differs by more than the noise explains."
+        return (
+            f"{first} {pairs} of equal cases, mean ratio of times {ratio_words(self.overall)}, of which "
+            f"{self.common:.2f} is common to all."
         )
 
 
@@ -80,6 +87,7 @@ def other_results(loaded: Loaded, shown: Table, other: str) -> tuple[Table, tupl
         found = load([other])
         return latest(found.table), found.warnings
     table = loaded.table
+    other = revision(other) or other
     by_commit = table["commit"].str.startswith(other) & (len(other) >= 7)
     rows = table[by_commit | (table["machine"] == other)]
     if rows.empty:
@@ -92,6 +100,14 @@ def other_results(loaded: Loaded, shown: Table, other: str) -> tuple[Table, tupl
     return latest(rows, machine or None), ()
 
 
+def revision(name: str) -> str:
+    """The commit that git calls `name` in the folder where the command runs; empty for none."""
+    command = ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"]
+    with suppress(OSError):
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    return ""
+
+
 def compare(shown: Table, other: Table, name: str) -> Comparison:
     """Compare `shown` with `other`, which is called `name`; both hold one row for each case."""
     pairs: Table = pd.merge(shown, other, on=CASE, suffixes=("", "_other"))
@@ -101,9 +117,9 @@ def compare(shown: Table, other: Table, name: str) -> Comparison:
     ended = both[both["status"] != both["status_other"]].sort_values(["status", "contender", "problem_label", "rtol"])
     machines = sorted({f"{m or 'unknown machine'}, {c[:8] or 'unknown commit'}" for m, c in _runs(other)})
     overall = mean_ratio(timed["ratio"]) if len(timed) else None
-    common = _common(timed)
-    changes = tuple(_changes(timed, common))
-    return Comparison(name, "; ".join(machines), overall, common, changes, _standing_out(timed), ended)
+    common, far = _common(timed), _standing_out(timed)
+    changes = tuple(_changes(timed, common, far))
+    return Comparison(name, "; ".join(machines), overall, common, changes, far, ended)
 
 
 def _common(timed: Table) -> float:
@@ -111,13 +127,16 @@ def _common(timed: Table) -> float:
     return float(np.exp(logs.median())) if len(logs) >= COMMON else 1.0
 
 
-def _changes(timed: Table, common: float) -> Iterable[Change]:
+def _changes(timed: Table, common: float, far: Table) -> Iterable[Change]:
     groups = list(timed.groupby("contender")["ratio"])
     out = []
     for contender, ratios in groups:
         wide = mean_ratio(ratios / common, level=1 - (1 - LEVEL) / len(groups))
         verdict = "no difference resolved" if wide.low is not None else "too few pairs"
-        if wide.differs():
+        if wide.low is None and ALL <= len(ratios) == int((far["contender"] == contender).sum()):
+            one_way = {ratio < common for ratio in ratios}
+            verdict = "faster" if one_way == {True} else "slower" if one_way == {False} else verdict
+        elif wide.differs():
             verdict = "faster" if wide.mean < 1 else "slower"
         out.append(Change(str(contender), mean_ratio(ratios), verdict))
     order = ("slower", "faster", "no difference resolved", "too few pairs")

@@ -5,7 +5,7 @@ import pytest
 
 from hessbench import InvalidInput
 from hessbench.report import build, latest, load
-from hessbench.report.comparison import compare, other_results
+from hessbench.report.comparison import compare, other_results, revision
 
 NEW, OLD = {"commit": "b" * 40, "date": "2026-02-01T00:00:00+00:00"}, {"commit": "a" * 40}
 
@@ -14,14 +14,14 @@ NEW, OLD = {"commit": "b" * 40, "date": "2026-02-01T00:00:00+00:00"}, {"commit":
 def compared(store, record):
     """Compare two runs of `contenders` on 12 cases each; `slow` maps a contender to the factor planted in the new run."""
 
-    def make(contenders, slow, scatter, seed=0):
+    def make(contenders, slow, scatter, seed=0, cases=12):
         rng = np.random.default_rng(seed)
 
         def run(factors):
             return [
                 record(strategy=name, rtol=10.0**-k, median_s=0.01 * factors.get(name, 1.0) * rng.lognormal(0, scatter))
                 for name in contenders
-                for k in range(1, 13)
+                for k in range(1, cases + 1)
             ]
 
         store(run({}), name="old", **OLD)
@@ -41,7 +41,30 @@ def test_noise_is_not_reported_as_a_change(compared):
 def test_a_planted_change_is_found_and_no_other(compared):
     result = compared([f"s{i}" for i in range(8)], {"s3": 1.5}, 0.05)
     assert [c.contender for c in result.changes if c.verdict == "slower"] == ["s3@numpy"]
-    assert "resolved for s3@numpy (1." in result.sentence
+    assert result.sentence.startswith("Slower s3@numpy (1.")
+
+
+SMOKE = [f"s{i}" for i in range(25)]  # three cases each, as in the suite `smoke`
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_smoke_run_shows_a_strategy_that_became_twice_as_slow(compared, seed):
+    result = compared(SMOKE, {**dict.fromkeys(SMOKE, 1.3), "s3": 2.6}, 0.06, seed, cases=3)
+    assert [(c.contender, c.verdict) for c in result.changes if c.verdict in ("faster", "slower")] == [
+        ("s3@numpy", "slower")
+    ]
+    assert result.sentence.startswith("Slower s3@numpy (2.")
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_two_smoke_runs_of_equal_code_on_a_busy_machine_are_no_change(compared, seed):
+    result = compared(SMOKE, dict.fromkeys(SMOKE, 1.3), 0.15, seed, cases=3)
+    assert result.sentence.startswith("No contender differs by more than the noise explains.")
+
+
+@pytest.mark.skipif(revision("HEAD") == "", reason="not a git checkout")
+def test_a_revision_is_what_git_calls_so():
+    assert revision("HEAD") == revision("HEAD~0") != "" and revision("nonsense") == revision("--help") == ""
 
 
 def test_a_change_common_to_all_is_told_once(compared):

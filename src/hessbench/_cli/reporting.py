@@ -65,11 +65,11 @@ def report(
         shown["against"] = {comparison.name: comparison.sentence for comparison in page.comparisons}
         print(json.dumps({**shown, "written": [str(p) for p in written]}, indent=1))
     else:
+        for comparison in page.comparisons:
+            say(f"against {comparison.name}: {comparison.sentence}")
         whose = " that come with hessbench (none of your own yet: `make compare`)" if page.curated else ""
         print(f"{page.rows} results{whose} in {page.path.resolve().as_uri()}")
         say(page.answer)
-        for comparison in page.comparisons:
-            say(f"against {comparison.name}: {comparison.sentence}")
         for path in written[1:]:
             say(f"wrote {path}")
     if open_it:
