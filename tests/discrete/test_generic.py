@@ -41,6 +41,9 @@ def perceptron(hidden=5, wrt=("w1", "b1", "w2", "b2")):
     )
 
 
+QUICK = {"xla_backend_optimization_level": 0}  # compiled once, run once
+
+
 @cache
 def frozen(wrt, method="RK45"):
     """Steps taken at a loose tolerance from a point off the usual one, and gradient and Hessian over them by JAX."""
@@ -88,7 +91,7 @@ def by_jax(problem, x, path, method):
         grad = jax.grad(loss)(x)
         return grad, grad
 
-    hess, grad = jax.jit(jax.jacfwd(twice, has_aux=True))(b.asarray(x))
+    hess, grad = jax.jit(jax.jacfwd(twice, has_aux=True), compiler_options=QUICK)(b.asarray(x))
     return np.asarray(grad), np.asarray(hess)
 
 
