@@ -13,7 +13,7 @@ from hessbench.backends import available
 from .conftest import PROBLEMS, build, by_jax, differences, loss_by_scipy
 
 needs_jax = pytest.mark.skipif(not available("jax"), reason="jax is not installed")
-pytestmark = needs_jax
+pytestmark = [needs_jax, pytest.mark.xdist_group("generic")]  # integrations by JAX are shared
 RTOL = 1e-13
 
 
