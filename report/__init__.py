@@ -5,6 +5,7 @@ page = build(["results"], "report.html")    # the page; `page.warnings` names wh
 export(loaded.table, "hessians.parquet")    # or .csv
 """
 
+from .board import Board, check, publish
 from .export import check_ending, export
 from .load import Loaded, curated_below, load
 from .page import Page, build
@@ -14,9 +15,11 @@ from .tables import latest, pareto, ranking
 from .words import first
 
 __all__ = [
+    "Board",
     "Loaded",
     "Page",
     "build",
+    "check",
     "check_ending",
     "curated_below",
     "export",
@@ -25,6 +28,7 @@ __all__ = [
     "load",
     "mean_ratio",
     "pareto",
+    "publish",
     "ranking",
     "readme_figure",
     "write_figures",

@@ -68,12 +68,14 @@ def build(
     machine: str | None = None,
     against: Iterable[str] = (),
     bounds: bool = True,
+    preview: str = "",
 ) -> Page:
     """Write the report of all results in `paths` (files or folders) to the file `out`.
 
     Shown are the newest results of one machine (`machine`, or the one measured on last); the download holds all. Where there
     are none but in folders called `curated`, the page shows those and says that they are not the reader's own.
     `against`: files, folders, commits or machines to compare with. `bounds`: whether to count operations (seconds).
+    `preview`: the address of a picture of the page, for places that show one.
     Raises `InvalidInput` when a path does not exist, `out` cannot be written, or when there is no result.
     """
     paths, out = list(paths), ensure_writable(out)
@@ -92,7 +94,9 @@ def build(
         warnings += more
     machines = {*shown["machine"], ""}
     others = [row for row in loaded.sorted_others() if str(row.get("machine") or "") in machines]
-    html = render(shown, loaded.table, others, comparisons, bounds=bounds, curated=curated, warnings=warnings)
+    html = render(
+        shown, loaded.table, others, comparisons, bounds=bounds, curated=curated, preview=preview, warnings=warnings
+    )
     write(out, html)
     first = first_screen.answer(shown)
     said = " ".join(filter(None, (first.sentence, first.warning)))
@@ -107,6 +111,7 @@ def render(
     *,
     bounds: bool = False,
     curated: bool = False,
+    preview: str = "",
     warnings: Iterable[str] = (),
 ) -> str:
     """The HTML of the page."""
@@ -134,6 +139,7 @@ def render(
         "answer": answer,
         "place": first_screen.place(shown),
         "curated": curated,
+        "preview": preview,
         "used": used,
         "shown_used": _most_wrong(used, answer),
         "routes": silently.routes(shown),

@@ -54,6 +54,7 @@ ELSEWHERE = {  # the beginning of a command: where it runs
     "hessbench check my_ode.py": "tests/harness/test_cli.py",
     "hessbench bounds my_ode.py": "tests/costs/test_cli.py",
     "hessbench report": "tests/report/test_page.py",
+    "hessbench publish": "tests/report/test_board.py",
     "hessbench advise my_ode.py --": "tests/advice/test_advise.py",
     "hessbench petab ": "tests/sbml/test_petab.py",
     "hessbench tcd check FILE": "tests/tcd/test_docs.py",

@@ -74,3 +74,35 @@ def report(
             say(f"wrote {path}")
     if open_it:
         webbrowser.open(page.path.resolve().as_uri())
+
+
+@app.command()
+def publish(
+    folder: Annotated[Path, typer.Argument(help="The board: a folder that a web server shows.")],
+    paths: Annotated[list[Path] | None, typer.Argument(help="Result files or folders to add. Default: results")] = None,
+    url: Annotated[str, typer.Option(help="Where the board will be found; the page then names its preview.")] = "",
+    only_check: Annotated[bool, typer.Option("--check", help="Check the board's data and change nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+) -> None:
+    """Add results to a public board, a static folder; with --check, say what is wrong with what others added."""
+    from hessbench import report as reports
+
+    if only_check:
+        found = reports.check(folder)
+        if as_json:
+            print(json.dumps({"wrong": found}, indent=1))
+        else:
+            say("\n".join(found) if found else f"All data in {folder} count.")
+        if found:
+            raise typer.Exit(1)
+        return
+    board = reports.publish(paths or [Path("results")], folder, url)
+    if as_json:
+        shown = {"page": str(board.page.path), "added": board.added, "refused": list(board.refused)}
+        print(json.dumps(shown, indent=1))
+        return
+    for reason in reports.first(board.refused):
+        say(f"left out: {reason}", error=True)
+    for name, count in board.added.items():
+        say(f"{name}: {count} new")
+    print(f"{board.page.rows} results in {board.page.path.resolve().as_uri()}")
