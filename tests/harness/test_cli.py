@@ -107,27 +107,6 @@ def test_compare_writes_records_that_report_reads(tmp_path):
     assert all((tmp_path / name).stat().st_size > 0 for name in ("page.html", "t.csv", "figs/overview.png"))
 
 
-def test_check_has_exit_status_1_and_names_the_broken_law(write):
-    path = write(
-        "zero.py",
-        """
-        import numpy as np
-        from hessbench import Result, Strategy
-
-        class Zero(Strategy):
-            def prepare(self, problem, backend, ivp):
-                def run(x):
-                    y1 = ivp.solve(lambda t, y: problem.rhs(np, t, y, problem.params), problem.t_span, x).y1
-                    return Result(float(problem.loss(np, x, y1, problem.params)), 0 * x, np.zeros((x.size, x.size)))
-                return run
-        """,
-    )
-    done = cli("check", path)
-    assert done.returncode == 1 and "FAIL  zero@numpy on random-quadratic(n=5)" in done.stdout, (
-        done.stdout + done.stderr
-    )
-
-
 def test_check_of_a_problem_compares_its_derivatives(write):
     path = write(
         "wrong_ode.py",
