@@ -100,6 +100,7 @@ class CasadiSymbolic(Strategy):
         if problem.perturbed is not None and course.order(problem.perturbed) == order:
             points.append(problem.perturbed)
         for_order(order, *points)
+        hessian(problem.x0)
         return hessian
 
     def _derived(self, course, order, counts, x0, backend):

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ._hybrid.course import Course as Course
 from ._hybrid.course import Terms as Terms
+from ._hybrid.crossing import Crossing as Crossing
+from ._hybrid.legs import Legs as Legs
+from ._hybrid.legs import travelled as travelled
 from ._hybrid.steps import Turns as Turns
 from ._hybrid.steps import counts_for as counts_for
 from ._hybrid.steps import turns as turns
@@ -21,7 +24,20 @@ if TYPE_CHECKING:
     from ._integrate.jax_solver import METHODS as METHODS
     from ._integrate.jax_solver import solve as solve
 
-__all__ = ["METHODS", "Counted", "Course", "Terms", "Turns", "counts_for", "solve", "stepping", "turns"]
+__all__ = [
+    "METHODS",
+    "Counted",
+    "Course",
+    "Crossing",
+    "Legs",
+    "Terms",
+    "Turns",
+    "counts_for",
+    "solve",
+    "stepping",
+    "travelled",
+    "turns",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,7 +16,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._derive.loss import joint_layout
 from .._model.derivatives import Array
+from .._model.loss import JointLoss
 from .._model.problem import Problem
 from .._model.result import Result
 from ..discrete._differentiate import reachable
@@ -66,6 +68,8 @@ class Course:
         at = self.fixed.size
         for k in self.moving:
             self.first_of[k], at = at, at + self.model.events.at[k].size
+        with np.errstate(all="ignore"):
+            self.terms(problem.x0, np.ones((self.count + 1) * problem.dim + 1))  # records all losses
 
     def stops(self, x: Array) -> list[tuple[Place, Stop | None]]:
         """All places at `x` (n,) in order, the end last, and what they are.
@@ -117,8 +121,7 @@ class Course:
         so that one that has a kink at a place is asked on the side that the leg is on.
         """
         clock = self.clock(np, self.problem.unpack(x)[1], order)
-        lengths = np.abs(np.diff(clock))
-        slack = ULPS * np.finfo(float).eps * np.max(np.abs(clock))
+        lengths, slack = np.abs(np.diff(clock)), slack_at(clock)
         return np.where(lengths > 4 * slack, 1.0 - 2 * slack / np.where(lengths > 0, lengths, 1.0), 1.0)
 
     def jump(self, event: int) -> Callable[..., Any] | None:
@@ -151,29 +154,39 @@ class Course:
         seen, y1, integral = self.states(s)
         n, places = self.problem.dim, self.model.places
         size, a, blocks = x.size, x[places], self.problem.blocks
-        y0 = np.array(self.problem.unpack(x)[0], dtype=float)
-        ends, loss = np.concatenate([y0, y1, a, self.problem.t_span]), self.model.loss
-        first, second = loss.first(ends)[0, :-2], loss.second(ends, np.ones(1))[:-2, :-2]
+        loss = self.loss(x, y1)
+        first, second = loss.grad[:-2], loss.hess[:-2, :-2]
         grad = np.zeros(size)
         grad[places] = first[2 * n :]
         if "y0" in blocks:
             grad[blocks["y0"]] += first[:n]
-        value = float(loss.value(ends)[0]) + integral
-        slopes, whole, part = np.zeros((self.count, n + a.size)), *np.zeros((2, self.count, n + a.size, n + a.size))
-        if self.problem.data is not None:
-            added, slopes, whole, part = self.data(seen, a)
-            value += added
-            grad[places] += slopes[:, n:].sum(axis=0)
+        value, slopes, whole, part = self.data(seen, a)
+        value += loss.value + integral
+        grad[places] += slopes[:, n:].sum(axis=0)
         multipliers = np.concatenate([slopes[:, :n].ravel(), first[n : 2 * n], [1.0]])
         return Terms(self, value, grad, multipliers, second, whole, part)
+
+    def loss(self, x: Array, y1: Array) -> JointLoss:
+        """The loss of the ends, at `x` (n,) and the state `y1` (N,) at the end."""
+        y0, smooth = np.array(self.problem.unpack(x)[0], dtype=float), self.model.loss
+        ends = np.concatenate([y0, y1, x[self.model.places], np.array(self.problem.times(x), dtype=float)])
+        return JointLoss(
+            float(smooth.value(ends)[0]), smooth.first(ends)[0], smooth.second(ends, np.ones(1)), self.layout
+        )
+
+    @cached_property
+    def layout(self) -> dict[str, slice]:
+        """Where (y0, y1, a, t0, t1) stand in the derivatives of the loss."""
+        return joint_layout(self.problem)[1]
 
     def data(self, seen: Array, a: Array) -> tuple[float, Array, Array, Array]:
         """Of the data alone, at states `seen` (count, N) and parameters `a` (P,), u = (y, a): value, first derivatives
 
         (count, N + P) at each time, second ones (count, N + P, N + P), and what Gauss-Newton takes for these.
         """
-        data = self.problem.data
-        assert data is not None
+        data, width = self.problem.data, self.problem.dim + a.size
+        if data is None:
+            return 0.0, np.zeros((0, width)), np.zeros((0, width, width)), np.zeros((0, width, width))
         of = np.repeat(np.arange(self.count), np.diff(self.edges))
         v = np.concatenate([seen[of].T, np.repeat(a[:, None], of.size, axis=1), data.times[None]])
         rows = slice(0, of.size)
@@ -192,6 +205,11 @@ class Course:
         doses = sum(len(np.atleast_1d(event.at)) for k, event in enumerate(self.problem.events) if k not in self.moving)
         doses += sum(self.model.events.at[k].size for k in self.moving)
         return " and ".join([*kinds, *([f"{doses} events"] if doses else [])])
+
+
+def slack_at(times: Array) -> float:
+    """How far from the end of a leg the right-hand side is asked: some units in the last place of the largest of `times`."""
+    return ULPS * float(np.finfo(float).eps * np.max(np.abs(times)))
 
 
 class Written:
