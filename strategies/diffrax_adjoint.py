@@ -182,7 +182,6 @@ class DiffraxAdjoint(Strategy):
         """Hessian of m . S and tangents of S, then gradient and success; of x and m."""
         import diffrax
         import jax
-        import jax.numpy as jnp
 
         outer, inner = (jax.jacfwd if way == "forward" else jax.jacrev for way in self.mode.split("-over-"))
 
