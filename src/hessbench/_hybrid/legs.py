@@ -64,7 +64,10 @@ def inside(start: float, end: float, slack: float) -> Callable[[float], float]:
 def travelled(
     course: Course, ivp: IVP, slope: Callable[[float, Array], Array], x: Array, start: Array, dense: bool = True
 ) -> Legs:
-    """Solve `slope(t, z)` (M,) from `start` (M,) at `x` (n,), with all jumps. Raises `IntegrationError` as `ivp.solve` does."""
+    """Solve `slope(t, z)` (M,) from `start` (M,) at `x` (n,), with all jumps of the `course`; `dense` keeps interpolants.
+
+    M is N, or N + 1 with a running loss. Raises `IntegrationError` as `ivp.solve` does.
+    """
     problem, n = course.problem, course.problem.dim
     p, stops = problem.unpack(x)[1], course.stops(x)
     t0, t1 = map(float, problem.times(x))

@@ -35,7 +35,10 @@ class Turns:
 
 
 def turns(course: Course, order: Order, counts: Array, multiple: int = 1) -> Turns:
-    """For `counts` (places,) steps on each leg; filled up with nothing to `multiple` times a whole number of turns."""
+    """What is to be done on a `course` in this `order`, with `counts` (places,) steps on each leg.
+
+    Filled up with nothing to `multiple` times a whole number of turns.
+    """
     rows = list[tuple[float, ...]]()
     for k, (place, count) in enumerate(zip(order, counts.tolist(), strict=True)):
         rows += [(STEP, k, i / count, count, 0) for i in range(count)]
@@ -49,9 +52,9 @@ def turns(course: Course, order: Order, counts: Array, multiple: int = 1) -> Tur
 
 
 def counts_for(course: Course, order: Order, scheme: Tableau, ivp: IVP, *points: Array) -> Array:
-    """Steps of `scheme` on each leg (places,) that are enough at all `points` (n,), for a tenth of the tolerance of `ivp`.
+    """Steps of `scheme` on each leg (places,) of a `course` that are enough at all `points` (n,), which have this `order`.
 
-    Raises `IntegrationError` when `max_steps` on a leg are not enough.
+    For a tenth of the tolerance of `ivp`, because second derivatives are less accurate than what is looked at. Raises `IntegrationError` when `max_steps` on a leg are not enough.
     """
     return np.max(
         [_counts(course, order, scheme, max(0.1 * ivp.rtol, 1e-13), ivp.max_steps, x) for x in points], axis=0
