@@ -101,7 +101,10 @@ class Course:
         return tuple(place for place, _ in self.stops(x))
 
     def clock(self, xp: Any, p: Any, order: Order, asarray: Callable[[Any], Any] = np.asarray) -> Any:
-        """The time of the start and of each place (1 + places,), in the framework of `xp`, from its parameters `p`."""
+        """The time of the start and of each place (1 + places,), in the framework of `xp`, from its parameters `p`.
+
+        The ends are those of `t_span`.
+        """
         times = [asarray(self.fixed)]
         for k in self.moving:
             at = self.problem.events[k].at
@@ -116,9 +119,9 @@ class Course:
         return (xp.concatenate(times) if self.moving else times[0])[np.array(where)]
 
     def inner(self, x: Array, order: Order) -> Array:
-        """The share of each leg, about its middle, in which the right-hand side may be asked (places,): all but round-off,
+        """The share of each leg (places,), about its middle, in which the right-hand side may be asked: all but round-off.
 
-        so that one that has a kink at a place is asked on the side that the leg is on.
+        One that has a kink at a place is then asked on the side that the leg is on.
         """
         clock = self.clock(np, self.problem.unpack(x)[1], order)
         lengths, slack = np.abs(np.diff(clock)), slack_at(clock)
@@ -180,9 +183,9 @@ class Course:
         return joint_layout(self.problem)[1]
 
     def data(self, seen: Array, a: Array) -> tuple[float, Array, Array, Array]:
-        """Of the data alone, at states `seen` (count, N) and parameters `a` (P,), u = (y, a): value, first derivatives
+        """Of the data alone, at states `seen` (count, N) and parameters `a` (P,): value, and derivatives by u = (y, a).
 
-        (count, N + P) at each time, second ones (count, N + P, N + P), and what Gauss-Newton takes for these.
+        First ones (count, N + P) at each time, second ones (count, N + P, N + P), and what Gauss-Newton takes for these.
         """
         data, width = self.problem.data, self.problem.dim + a.size
         if data is None:
