@@ -18,11 +18,11 @@ from .problems import scalar
 
 SLOW = bool(os.environ.get("HESSBENCH_SLOW"))
 QUICK = ("hand-adjoint", "casadi-symbolic")
-OTHERS = ("hand-adjoint/backward", "casadi-symbolic/mx", "unrolled@jax", "diffrax-adjoint")
+OTHERS = ("hand-adjoint/backward", "casadi-symbolic/mx", "unrolled@jax", "diffrax-adjoint/forward-mode")
 LONG = (
     "unrolled@torch", "unrolled@autograd", "unrolled/checkpointed@jax", "unrolled/checkpointed@torch",
     "unrolled/checkpointed@autograd", "unrolled/rk4@jax", "unrolled/reverse-over-reverse@jax",
-    "unrolled/forward-over-reverse@torch", "casadi-symbolic/rk4", "diffrax-adjoint/forward-mode",
+    "unrolled/forward-over-reverse@torch", "casadi-symbolic/rk4", "diffrax-adjoint",
     "diffrax-adjoint/backsolve", "diffrax-adjoint/reverse-over-reverse",
 )  # fmt: skip
 WRT = ("y0", "k", "q", "sigma", "lag")

@@ -54,7 +54,8 @@ def turns(course: Course, order: Order, counts: Array, multiple: int = 1) -> Tur
 def counts_for(course: Course, order: Order, scheme: Tableau, ivp: IVP, *points: Array) -> Array:
     """Steps of `scheme` on each leg (places,) of a `course` that are enough at all `points` (n,), which have this `order`.
 
-    For a tenth of the tolerance of `ivp`, because second derivatives are less accurate than what is looked at. Raises `IntegrationError` when `max_steps` on a leg are not enough.
+    For a tenth of the tolerance of `ivp`, because second derivatives are less accurate than what is looked at.
+    Raises `IntegrationError` when `max_steps` on a leg are not enough.
     """
     return np.max(
         [_counts(course, order, scheme, max(0.1 * ivp.rtol, 1e-13), ivp.max_steps, x) for x in points], axis=0

@@ -87,6 +87,7 @@ CLASSES = (
     Kind("events", "bouncing-ball"),
     Kind("stiff", "van-der-pol", {"mu": 100.0, "t1": 2.0}),
 )
+BEYOND = ("doses", "switched", "stiff")  # long, or lossy for right methods: no law for those without a row
 
 
 @dataclass(frozen=True)
@@ -185,6 +186,11 @@ def expected(contender: str, kind: Kind, strategy: Strategy) -> str:
     if row is not None and row[kind.name]:
         return row[kind.name]
     return "ok" if fit(kind.build(), strategy).reason is None else "refuses"
+
+
+def classes_for(contender: str) -> list[Kind]:
+    """Those on which `strategy@backend` is held to laws: all where the table has a row for it, else not those `BEYOND`."""
+    return [kind for kind in CLASSES if contender in table() or kind.name not in BEYOND]
 
 
 def observe(strategy: Strategy, backend: str | None, target: Problem, seed: int | None = None) -> Observed:
