@@ -3,8 +3,8 @@
     python -m benchmarks.data_fit [STRATEGY ...]
 
 prints the tables of `docs/performance.md`: time of a call and of a step, the two problems taking turns; the first `prepare` in
-processes with nothing on disk, taking turns too; and the fit by the strategies named, `in pieces` for `discrete-adjoint` over
-the pieces between the times.
+processes with nothing on disk, taking turns too; and processor time of the fit by the strategies named, `NAME, in pieces` for
+one that takes data as they are over the pieces between the times. With `--fit` in front of them, that alone.
 """
 
 import os
@@ -16,21 +16,17 @@ import time
 import numpy as np
 
 import hessbench
-from hessbench import Data, HessbenchError, Limits, Problem
-from hessbench.builtin_strategies.discrete_adjoint import DiscreteAdjoint
+from hessbench import Data, HessbenchError, Problem
+
+from .in_pieces import contender
 
 RATES = {"alpha": 0.55, "beta": 0.028, "gamma": 0.8, "delta": 0.024}
 START, SPAN, SIGMA, COUNT = [33.95, 5.93], (0.0, 20.0), 0.25, 100
 OTHERS = (
-    "discrete-adjoint", "in pieces", "discrete-adjoint/numpy", "casadi-symbolic", "heyoka-taylor", "jax-adjoint",
-    "diffrax-adjoint", "hand-adjoint", "forward-over-reverse@jax",
+    "discrete-adjoint", "discrete-adjoint, in pieces", "discrete-adjoint/numpy", "casadi-symbolic",
+    "casadi-symbolic, in pieces", "unrolled@jax", "unrolled@jax, in pieces", "diffrax-adjoint", "diffrax-adjoint, in pieces",
+    "hand-adjoint", "hand-adjoint, in pieces", "heyoka-taylor", "jax-adjoint", "forward-over-reverse@jax",
 )  # fmt: skip
-
-
-class InPieces(DiscreteAdjoint):
-    """Without data of its own, so that the harness goes over the pieces."""
-
-    limits = Limits(parameters=True, running_loss=True, times=True)
 
 
 def rhs(xp, t, y, p):
@@ -56,10 +52,10 @@ def problem(kind):
     )
 
 
-def timed(prepared, x):
-    start = time.perf_counter()
+def timed(prepared, x, clock=time.perf_counter):
+    start = clock()
     prepared.direct(x)
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def calls(turns=300):
@@ -92,18 +88,21 @@ def first_prepare(turns=5):
     print(f"first prepare: end {each['end']:.3f} s, fit {each['fit']:.3f} s, ratio {each['fit'] / each['end']:.2f}")
 
 
-def others(names, turns=3):
-    """The fit by other strategies, taking turns."""
+def others(names, turns=5):
+    """Processor time of the fit by other strategies, taking turns."""
     one, found = problem("fit"), {}
     right = hessbench.prepare(one, "discrete-adjoint", rtol=1e-12).direct(one.x0).hess
     for name in names:
         try:
-            found[name] = hessbench.prepare(one, InPieces() if name == "in pieces" else name, rtol=1e-8)
+            found[name] = hessbench.prepare(one, **contender(name), rtol=1e-8)
             hess = found[name].direct(one.x0).hess
             print(f"{name}: error {np.abs(hess - right).max() / np.abs(right).max():.0e}", flush=True)
         except HessbenchError as error:
             print(f"{name}: {error}")
-    taken = {name: [timed(prepared, one.x0) for _ in range(turns)] for name, prepared in found.items()}
+    taken = {name: [] for name in found}
+    for _ in range(turns):
+        for name, prepared in found.items():
+            taken[name].append(timed(prepared, one.x0, time.process_time))
     for name, values in taken.items():
         print(f"{name}: {1e3 * min(values):.2f} ms")
 
@@ -114,6 +113,8 @@ if __name__ == "__main__":
         start = time.perf_counter()
         hessbench.prepare(problem(sys.argv[2]), "discrete-adjoint", rtol=1e-10)
         print(time.perf_counter() - start)
+    elif sys.argv[1:2] == ["--fit"]:
+        others(sys.argv[2:] or OTHERS)
     else:
         calls()
         first_prepare()

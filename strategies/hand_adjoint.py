@@ -14,6 +14,10 @@ symmetric S   ((P, Q), (Q^T, R))                  dS/dt = -(S_y F_,u + (S_y F_,u
 
 `a` does not move, so that products run over the N states only. W, w and v are the derivatives of `l_0`, `l_t0` and `L_T` by
 y1, carried to t0; the columns for `a` beside them add up to those by `a`. `assembled` makes gradient and Hessian of it all.
+
+On the way back, at data l_m: s += l_m,u, S += l_m,uu; at an event u+ = h(u-): E- = E+ h', S- = h'^T S+ h' + s+ . h'' (with
+the motion of its time, `hessbench.plugins.Crossing`). Without h_uu, s . h'' and second derivatives of residuals, S is that of
+Gauss-Newton.
 """
 
 from collections.abc import Callable
@@ -36,6 +40,7 @@ from hessbench import (
     joint_loss,
     loss_blocks,
 )
+from hessbench.plugins import Course, travelled
 
 
 @dataclass(frozen=True)
@@ -48,10 +53,12 @@ class HandAdjoint(Strategy):
     without `guarded`, which is kept to show the error.
     P parameters make it a product of cost 2 N (N + P)^2 and a costate of (N + P)^2 numbers: not for very many of them. (Half
     of S would do, but packing and unpacking it costs more than the shorter vectors save, at N + P = 104 and 304 alike.)
-    Not for large sparse systems: `P` is dense. Source: arXiv:2301.08085, section 2; `W` extends it to losses of `y0`.
+    Not for large sparse systems: `P` is dense. Data and doses take one backward solve between each two of them, of
+    twice as much with data: S without second derivatives goes along.
+    Source: arXiv:2301.08085, section 2; `W` extends it to losses of `y0`.
     """
 
-    limits: ClassVar[Limits] = Limits(parameters=True, running_loss=True, times=True)
+    limits: ClassVar[Limits] = Limits(parameters=True, running_loss=True, times=True, data=True, doses=True)
     accuracy: ClassVar[Accuracy] = Accuracy(
         factor=5e3
     )  # the flow of the figure-8 magnifies the error of its two solves 2700 times
@@ -67,6 +74,8 @@ class HandAdjoint(Strategy):
         return replace(self.limits, reversible_only=self.guarded and self.state == "backward").refusal(problem)
 
     def prepare(self, problem, backend, ivp) -> Callable[[Vector], Result]:
+        if problem.data is not None or problem.events:
+            return self._on_the_way(problem, ivp)
         if problem.wrt == ("y0",) and problem.running_loss is None:
             return self._of_state(problem, ivp)
         return self._of_everything(problem, ivp)
@@ -92,19 +101,8 @@ class HandAdjoint(Strategy):
                 out[1 : n + 1] = pj + pj.T + derivatives.vhp(t, y, m[0], p)
                 return -out
 
-            def with_state(t, z):
-                y, m = z[:n], z[n:].reshape(rows, n)
-                return np.concatenate([f(t, y), costate(t, y, m).ravel()])
-
-            def along(t, z):
-                return costate(t, forward.y(t), z.reshape(rows, n)).ravel()
-
-            at_end = np.vstack([end.l1, end.l11, end.l01])[:rows].ravel()
-            if reintegrate:
-                z = ivp.solve(with_state, (t1, t0), np.concatenate([forward.y1, at_end])).y1[n:]
-            else:
-                z = ivp.solve(along, (t1, t0), at_end).y1
-            m = z.reshape(rows, n)
+            at_end, path = np.vstack([end.l1, end.l11, end.l01])[:rows], f if reintegrate else forward.y
+            m = carried_back(ivp, costate, path, reintegrate, (t1, t0), at_end, forward.y1)[0]
             w = m[n + 1 :] if problem.loss_uses_y0 else np.zeros((n, n))
             note = f"derivatives {derivatives.source}, loss blocks {blocks_source}"
             return Result(end.value, end.l0 + m[0], end.l00 + w + w.T + m[1 : n + 1], note=note)
@@ -133,33 +131,115 @@ class HandAdjoint(Strategy):
                 return Edge(slope(t, y), with_g(s) @ joint.jac(t, y, p))
 
             def costate(t, y, z):
-                jac = joint.jac(t, y, p)[:, :width]
-                out = z[:, :n] @ jac[:n]
-                if running:
-                    out[0] += jac[n]
-                s = out[rows:]
-                s += s.T + joint.vhp(t, y, with_g(z[0, :n]), p)[:width, :width]
-                return -out
+                return slopes_of_costates(joint, t, y, z, p, rows, running)
 
-            def with_state(t, z):
-                y = z[:n]
-                return np.concatenate([problem.rhs(np, t, y, p), costate(t, y, z[n:].reshape(-1, width)).ravel()])
-
-            def along(t, z):
-                return costate(t, forward.y(t)[:n], z.reshape(-1, width)).ravel()
+            def path(t, y=None):
+                return problem.rhs(np, t, y, p) if reintegrate else forward.y(t)[:n]
 
             loss = blocks(y0, y1, p)
             end = edge(t1, y1, loss.first("y1"))
-            at_end = costates_at_end(names, loss, end, width).ravel()
-            if reintegrate:
-                z = ivp.solve(with_state, (t1, t0), np.concatenate([y1, at_end])).y1[n:].reshape(-1, width)
-            else:
-                z = ivp.solve(along, (t1, t0), at_end).y1.reshape(-1, width)
+            at_end = costates_at_end(names, loss, end, width)
+            z = carried_back(ivp, costate, path, reintegrate, (t1, t0), at_end, y1)[0]
             grad, hess = assembled(names, loss, edge(t0, y0, z[0, :n]), end, z)
             value = loss.value + forward.y1[n:].sum()
             return Result(value, grad[order], hess[np.ix_(order, order)], note=note)
 
         return hessian
+
+    def _on_the_way(self, problem, ivp):
+        n, running, order = problem.dim, problem.running_loss is not None, canonical_order(problem)
+        course, joint = Course(problem), joint_derivatives_of(problem)
+        width = n + sum(problem.params[key].size for key in problem.varied)
+        names = [key for key in ("y0", "t0", "t1") if key in problem.wrt and (key != "y0" or problem.loss_uses_y0)]
+        rows = 1 + sum(n if key == "y0" else 1 for key in names)
+        reintegrate, normal = self.state == "backward", course.count > 0
+        note = f"derivatives {joint.source}, {course.said}"
+
+        def with_g(s):
+            return np.append(s, 1.0) if running else s
+
+        def hessian(x):
+            y0, p = problem.unpack(x)
+            slope = bolza_slope(problem, p)
+            legs = travelled(course, ivp, slope, x, bolza_start(problem, y0))
+            y1, loss = legs.end[:n], course.loss(x, legs.end[:n])
+            value, first, whole, part = course.data(legs.seen, x[course.model.places])
+            value += loss.value + legs.end[n:].sum()
+
+            def edge(t, y, s):
+                return Edge(slope(t, y), with_g(s) @ joint.jac(t, y, p))
+
+            def back(k, z, y, h):
+                """From place number `k` to the one before."""
+                inner, interpolant = legs.inner(k), legs.paths[k]
+
+                def costate(t, y, z):
+                    return slopes_of_costates(joint, inner(t), y, z, p, rows, running)
+
+                def path(t, y=None):
+                    return problem.rhs(np, inner(t), y, p) if reintegrate else interpolant.y(t)[:n]
+
+                return carried_back(ivp, costate, path, reintegrate, (legs.times[k + 1], legs.times[k]), z, y, h)
+
+            end, state, h = edge(legs.times[-1], y1, loss.first("y1")), y1, None
+            z = costates_at_end(names, loss, end, width)
+            if normal:
+                z = np.vstack([z, costates_at_end(names, loss, Edge(end.slope, 0.0 * end.h), width)[1:]])
+            for k, (place, stop) in reversed(list(enumerate(legs.stops))):
+                if place.data >= 0:
+                    z[0] += first[place.data]
+                    z[rows : rows + width] += whole[place.data]
+                    z[-width:] += part[place.data]
+                elif stop is not None:
+                    state = legs.jumped[k][0]
+                    crossing = legs.crossing(k, slope, lambda t, y: joint.jac(t, y, p))
+                    z = z if crossing is None else crossing.pulled(z, with_g(z[0, :n]), rows)
+                if place.apart:
+                    z, state, h = back(k, z, state, h)
+            start = edge(legs.times[0], y0, z[0, :n])
+            grad, hess = assembled(names, loss, start, end, z[: rows + width])
+            at, gauss_newton = np.ix_(order, order), None
+            if normal:
+                start, end = (Edge(edge.slope, 0.0 * edge.h) for edge in (start, end))
+                gauss_newton = assembled(names, loss, start, end, np.vstack([z[:1], z[rows + width :]]))[1][at]
+            return Result(value, grad[order], hess[at], note=note, gauss_newton=gauss_newton)
+
+        hessian(problem.x0)  # what is recorded is written when it is first called
+        return hessian
+
+
+def carried_back(ivp, costate, path, reintegrate, span, z, y, h=None):
+    """Costates `z` (r, width) and the state `y` at the end of `span`, from those at its start, and the next size of step.
+
+    `path(t)` is the state along the way, or, to `reintegrate` it, `path(t, y)` its slope.
+    """
+    shape, n = z.shape, y.size
+
+    def with_state(t, w):
+        return np.concatenate([path(t, w[:n]), costate(t, w[:n], w[n:].reshape(shape)).ravel()])
+
+    def along(t, w):
+        return costate(t, path(t), w.reshape(shape)).ravel()
+
+    if reintegrate:
+        solved = ivp.solve(with_state, span, np.concatenate([y, z.ravel()]), h=h)
+        return solved.y1[n:].reshape(shape), solved.y1[:n], solved.h
+    solved = ivp.solve(along, span, z.ravel(), h=h)
+    return solved.y1.reshape(shape), y, solved.h
+
+
+def slopes_of_costates(joint, t, y, z, p, rows, running):
+    """dz/dt of `rows` rows E, of S and, behind them, of the rows E but the first and S as Gauss-Newton takes them."""
+    n, width = y.size, z.shape[1]
+    jac = joint.jac(t, y, p)[:, :width]
+    out = z[:, :n] @ jac[:n]
+    if running:
+        out[0] += jac[n]
+    s = out[rows : rows + width]
+    s += s.T + joint.vhp(t, y, np.append(z[0, :n], 1.0) if running else z[0, :n], p)[:width, :width]
+    if len(z) > rows + width:
+        out[-width:] += out[-width:].T.copy()
+    return -out
 
 
 class Edge(NamedTuple):

@@ -112,7 +112,7 @@ def prepare_products(
         problem.counted(ivp.counters),
         ivp,
         lambda piece: smooth_run(piece, chosen, backend, ivp),
-        takes_pieces=chosen.limits.takes_pieces(problem),
+        takes_pieces=chosen.gives_products and chosen.limits.takes_pieces(problem),
     )
     if lifted is not None:
         return PreparedProducts(problem, chosen, ivp, multiplied(lifted), turns(chosen))

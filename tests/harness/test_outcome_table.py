@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hessbench import Case, InvalidInput, Result, Strategy, Unsupported, measure, strategies
-from hessbench._judging import outcomes
+from hessbench._judging import conformance, outcomes
 from hessbench._judging.conformance import check_on, check_strategy
 from hessbench._judging.outcomes import CLASSES, Kind, Row, observe, outcome_rows, read_table, to_json, update_table
 
@@ -75,12 +75,31 @@ def test_a_strategy_without_a_row_has_to_be_right_or_refuse():
     assert verdicts == {"ok": True, "wrong": False, "raises ZeroDivisionError": False, "refuses": True}
 
 
-def test_a_strategy_that_is_expected_to_be_wrong_is_not_held_to_the_laws(expect):
+def test_a_strategy_that_is_expected_to_be_wrong_is_not_held_to_the_laws(expect, monkeypatch):
     expect("wrong")
+    monkeypatch.setattr(conformance, "classes_for", lambda contender: [KIND])
     assert {f.law for f in check_strategy(Zero(), "numpy", "it@numpy")} == {
         "the outcome is the expected one, wrong",
         "accepts at least one problem",
     }
+
+
+def test_without_a_row_the_long_and_lossy_classes_are_no_law(expect):
+    expect("ok")
+    names = [kind.name for kind in outcomes.classes_for("theirs@numpy")]
+    assert "data" in names and "events" in names and not {"doses", "switched", "stiff"} & set(names)
+    assert outcomes.classes_for("it@numpy") == [*CLASSES]
+
+
+def test_an_empty_cell_is_not_observed_and_expected_to_be_right(monkeypatch):
+    row = {**dict.fromkeys((kind.name for kind in CLASSES), ""), "versions": "numpy 2"}
+    text = f"{HEADING}\nit@numpy{',' * len(CLASSES)},numpy 2\n"
+    assert read_table(text) == {"it@numpy": row}
+    monkeypatch.setattr(outcomes, "table", lambda: read_table(text))
+    assert (outcomes.expected("it@numpy", KIND, RIGHT), outcomes.expected("it@numpy", KIND, Refusing())) == (
+        "ok",
+        "refuses",
+    )
 
 
 def test_what_is_observed_is_what_measuring_says():

@@ -19,12 +19,20 @@ NAME = "as-is"
 
 @dataclass(frozen=True)
 class AsIs(Strategy):
-    """`inner`, which the harness does not lift over switches; declared data and events are lifted as for every strategy."""
+    """`inner`, which the harness does not lift over switches; declared data and events are treated as for `inner`."""
 
     inner: Strategy
 
     def __getattribute__(self, name: str) -> Any:
-        if name in ("backends", "packages", "limits", "accuracy", "scales_by_component", "thread_safe"):
+        if name in (
+            "backends",
+            "packages",
+            "limits",
+            "accuracy",
+            "scales_by_component",
+            "thread_safe",
+            "gives_products",
+        ):
             return getattr(object.__getattribute__(self, "inner"), name)
         return object.__getattribute__(self, name)
 
@@ -38,10 +46,15 @@ class AsIs(Strategy):
 
     def why_not(self, problem: Any) -> str | None:
         """As `inner`; and where there is no switch, it would be that strategy once more."""
+        same = None if MULTIPLIER in problem.params else self.needless(problem)
+        return same or self.inner.why_not(problem)
+
+    def needless(self, problem: Any) -> str | None:
+        """The refusal of a whole problem without a switch; of a piece, `why_not` cannot know."""
         found = model(problem)
-        if MULTIPLIER not in problem.params and (found is None or found.switches is None):
+        if found is None or found.switches is None:
             return "It differs from the plain strategy only where the unknowns move a switch of the right-hand side."
-        return self.inner.why_not(problem)
+        return None
 
 
 def has_variant(backends: tuple[str, ...]) -> bool:

@@ -234,34 +234,18 @@ class Sweep:
 
     def data(self, node: Node, v: Array) -> tuple[float, Array]:
         """Value and gradient (K,) of the data at a node."""
-        assert node.data is not None
-        loss, residual = self.model.data
-        batch = self.model.data_inputs(np.repeat(v[:, None], node.data.stop - node.data.start, axis=1), node.data)
-        value, grad = 0.0, np.zeros(v.size)
-        if loss is not None:
-            value += float(loss.value(batch).sum())
-            grad += loss.first(batch).sum(axis=(0, 2))
-        if residual is not None:
-            r = residual.value(batch)
-            value += float((r * r).sum()) / 2
-            grad += np.einsum("rb,rkb->k", r, residual.first(batch))
-        return value, grad
+        value, grad = self.model.data_first(*self.rows_at(node, v))
+        return value, grad.sum(axis=-1)
 
     def data_curvature(self, node: Node, v: Array) -> tuple[Array, Array]:
         """The Hessian (K, K) of the data at a node, and what Gauss-Newton takes for it."""
+        whole, part = self.model.data_second(*self.rows_at(node, v))
+        return whole.sum(axis=-1), part.sum(axis=-1)
+
+    def rows_at(self, node: Node, v: Array) -> tuple[Array, slice]:
+        """v (K,) for each of the node's rows of data, and the rows."""
         assert node.data is not None
-        loss, residual = self.model.data
-        batch = self.model.data_inputs(np.repeat(v[:, None], node.data.stop - node.data.start, axis=1), node.data)
-        whole, part = np.zeros((2, v.size, v.size))
-        if loss is not None:
-            curved = loss.second(batch, np.ones((1, batch.shape[1]))).sum(axis=-1)
-            whole, part = whole + curved, part + curved
-        if residual is not None:
-            first = residual.first(batch)
-            squares = np.einsum("rib,rjb->ij", first, first)
-            part = part + squares
-            whole = whole + squares + residual.second(batch, residual.value(batch)).sum(axis=-1)
-        return whole, part
+        return np.repeat(v[:, None], node.data.stop - node.data.start, axis=1), node.data
 
     def forward(self) -> tuple[Array, Array]:
         """The Hessian and the Gauss-Newton matrix, by tangents of everything with respect to x."""

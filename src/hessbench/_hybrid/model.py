@@ -81,6 +81,33 @@ class Model:
             None if data.residual is None else made("residual", data.residual, False),
         )
 
+    def data_first(self, v: Array, rows: slice) -> tuple[float, Array]:
+        """The value of the `rows` of the data at v (K, B), added up, and the gradient (K, B) of each."""
+        (loss, residual), batch = self.data, self.data_inputs(v, rows)
+        value, grad = 0.0, np.zeros(v.shape)
+        if loss is not None:
+            value += float(loss.value(batch).sum())
+            grad += loss.first(batch).sum(axis=0)
+        if residual is not None:
+            r = residual.value(batch)
+            value += float((r * r).sum()) / 2
+            grad += np.einsum("rb,rkb->kb", r, residual.first(batch))
+        return value, grad
+
+    def data_second(self, v: Array, rows: slice) -> tuple[Array, Array]:
+        """The Hessian (K, K, B) of each of the `rows` of the data at v (K, B), and what Gauss-Newton takes for it."""
+        (loss, residual), batch = self.data, self.data_inputs(v, rows)
+        whole, part = np.zeros((2, v.shape[0], *v.shape))
+        if loss is not None:
+            curved = loss.second(batch, np.ones((1, batch.shape[1])))
+            whole, part = whole + curved, part + curved
+        if residual is not None:
+            first = residual.first(batch)
+            squares = np.einsum("rib,rjb->ijb", first, first)
+            part = part + squares
+            whole = whole + squares + residual.second(batch, residual.value(batch))
+        return whole, part
+
     def data_inputs(self, v: Array, rows: slice) -> Array:
         """v (K, B) with the values and masks of `rows` behind it."""
         data = self.problem.data

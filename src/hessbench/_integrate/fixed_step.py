@@ -65,26 +65,31 @@ def integrate_fixed(
 ) -> Any:
     """The state (N,) after one step of `scheme` between each two of `times` (n + 1,), from `y0` (N,) by `y' = f(t, y)`.
 
-    In the framework of `backend`, and differentiable.
+    In the framework of `backend`, and differentiable; `stages` as in `stepping`.
+    """
+    starts, sizes = backend.asarray(times[:-1]), backend.asarray(np.diff(times))
+    step = stepping(backend, scheme, y0.shape[0], stages)
+    return backend.iterate(lambda i, y: step(f, starts[i], y, sizes[i]), y0, len(times) - 1)
+
+
+def stepping(backend: Backend, scheme: Tableau, dim: int, stages: str = "loop") -> Callable[..., Any]:
+    """`step(f, t, y, h)`: the state (dim,) after one step of `scheme` for `y' = f(t, y)`, in the framework of `backend`.
+
     `stages="loop"` walks through the stages of a step by `backend.iterate`, which a tracing compiler sees once, and whose
     sums are one product with the tableau. `stages="inline"` writes them out, which can run faster and compiles slower.
     """
-    n, s = len(times) - 1, len(scheme.b)
-    starts, sizes = backend.asarray(times[:-1]), backend.asarray(np.diff(times))
     if stages == "inline":
-        return backend.iterate(lambda i, y: write_step(scheme, f, starts[i], y, sizes[i]), y0, n)
-    a, b, c, unit, none = map(
-        backend.asarray, (scheme.matrix, scheme.b, scheme.c, np.eye(s), np.zeros((s, y0.shape[0])))
-    )
+        return lambda f, t, y, h: write_step(scheme, f, t, y, h)
+    s = len(scheme.b)
+    a, b, c, unit, none = map(backend.asarray, (scheme.matrix, scheme.b, scheme.c, np.eye(s), np.zeros((s, dim))))
 
-    def looped(i: Any, y: Any) -> Any:
-        t, h = starts[i], sizes[i]
+    def looped(f: Callable[[Any, Any], Any], t: Any, y: Any, h: Any) -> Any:
         slopes = backend.iterate(  # (s, dim); row j is zero before stage j has been evaluated
             lambda j, k: k + unit[j][:, None] * f(t + c[j] * h, y + h * (a[j] @ k)), none, s
         )
         return y + h * (b @ slopes)
 
-    return backend.iterate(looped, y0, n)
+    return looped
 
 
 def count_fixed(counters: Counters, scheme: Tableau, n: int) -> None:
@@ -105,27 +110,43 @@ def choose_steps(
     falls at the order of the scheme, which then tells how many more steps it takes. Plain NumPy.
     Raises `IntegrationError` when `most` steps are not enough.
     """
-    y0, p = problem.unpack(x)
-    rng = np.random.default_rng(0)
-    direction = rng.standard_normal(y0.size)
-    direction *= 1e-4 * (1 + np.linalg.norm(y0)) / np.linalg.norm(direction)
-    t0, t1 = problem.t_span
+    (y0, p), (t0, t1) = problem.unpack(x), problem.t_span
+    off = direction_from(y0)
 
     def ends(n: int) -> tuple[np.ndarray, np.ndarray]:
         out = []
-        for y in (y0, y0 + direction, y0 - direction):
+        for y in (y0, y0 + off, y0 - off):
             for i in range(n):
                 y = write_step(scheme, lambda t, y: problem.rhs(np, t, y, p), t0 + i * (t1 - t0) / n, y, (t1 - t0) / n)
             out.append(y)
         return out[0], (out[1] - out[2]) / 2
 
+    return enough_steps(problem.name, scheme, tol, ends, start, most)
+
+
+def direction_from(y0: np.ndarray) -> np.ndarray:
+    """The fixed random step (N,) from `y0` (N,) whose difference makes the tangent."""
+    out = np.random.default_rng(0).standard_normal(y0.size)
+    return out * (1e-4 * (1 + np.linalg.norm(y0)) / np.linalg.norm(out))
+
+
+def enough_steps(
+    name: str,
+    scheme: Tableau,
+    tol: float,
+    ends: Callable[[int], tuple[np.ndarray, np.ndarray]],
+    start: int,
+    most: int,
+    sizes: tuple[float, float] = (0.0, 0.0),
+) -> int:
+    """The same for any steps: `ends(n)` is state and tangent (N,) after n of them, which `sizes` are the least sizes of."""
     with np.errstate(all="ignore"):
         n, (y, v), before = start, ends(start), np.inf
         while n <= most:
             y_fine, v_fine = ends(2 * n)
             # the difference that makes the tangent is known to round-off of the state, no better
-            noise = 1e-14 * float(np.max(np.abs(y_fine))) / float(np.max(np.abs(v_fine)))
-            gap = max(_relative(y, y_fine), 0.1 * (_relative(v, v_fine) - noise))
+            noise = 1e-14 * _size(y_fine, sizes[0]) / _size(v_fine, sizes[1])
+            gap = max(_relative(y, y_fine, sizes[0]), 0.1 * (_relative(v, v_fine, sizes[1]) - noise))
             if gap <= tol:
                 # between n / 2 (not enough) and n (enough), where the order says that the gap reaches tol
                 guess = n / 2 * (before / tol) ** (1 / scheme.order) if np.isfinite(before) else n
@@ -137,7 +158,7 @@ def choose_steps(
                 break
             n, y, v, before = 2 * n, y_fine, v_fine, gap
     raise IntegrationError(
-        f"problem {problem.name!r}: {scheme.name} does not reach a relative tolerance of {tol:g} with {most} equal steps."
+        f"problem {name!r}: {scheme.name} does not reach a relative tolerance of {tol:g} with {most} equal steps."
     )
 
 
@@ -151,6 +172,11 @@ def steps_for(problem: Problem, scheme: Tableau, ivp: IVP) -> int:
     )
 
 
-def _relative(a: np.ndarray, b: np.ndarray) -> float:
-    gap = float(np.max(np.abs(a - b)) / np.max(np.abs(b)))
-    return gap if np.isfinite(gap) else np.inf
+def _size(a: np.ndarray, least: float) -> float:
+    return max(float(np.max(np.abs(a))), least)
+
+
+def _relative(a: np.ndarray, b: np.ndarray, least: float) -> float:
+    gap = float(np.max(np.abs(a - b)))
+    share = 0.0 if gap == 0.0 else gap / _size(b, least)
+    return share if np.isfinite(share) else np.inf

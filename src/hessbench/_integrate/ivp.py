@@ -17,11 +17,15 @@ SCIPY = ("RK45", "DOP853", "RK23", "Radau", "BDF", "LSODA")
 
 @dataclass(frozen=True)
 class Solution:
-    """End state `y1`, the accepted times `t` (steps + 1,), and `y(t)` by dense output; the latter raises if not asked for."""
+    """End state `y1`, the accepted times `t` (steps + 1,), and `y(t)` by dense output; the latter raises if not asked for.
+
+    `h` is the size of step that the method would go on with; `None` where it does not say.
+    """
 
     y1: Array
     t: Array
     y: Callable[[float], Array]
+    h: float | None = None
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,17 @@ class IVP:
             raise InvalidInput(f"`max_steps` is {self.max_steps!r}; expected a positive number.")
 
     def solve(
-        self, f: Callable[[float, Array], Array], t_span: tuple[float, float], y0: Array, *, dense: bool = False
+        self,
+        f: Callable[[float, Array], Array],
+        t_span: tuple[float, float],
+        y0: Array,
+        *,
+        dense: bool = False,
+        h: float | None = None,
     ) -> Solution:
-        """Integrate `dy/dt = f(t, y)` over `t_span` (either direction) from `y0` (any length).
+        """Integrate `dy/dt = f(t, y)` over `t_span` (either direction) from `y0` (any length), the first step of size `h`.
 
-        With `dense`, `Solution.y` interpolates between the steps at the method's own order.
+        Left out, the method chooses it. With `dense`, `Solution.y` interpolates between the steps at the method's own order.
         Raises `IntegrationError` when the end is not reached, `Unsupported` for a method that SciPy does not have.
         """
         from scipy import integrate
@@ -81,7 +91,8 @@ class IVP:
         times, pieces = [t0], []
         counters.solves += 1
         with np.errstate(all="ignore"):
-            stepper = stepper_class(counted, t0, y0, t1, rtol=max(self.rtol, 2.3e-14), atol=self.atol)
+            first = None if h is None else min(h, abs(t1 - t0))
+            stepper = stepper_class(counted, t0, y0, t1, rtol=max(self.rtol, 2.3e-14), atol=self.atol, first_step=first)
             stages = getattr(stepper_class, "n_stages", None)
             while stepper.status == "running":
                 before = calls
@@ -100,7 +111,7 @@ class IVP:
                     pieces.append(stepper.dense_output())
         finish(calls)
         y = integrate.OdeSolution(np.array(times), pieces) if dense else _no_dense_output
-        return Solution(stepper.y, np.array(times), y)
+        return Solution(stepper.y, np.array(times), y, getattr(stepper, "h_abs", None))
 
     def _explain(self, why: str, stepper) -> str:
         size = abs(stepper.h_abs) if getattr(stepper, "h_abs", None) is not None else float("nan")

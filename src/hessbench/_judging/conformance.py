@@ -16,7 +16,7 @@ from .._model.problem import Problem
 from .._plugins.prepare import prepare
 from .._plugins.registry import build_problem, load_file, problem, problems
 from .._plugins.strategy import Strategy
-from .outcomes import CLASSES, RTOL, Kind, Observed, expected, observe, usable, words
+from .outcomes import RTOL, Kind, Observed, classes_for, expected, observe, usable, words
 from .reference import points, reference
 from .scaled import yardstick_of
 
@@ -93,9 +93,9 @@ def check_listing(subject: str, strategy: Strategy, path: str | None = None) -> 
 
 
 def check_strategy(strategy: Strategy, backend: str | None, contender: str) -> Iterator[Finding]:
-    """All laws of a strategy, on one problem of each class; a failure of one law hides no other."""
+    """All laws of a strategy, on one problem of each class (`classes_for`); a failure of one law hides no other."""
     wanted = []
-    for kind in CLASSES:
+    for kind in classes_for(contender):
         wanted.append(expected(contender, kind, strategy))
         yield from check_on(strategy, backend, contender, kind)
     yield Finding(contender, "accepts at least one problem", any(outcome != "refuses" for outcome in wanted))
@@ -195,7 +195,7 @@ def check_tolerance(strategy: Strategy, backend: str | None, contender: str) -> 
         floor = max(strategy.accuracy.floor, 1e-11)
         return "" if tight <= max(0.1 * loose, floor) else f"{loose:.1e} at 1e-4, {tight:.1e} at 1e-9, on {target.name}"
 
-    candidates = ((kind.build(), expected(contender, kind, strategy)) for kind in CLASSES)
+    candidates = ((kind.build(), expected(contender, kind, strategy)) for kind in classes_for(contender))
     return Finding.of(contender, "error falls with the tolerance", follows)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .._derive.augment import Augmented, augmented
+from .._hybrid.asis import AsIs
 from .._hybrid.lifting import segment_problem
 from .._model.problem import Problem
 from ..backends import one_of
@@ -29,12 +30,14 @@ class Fit:
 def fit(problem: Problem, strategy: Strategy, backend: str | None = None) -> Fit:
     """What `strategy` is to be prepared for so that it answers for `problem`. Nothing is traced, solved or loaded.
 
-    Of a problem with data or events that the strategy does not take as they are (`Limits.data`, `Limits.events`), one of its
+    Of a problem with data or events that the strategy does not take as they are (`Limits.takes_pieces`), one of its
     smooth pieces: the harness goes over all of them (`_hybrid`). `backend` is the one that it is to run on, if that is known.
     """
     if (other := _in_another_framework(problem, strategy, backend)) is not None:
         return Fit(problem, reason=other)
     if (problem.events or problem.data is not None) and not strategy.limits.takes_pieces(problem):
+        if isinstance(strategy, AsIs) and (needless := strategy.needless(problem)) is not None:
+            return Fit(problem, reason=needless)
         problem = segment_problem(problem)
     reason = strategy.why_not(problem)
     if reason is not None:

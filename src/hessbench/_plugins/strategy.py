@@ -29,8 +29,8 @@ class Limits:
     unless `augmentation` is False.
 
     `data` says that a problem with data at many times arrives as it is: the strategy adds their terms to the loss and fills in
-    `Result.gauss_newton`. `events` says so of doses and events, unless the problem ends at one. For all others the harness goes
-    over the pieces between.
+    `Result.gauss_newton`. `doses` says so of events at known times, also at those that parameters move, and `events` of all
+    events, unless the problem ends at one. For all others the harness goes over the pieces between.
 
     `records` says that it needs the operations of the right-hand side, so that one of torch or JAX alone is refused.
     """
@@ -45,13 +45,15 @@ class Limits:
     times: bool = False
     augmentation: bool = True
     data: bool = False
+    doses: bool = False
     events: bool = False
     records: bool = False
 
     def takes_pieces(self, problem: Problem) -> bool:
         """Whether the strategy is handed the data and events of `problem` as they are."""
         data = self.data or problem.data is None
-        events = not problem.events or (self.events and not any(event.terminal for event in problem.events))
+        known = self.doses and all(event.when is None for event in problem.events)
+        events = not problem.events or known or (self.events and not any(event.terminal for event in problem.events))
         return data and events and self.lacking(problem) is None
 
     def lacking(self, problem: Problem) -> str | None:
@@ -147,6 +149,11 @@ class Strategy(ABC):
         raise Unsupported(
             f"{type(self).__name__} gives no products of the Hessian without the Hessian; `discrete-adjoint` does."
         )
+
+    @property
+    def gives_products(self) -> bool:
+        """Whether `prepare_products` is there."""
+        return type(self).prepare_products is not Strategy.prepare_products
 
     def missing(self) -> str | None:
         """Optional: what the strategy needs beside `packages` and is not here, such as a C library; `None` if it can run."""

@@ -30,7 +30,7 @@ def alone(f: Callable[..., Any]) -> Callable[..., Any]:
 
 class AutogradBackend(Backend):
     """Nothing is compiled: each evaluation writes a tape. Several tangents are taken from one tape by as many pulls as
-    `f` has outputs, which is cheaper than tracing `f` once per column.
+    `f` has outputs, where these are no more, which is cheaper than tracing `f` once per column.
     """
 
     name = "autograd"
@@ -71,6 +71,9 @@ class AutogradBackend(Backend):
         if v.ndim == 1:
             return self.autograd.make_jvp(f)(x)(v)
         pull, value = self.autograd.make_vjp(f)(x)
+        if np.size(value) > v.shape[1]:
+            push = self.autograd.make_jvp(f)(x)
+            return value, self.xp.stack([push(column)[1] for column in v.T], axis=1)
         return value, self.xp.stack([pull(e) for e in self.vspace(value).standard_basis()]) @ v
 
     def grad(self, f: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -143,6 +143,10 @@ class Backend(ABC):
         for i in range(n):
             y = step(i, y)
         return y
+
+    def choose(self, number: Any, functions: Sequence[Callable[..., Any]], *args: Any) -> Any:
+        """`functions[number](*args)`, differentiable, for a `number` that `iterate` hands out, too; all return alike."""
+        return functions[int(number)](*args)
 
     def compile(self, f: Callable[..., Any]) -> Callable[..., Any]:
         """`f` compiled where the framework has a compiler, for arguments of fixed shapes.

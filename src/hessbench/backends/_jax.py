@@ -1,6 +1,6 @@
 """JAX, in double precision."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -73,6 +73,9 @@ class JaxBackend(Backend):
 
     def iterate(self, step: Callable[[Any, Any], Any], y: Any, n: int) -> Any:
         return self.jax.lax.scan(lambda y, i: (step(i, y), None), y, self.xp.arange(n))[0]
+
+    def choose(self, number: Any, functions: Sequence[Callable[..., Any]], *args: Any) -> Any:
+        return self.jax.lax.switch(number, functions, *args)
 
     def compile(self, f: Callable[..., Any]) -> Callable[..., Any]:
         return self.jax.jit(f)

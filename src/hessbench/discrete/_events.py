@@ -35,11 +35,12 @@ class Moment:
 
 @dataclass(frozen=True, eq=False)
 class Stop:
-    """A known time at which something happens: rows of the data, or the jump of event number `event`."""
+    """A known time at which something happens: rows of the data, or event number `event` at its time number `which`."""
 
     moment: Moment
     data: slice | None = None
     event: int | None = None
+    which: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,9 +147,11 @@ class Events:
             edges = [0, *(np.flatnonzero(np.diff(times)) + 1).tolist(), times.size]
             for start, stop in pairwise(edges):
                 out.append(Stop(moment(float(times[start])), data=slice(start, stop)))
-        for t, k, first, second in zip(*self.known(a), strict=True):
-            varies = bool(np.any(first) or np.any(second))
-            out.append(Stop(Moment(float(t), "at", first, second) if varies else moment(float(t)), event=int(k)))
+        counts = dict[int, int]()
+        for t, of, first, second in zip(*self.known(a), strict=True):
+            k, varies = int(of), bool(np.any(first) or np.any(second))
+            which = counts[k] = counts.get(k, -1) + 1
+            out.append(Stop(Moment(float(t), "at", first, second) if varies else moment(float(t)), None, k, which))
         for stop in out:
             if not sign * t0 <= sign * stop.moment.t <= sign * t1:
                 raise outside(problem, stop.moment.t, t0, t1)
