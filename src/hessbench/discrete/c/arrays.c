@@ -1,0 +1,86 @@
+/* Linear maps by tables (see `arrays/_programs.py`), for numbers (`_d`) and for vectors (`_v`). */
+#define ROWS(kind, type, zero) \
+  static void rows_##kind(long n, const int *start, const int *column, const double *coef, const double *first, \
+                          const type *v, type *out) { \
+    for (long r = 0; r < n; r++) { \
+      type s = zero + (first ? first[r] : 0.0); \
+      for (int k = start[r]; k < start[r + 1]; k++) s += coef[k] * v[column[k]]; \
+      out[r] = s; \
+    } \
+  }
+ROWS(d, double, 0.0)
+ROWS(v, vd, (vd){0})
+
+/* out += matrix v; rows of the matrix are filled up with zeros to `wide` numbers. */
+static void dense_d(long n, long cols, long wide, const double *matrix, const double *v, double *out) {
+  typedef vd loose __attribute__((aligned(8)));
+  long whole = cols / VW * VW;
+  for (long r = 0; r < n; r += 4) {
+    if (r > n - 4) {
+      for (; r < n; r++) for (long c = 0; c < cols; c++) out[r] += matrix[r * wide + c] * v[c];
+      return;
+    }
+    vd s[4] = {{0}};
+    for (long c = 0; c < whole; c += VW)
+      UNROLL for (int l = 0; l < 4; l++) s[l] += *(const vd *)(matrix + (r + l) * wide + c) * *(const loose *)(v + c);
+    for (int l = 0; l < 4; l++) {
+      double sum = total(s[l]);
+      for (long c = whole; c < cols; c++) sum += matrix[(r + l) * wide + c] * v[c];
+      out[r + l] += sum;
+    }
+  }
+}
+
+static void dense_v(long n, long cols, long wide, const double *matrix, const vd *v, vd *out) {
+  for (long r = 0; r < n; r += 8) {
+    if (r > n - 8) {
+      for (; r < n; r++) for (long c = 0; c < cols; c++) out[r] += matrix[r * wide + c] * v[c];
+      return;
+    }
+    vd s[8] = {{0}};
+    for (long c = 0; c < cols; c++) UNROLL for (int l = 0; l < 8; l++) s[l] += matrix[(r + l) * wide + c] * v[c];
+    for (int l = 0; l < 8; l++) out[r + l] += s[l];
+  }
+}
+
+/* Tangents of the outputs of a class from D and those of its inputs: dw_o += D_oi dz_i. */
+static void along(long n, const vd *restrict D, const vd *restrict dz, vd *restrict dw) {
+  for (long e = 0; e < n; e++) dw[e] += D[e] * dz[e];
+}
+
+/* out (n, M) += rows of a sparse matrix, times u, times the rows of z: what a class adds to a Jacobian. */
+#define CHAIN(kind, type) \
+  static void chain_##kind(long n, const int *start, const int *column, const double *coef, const vd *u, const type *z, \
+                           long wide, vd *out) { \
+    for (long r = 0; r < n; r++) \
+      for (long j = 0; j < M; j += 8) { \
+        vd s[8] = {{0}}; \
+        long last = M - j < 8 ? M - j : 8; \
+        for (int k = start[r]; k < start[r + 1]; k++) { \
+          vd a = coef[k] * u[column[k]]; \
+          const type *row = z + column[k] * wide + j; \
+          UNROLL for (int l = 0; l < 8; l++) s[l] += a * row[l]; \
+        } \
+        for (int l = 0; l < last; l++) out[r * M + j + l] += s[l]; \
+      } \
+  }
+/* The upper triangle of out (M, M) += sum over e of h_e (x_e y_e^T + y_e x_e^T) / (1 + same). */
+#define CURVE(kind, type) \
+  static void curve_##kind(long n, const vd *h, const type *x, const type *y, long wide, int same, vd *out) { \
+    for (long i = 0; i < M; i++) \
+      for (long j = i / 8 * 8; j < M; j += 8) { \
+        vd s[8] = {{0}}; \
+        long last = M - j < 8 ? M - j : 8; \
+        for (long e = 0; e < n; e++) { \
+          vd a = h[e] * x[e * wide + i], b = h[e] * y[e * wide + i]; \
+          const type *p = y + e * wide + j, *q = x + e * wide + j; \
+          if (same) UNROLL for (int l = 0; l < 8; l++) s[l] += a * p[l]; \
+          else UNROLL for (int l = 0; l < 8; l++) s[l] += a * p[l] + b * q[l]; \
+        } \
+        for (int l = 0; l < last; l++) if (j + l >= i) out[i * M + j + l] += s[l]; \
+      } \
+  }
+static void mirror(vd *out) {
+  for (long i = 0; i < M; i++)
+    for (long j = i + 1; j < M; j++) out[j * M + i] = out[i * M + j];
+}
