@@ -144,9 +144,12 @@ def generate(
 
 def assemble(
     parts: Parts, functions: str, fixed: int, pair: Pair, probes: int, width: int, sweep: str, level: str = LEVELS[0],
-    columns: Columns | None = None, active: tuple[int, ...] = (),
+    columns: Columns | None = None, active: tuple[int, ...] = (), tiles: bool = False,
 ) -> Kernel:  # fmt: skip
-    """The kernel around the C functions `prepare` and those of `Expressions.functions`, which read `fixed` numbers."""
+    """The kernel around the C functions `prepare` and those of `Expressions.functions`, which read `fixed` numbers.
+
+    Products of the dense sweep are written out for their size, or are loops over `tiles` for any.
+    """
     m, s, second = parts.m, pair.stages, parts.second_order
     n = m * (2 if second else 1)
     total, at = (n, ()) if columns is None else (columns.total, tuple(columns.params.tolist()))
@@ -168,7 +171,7 @@ def assemble(
         e = {k: [(r, at[j]) for r, j in part] if k in ("A", "YU") else part for k, part in parts.places.items()}
         tables, backward = _tables(e, at, pair), _columns_sweep(weights, e, n, -(-total // width))
     else:
-        tables, backward = [], _state_sweep(weights, parts, n, width, sweep)
+        tables, backward = [], _state_sweep(weights, parts, n, width, sweep, tiles)
     body = [functions, weights.stepping(), _fixed("forward.c"), weights.multipliers(parts.places["J"]), backward]
     body += [PROBED_BY_COLUMNS if sweep == "columns" else PROBED_BY_STATE, _fixed("probe.c")]
     source = "\n".join([*head, *tables, *body])
@@ -201,7 +204,7 @@ def prefers_sparse(n: int, m: int, jacobian: int, contraction: int, pair: Pair) 
     return n > 16 and bool(columns < 0.7 * dense)
 
 
-def _state_sweep(weights: Weights, parts: Parts, n: int, width: int, sweep: str) -> str:
+def _state_sweep(weights: Weights, parts: Parts, n: int, width: int, sweep: str, tiles: bool) -> str:
     m, jacobian, contraction = parts.m, parts.places["J"], parts.places["YY"]
     if sweep == "sparse":
         return _fixed("state.h") + sparse_backward(weights, n, jacobian, contraction)
@@ -209,7 +212,14 @@ def _state_sweep(weights: Weights, parts: Parts, n: int, width: int, sweep: str)
     products = matrix_times("times_jacobian", jacobian, m, rows) + matrix_times(
         "times_contraction", contraction, m, rows
     )
-    return _fixed("state.h") + weights.tangents() + products + accumulation(n, width) + _fixed("dense.c")
+    sums = accumulation(n, width)
+    if tiles:
+        tiled, products, sums = _fixed("products.c"), "", ""
+        for name, entries in (("times_jacobian", jacobian), ("times_contraction", contraction)):
+            full = f"#define {name} dense_times\n"
+            products += full if len(entries) == m * m else matrix_times(name, entries, m, rows)
+        products = tiled + products
+    return _fixed("state.h") + weights.tangents() + products + sums + _fixed("dense.c")
 
 
 def _columns_sweep(weights: Weights, e: dict[str, Entries], n: int, vectors: int) -> str:

@@ -159,7 +159,7 @@ class ArrayLoops:
         sizes = f"#define NVAR {layout.size}\n#define NZ {max(8, layout.inputs)}\n#define ND {max(8, layout.slots + 8)}\n"
         sizes += f"#define NH {max(8, layout.curved)}\n#define NL {layout.multipliers}\n#define NB {self._widest()}\n"
         sizes += f"#define NZZ {max(8, self.carried + 8)}\n"
-        return fixed_part("discrete", "arrays.c") + used + sizes + "".join(self.tables.lines) + code + self._drivers()
+        return fixed_part("discrete", "vector_math.h") + fixed_part("discrete", "arrays.c") + used + sizes + "".join(self.tables.lines) + code + self._drivers()
 
     def _widest(self) -> int:
         return max([8, *(max(c.template.rows, len(c.template.values)) * c.pad for c in self.layout.placed)])
@@ -189,29 +189,28 @@ class ArrayLoops:
                     f"  for (long e = 0; e < {c.count}; e++) LB[{c.l + i * c.pad} + e] += D[{c.d + d * c.pad} + e] * B[{o * c.pad} + e];\n"
                     for d, (o, i) in enumerate(c.template.slots)
                 )
-        own = "static _Thread_local vd"
         start = "  memcpy(V, X, M * 8);\n  V[M] = t;\n"
         head = "(double t, const double *restrict X, const double *restrict C, double *restrict G)"
         lanes = "const vd *T, const vd *restrict X, const double *restrict C"
         z = "".join(self.lines["Z"])
         return (
-            f"static void slope{head} {{\n  {own} V_[NVAR / VW], z_[NB / VW];\n"
+            f"static void slope{head} {{\n  ROOM(vd, V_, NVAR / VW); ROOM(vd, z_, NB / VW);\n"
             f"  double *V = (double *)V_, *z = (double *)z_;\n  (void)z;\n{start}{value}{self.slopes.call('d', 'V', 'G', True)}}}\n"
             f"static __attribute__((noinline)) void slopes{head} {{\n"
-            f"  {own} V_[NVAR / VW], dV_[NVAR / VW], z_[NB / VW], D_[ND / VW + 1];\n"
+            "  ROOM(vd, V_, NVAR / VW); ROOM(vd, dV_, NVAR / VW); ROOM(vd, z_, NB / VW); ROOM(vd, D_, ND / VW + 1);\n"
             "  double *V = (double *)V_, *dV = (double *)dV_, *z = (double *)z_, *D = (double *)D_;\n  (void)z; (void)D; (void)dV;\n"
             f"{start}{both}{self.slopes.call('d', 'V', 'G', True)}"
-            "  for (int r = 1; r <= TANGENTS; r++) {\n  memset(dV, 0, sizeof dV_);\n  memcpy(dV, X + r * M, M * 8);\n  G += M;\n"
+            "  for (int r = 1; r <= TANGENTS; r++) {\n  memset(dV, 0, NVAR * 8);\n  memcpy(dV, X + r * M, M * 8);\n  G += M;\n"
             f"{push}{self.slopes.call('d', 'dV', 'G', False)}  }}\n}}\n"
             f"static __attribute__((noinline)) void points({lanes}, vd *V, vd *ZS, vd *D) {{\n"
             f"  memcpy(V, X, M * sizeof(vd));\n  V[M] = T[0];\n{points}}}\n"
             f"static __attribute__((noinline)) void carried(const double *restrict C, const vd *restrict D, vd *restrict Z) {{\n{z}}}\n"
-            f"static void jacobian({lanes}, vd *restrict O) {{\n  {own} V[NVAR], ZS[NZ], D[ND], Z[NZZ];\n"
+            f"static void jacobian({lanes}, vd *restrict O) {{\n  ROOM(vd, V, NVAR); ROOM(vd, ZS, NZ); ROOM(vd, D, ND); ROOM(vd, Z, NZZ);\n"
             f"  (void)Z;\n  points(T, X, C, V, ZS, D);\n  carried(C, D, Z);\n{''.join(self.lines['J'])}}}\n"
             f"static void contraction({lanes}, const vd *restrict L, vd *restrict O) {{\n"
-            f"  {own} V[NVAR], ZS[NZ], D[ND], Z[NZZ], H[NH], LB[NL], B[NB];\n  (void)Z; (void)H; (void)B;\n"
+            "  ROOM(vd, V, NVAR); ROOM(vd, ZS, NZ); ROOM(vd, D, ND); ROOM(vd, Z, NZZ); ROOM(vd, H, NH); ROOM(vd, LB, NL); ROOM(vd, B, NB);\n  (void)Z; (void)H; (void)B;\n"
             f"  points(T, X, C, V, ZS, {'D' if deep else '0'});\n  {'carried(C, D, Z);' if deep else ''}\n"
-            f"  memset(LB, 0, sizeof LB);\n  memcpy(LB, L, M * sizeof(vd));\n{pull}{''.join(self.lines['YY'])}}}\n"
+            f"  memset(LB, 0, NL * sizeof(vd));\n  memcpy(LB, L, M * sizeof(vd));\n{pull}{''.join(self.lines['YY'])}}}\n"
         )
 
 
@@ -244,5 +243,5 @@ def array_kernel(problem: Problem, pair: Pair, probes: int, width: int, sparse: 
     fewer = prefers_sparse(n, m, len(parts.places["J"]), len(parts.places["YY"]), pair) if sparse is None else sparse
     prepare = "void prepare(const double *P, double *C) {}\n"
     sweep = "sparse" if fewer else "dense"
-    kernel = assemble(parts, prepare + parts.functions(), parts.coefficients.size, pair, probes, width, sweep)
+    kernel = assemble(parts, prepare + parts.functions(), parts.coefficients.size, pair, probes, width, sweep, tiles=True)
     return kernel, parts.coefficients, parts.switches

@@ -73,12 +73,14 @@ class Program:
         self.fixed = constant is not None and bool(np.any(constant))
         if self.fixed:
             tables.add(f"{name}_CONST", constant)  # pyright: ignore
-        self.terms = matrix.nnz
+        sizes = np.diff(matrix.indptr)
+        same = sizes.size > 0 and 1 <= sizes[0] <= 4 and bool((sizes == sizes[0]).all())
+        self.rows = f"rows{sizes[0]}" if same else "rows"
 
     def call(self, kind: str, source: str, out: str, constant: bool) -> str:
         """C statements for numbers (`kind` "d") or vectors ("v")."""
         first = f"{self.name}_CONST" if constant and self.fixed else "0"
-        lines = [f"rows_{kind}({self.count}, {self.name}_START, {self.name}_COLUMN, {self.name}_COEF, {first}, {source}, {out});"]
+        lines = [f"{self.rows}_{kind}({self.count}, {self.name}_START, {self.name}_COLUMN, {self.name}_COEF, {first}, {source}, {out});"]
         lines += [
             f"dense_{kind}({len(r)}, {len(c)}, {-(-len(c) // 8) * 8}, {label}, {source} + {c.start}, {out} + {r.start});"
             for label, r, c in self.blocks

@@ -1,3 +1,9 @@
+/* Memory of one thread, of any size; its address is asked for once. */
+#define ROOM(type, name, size) \
+  static _Thread_local type name##_[size]; \
+  type *name = name##_; \
+  __asm__("" : "+r"(name))
+
 /* Linear maps by tables (see `arrays/_programs.py`), for numbers (`_d`) and for vectors (`_v`). */
 #define ROWS(kind, type, zero) \
   static void rows_##kind(long n, const int *start, const int *column, const double *coef, const double *first, \
@@ -10,6 +16,19 @@
   }
 ROWS(d, double, 0.0)
 ROWS(v, vd, (vd){0})
+
+/* The same where every row has `terms` of them. */
+#define FEW(terms, kind, type, zero) \
+  static inline void rows##terms##_##kind(long n, const int *start, const int *column, const double *coef, const double *first, \
+                                          const type *v, type *out) { \
+    for (long r = 0; r < n; r++) { \
+      type s = zero + (first ? first[r] : 0.0); \
+      UNROLL for (int k = 0; k < terms; k++) s += coef[r * terms + k] * v[column[r * terms + k]]; \
+      out[r] = s; \
+    } \
+  }
+FEW(1, d, double, 0.0) FEW(2, d, double, 0.0) FEW(3, d, double, 0.0) FEW(4, d, double, 0.0)
+FEW(1, v, vd, (vd){0}) FEW(2, v, vd, (vd){0}) FEW(3, v, vd, (vd){0}) FEW(4, v, vd, (vd){0})
 
 /* out += matrix v; rows of the matrix are filled up with zeros to `wide` numbers. */
 static void dense_d(long n, long cols, long wide, const double *matrix, const double *v, double *out) {
@@ -52,8 +71,8 @@ static void along(long n, const vd *restrict D, const vd *restrict dz, vd *restr
 #define CHAIN(kind, type) \
   static void chain_##kind(long n, const int *start, const int *column, const double *coef, const vd *u, const type *z, \
                            long wide, vd *out) { \
-    for (long r = 0; r < n; r++) \
-      for (long j = 0; j < M; j += 8) { \
+    for (long j = 0; j < M; j += 8) \
+      for (long r = 0; r < n; r++) { \
         vd s[8] = {{0}}; \
         long last = M - j < 8 ? M - j : 8; \
         for (int k = start[r]; k < start[r + 1]; k++) { \
@@ -67,8 +86,8 @@ static void along(long n, const vd *restrict D, const vd *restrict dz, vd *restr
 /* The upper triangle of out (M, M) += sum over e of h_e (x_e y_e^T + y_e x_e^T) / (1 + same). */
 #define CURVE(kind, type) \
   static void curve_##kind(long n, const vd *h, const type *x, const type *y, long wide, int same, vd *out) { \
-    for (long i = 0; i < M; i++) \
-      for (long j = i / 8 * 8; j < M; j += 8) { \
+    for (long j = 0; j < M; j += 8) \
+      for (long i = 0; i < M && i < j + 8; i++) { \
         vd s[8] = {{0}}; \
         long last = M - j < 8 ? M - j : 8; \
         for (long e = 0; e < n; e++) { \
