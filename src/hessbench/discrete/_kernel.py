@@ -117,17 +117,20 @@ def generate(
     columns: Columns | None = None,
     sparse: bool | None = None,
     patient: bool = False,
+    limit: int | None = None,
 ) -> Kernel:
     """Write the kernel by the state alone, or by all `columns`. `width` doubles per vector.
 
     By the state alone an operation count chooses the sweep if `sparse` is `None`. Raises `CannotTrace` for so many operations
-    that compiling them takes longer than people wait, unless they are `patient`.
+    that compiling them takes longer than people wait, unless they are `patient`, and for more than `limit` in any case.
     """
     parts, table = Expressions(traced, probes), Table()
     if columns is None:
         count, large, most = parts.operations, LARGE, MOST_OPERATIONS
     else:
         count, large, most, patient = parts.statements, LARGE_COLUMNS, MOST_COLUMNS, False
+    if limit is not None:
+        most, patient = limit, False
     if count > most and not patient:
         raise CannotTrace(f"its derivatives take {count} operations, more than {most}")
     sweep = "columns"

@@ -13,15 +13,13 @@ from typing import Any
 import numpy as np
 
 from ..._integrate.pairs import Pair
-from ..._model.derivatives import Array, Params
-from ..._model.problem import Problem
+from ..._model.derivatives import Array
 from .._build import fixed_part
 from .._expressions import Entries
 from .._graph import CannotTrace
 from .._kernel import Kernel, assemble, prefers_sparse
-from .._trust import doubles
 from ._layout import Layout, Placed, up
-from ._numpy import recorded
+from ._record import Table
 from ._programs import Program, Tables, triples
 from ._structure import Structure, structured
 
@@ -37,15 +35,15 @@ class ArrayLoops:
 
     params = ()
 
-    def __init__(self, problem: Problem, width: int) -> None:
-        n, self.width = problem.dim, width
-        table, outputs = recorded(problem.rhs, n, doubles(problem.params))
-        structure = structured(table, outputs)
+    def __init__(self, table: Table, slopes: Array, width: int) -> None:
+        n, self.width = table.n, width
+        structure = structured(table, slopes)
         self.second_order = _mechanical(structure, n)
         half = n // 2 if self.second_order else n
         self.layout = layout = Layout(structure, n, range(n - half, n))
         self.m, self.autonomous, self.tables = half, layout.autonomous, Tables()
         self.forward, self.back, self.slopes = layout.programs(self.tables)
+        self.operations = layout.operations
         self.lines: dict[str, list[str]] = {"J": [], "Z": [], "YY": []}
         self.places: dict[str, Entries] = {"J": [], "A": [], "YY": [], "YU": [], "UU": []}
         self.dense = [c for c in layout.placed if c.dense]
@@ -100,6 +98,7 @@ class ArrayLoops:
         where = (np.searchsorted(places, r * np.int64(m) + col), slot)
         matrix = csr_array((coef, where), shape=(places.size, max(1, layout.slots)))
         self.lines[part].append(Program(self.tables, name, matrix, constant, [], []).call("v", "D", out, True))
+        self.operations += 2 * coef.size
         for k, c in enumerate(layout.placed):
             for d, (o, i) in enumerate(c.template.slots):
                 of = rows[:, c.output(o).start : c.output(o).stop]
@@ -108,6 +107,7 @@ class ArrayLoops:
                     Program(self.tables, label, of, None, [], [])
                     where = f"{label}_START, {label}_COLUMN, {label}_COEF, D + {c.d + d * c.pad}"
                     z, kind, wide = self._z(k, c, i)
+                    self.operations += 2 * of.nnz * m
                     self.lines[part].append(f"  chain_{kind}({rows.shape[0]}, {where}, {z}, {wide}, {out});\n")
 
     def _z(self, k: int, c: Placed, i: int) -> tuple[str, str, int]:
@@ -139,10 +139,12 @@ class ArrayLoops:
             (coef, (np.searchsorted(places, r * np.int64(m) + col), slot)), shape=(places.size, max(1, layout.curved))
         )
         lines = self.lines["YY"]
+        self.operations += 2 * coef.size
         lines.append(Program(self.tables, "YY", matrix, None, [], []).call("v", "H", "O", True))
         for k, c in enumerate(layout.placed):
             for h, (i, j) in enumerate(c.template.curved if c.dense else []):
                 (x, kind, wide), y = self._z(k, c, i), self._z(k, c, j)[0]
+                self.operations += c.count * m * m
                 lines.append(f"  curve_{kind}({c.count}, H + {c.h + h * c.pad}, {x}, {y}, {wide}, {int(i == j)}, O);\n")
         if full:
             lines.append("  mirror(O);\n")
@@ -156,10 +158,20 @@ class ArrayLoops:
             f"CHAIN({kind}, {name})\nCURVE({kind}, {name})\n" for kind, name, deep in (("d", "double", False), ("v", "vd", True))
             if deep in kinds
         )  # fmt: skip
-        sizes = f"#define NVAR {layout.size}\n#define NZ {max(8, layout.inputs)}\n#define ND {max(8, layout.slots + 8)}\n"
+        sizes = (
+            f"#define NVAR {layout.size}\n#define NZ {max(8, layout.inputs)}\n#define ND {max(8, layout.slots + 8)}\n"
+        )
         sizes += f"#define NH {max(8, layout.curved)}\n#define NL {layout.multipliers}\n#define NB {self._widest()}\n"
         sizes += f"#define NZZ {max(8, self.carried + 8)}\n"
-        return fixed_part("discrete", "vector_math.h") + fixed_part("discrete", "arrays.c") + used + sizes + "".join(self.tables.lines) + code + self._drivers()
+        return (
+            fixed_part("discrete", "vector_math.h")
+            + fixed_part("discrete", "arrays.c")
+            + used
+            + sizes
+            + "".join(self.tables.lines)
+            + code
+            + self._drivers()
+        )
 
     def _widest(self) -> int:
         return max([8, *(max(c.template.rows, len(c.template.values)) * c.pad for c in self.layout.placed)])
@@ -233,15 +245,11 @@ def _mechanical(structure: Structure, n: int) -> bool:
     return not ((read >= half) & (read < n)).any()
 
 
-def array_kernel(problem: Problem, pair: Pair, probes: int, width: int, sparse: bool | None = None) -> tuple[Kernel, Array, bool]:
-    """The kernel of a right-hand side as loops, the numbers that it reads, and whether it has a switch.
-
-    Differentiated by the initial state alone. Raises `CannotTrace` with the reason.
-    """
-    parts = ArrayLoops(problem, width)
-    m, n = parts.m, problem.dim
+def array_kernel(parts: ArrayLoops, pair: Pair, probes: int, width: int, sparse: bool | None = None) -> Kernel:
+    """The kernel around the loops. Differentiated by the initial state alone; an operation count chooses the sweep if `None`."""
+    m, n = parts.m, parts.m * (2 if parts.second_order else 1)
     fewer = prefers_sparse(n, m, len(parts.places["J"]), len(parts.places["YY"]), pair) if sparse is None else sparse
-    prepare = "void prepare(const double *P, double *C) {}\n"
+    prepare = "void prepare(const double *P, double *C) {}\n"  # there are no parameters
     sweep = "sparse" if fewer else "dense"
-    kernel = assemble(parts, prepare + parts.functions(), parts.coefficients.size, pair, probes, width, sweep, tiles=True)
-    return kernel, parts.coefficients, parts.switches
+    code = prepare + parts.functions()
+    return assemble(parts, code, parts.coefficients.size, pair, probes, width, sweep, tiles=True)

@@ -68,7 +68,9 @@ class Layout:
         position[: min(m, n)], position[n] = np.arange(min(m, n)), m
         for kind in structure.classes:
             t, pad = Template(kind), up(kind.count)
-            c = Placed(t, kind.layer, kind.count, pad, self.size, self.inputs, self.slots, self.curved, self.multipliers)
+            c = Placed(
+                t, kind.layer, kind.count, pad, self.size, self.inputs, self.slots, self.curved, self.multipliers
+            )
             for o in range(len(t.values)):
                 position[kind.outputs[:, o]] = c.at + o * pad + np.arange(kind.count)
             self.size += len(t.values) * pad
@@ -96,6 +98,8 @@ class Layout:
             states = c.reads[: c.template.inputs * c.pad, :m].nnz
             c.dense = c.layer > 1 or states > DENSE_ROWS * max(1, c.template.inputs * c.pad)
         self.slopes, self.constant = over(structure.slopes[list(outputs)]), structure.constant[list(outputs)]
+        pieces = sum(c.count * c.template.operations for c in self.placed)
+        self.operations = pieces + 4 * (self.slopes.nnz + sum(c.reads.nnz for c in self.placed))
         self.layers = max((c.layer for c in self.placed), default=1)
         read = [self.slopes, *(c.reads for c in self.placed)]
         self.autonomous = all(rows[:, [m]].nnz == 0 for rows in read)

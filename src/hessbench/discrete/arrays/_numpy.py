@@ -23,7 +23,13 @@ MOVING = frozenset({
 })  # fmt: skip
 ASKING = frozenset({"ndim", "shape", "size", "iscomplexobj", "isrealobj"})
 COMPOSED = frozenset({"diff", "trapezoid"})
-PLACES = {"append": (2,), "delete": (1, 2), "insert": (1, 3), "take": (1,), "take_along_axis": (1,)}  # no values of these
+PLACES = {
+    "append": (2,),
+    "delete": (1, 2),
+    "insert": (1, 3),
+    "take": (1,),
+    "take_along_axis": (1,),
+}  # no values of these
 
 
 def tensors(values: Any) -> list[Tensor]:
@@ -191,8 +197,10 @@ def _matmul(table: Table, a: Any, b: Any) -> Tensor:
     a, b = _tensor(table, a), _tensor(table, b)
     if not a.ndim or not b.ndim or max(a.ndim, b.ndim) > 2:
         raise table.refuse("it multiplies stacks of matrices by `@`; use `einsum`")
-    return _einsum(table, f"{'ij'[2 - a.ndim :]},{'jk'[: b.ndim]}", a, b) if a.ndim == b.ndim == 1 else _einsum(
-        table, f"{'ij'[2 - a.ndim :]},{'jk'[: b.ndim]}->{'i' * (a.ndim == 2)}{'k' * (b.ndim == 2)}", a, b
+    return (
+        _einsum(table, f"{'ij'[2 - a.ndim :]},{'jk'[: b.ndim]}", a, b)
+        if a.ndim == b.ndim == 1
+        else _einsum(table, f"{'ij'[2 - a.ndim :]},{'jk'[: b.ndim]}->{'i' * (a.ndim == 2)}{'k' * (b.ndim == 2)}", a, b)
     )
 
 

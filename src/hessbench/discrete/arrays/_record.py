@@ -21,7 +21,18 @@ from .._operations import KNOWN, TRUTHS
 
 MOST_NUMBERS, MOST_BLOCKS = 8_000_000, 20_000
 COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
-POINTWISE = KNOWN - {"divmod", "modf", "add", "subtract", "negative", "positive", "conjugate", "isnan", "isinf", "isfinite"}
+POINTWISE = KNOWN - {
+    "divmod",
+    "modf",
+    "add",
+    "subtract",
+    "negative",
+    "positive",
+    "conjugate",
+    "isnan",
+    "isinf",
+    "isfinite",
+}
 
 dispatch: list[Callable[[Any, Any, dict[str, Any]], Any]] = []  # `_numpy`, one floor up
 
@@ -197,7 +208,9 @@ def number(a: Tensor) -> Tensor:
 
 def each(table: Table, name: str, *operands: Any) -> Tensor:
     """The operation `name` on every entry of broadcast operands. Raises `CannotTrace` for what is not known."""
-    given = [a if isinstance(a, Tensor) else Tensor(table, table.constants(a), np.asarray(a).dtype == bool) for a in operands]
+    given = [
+        a if isinstance(a, Tensor) else Tensor(table, table.constants(a), np.asarray(a).dtype == bool) for a in operands
+    ]
     logical = name in TRUTHS or name.startswith("bitwise") or name == "invert"
     if logical and not all(a.truth for a in given):
         raise table.refuse(f"it takes `{name}` of numbers")

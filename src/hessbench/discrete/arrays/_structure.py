@@ -18,7 +18,11 @@ from ._record import Pointwise, Table
 from ._rows import SHORT, Rows, Short
 
 LARGEST, LAYERS = 48, 40  # operations of a piece, and layers
-CUTS = ((SHORT, 8), (1, 1), (0, 0))  # terms of a sum inside of a piece, and readers of a number inside of one; in this order
+CUTS = (
+    (SHORT, 8),
+    (1, 1),
+    (0, 0),
+)  # terms of a sum inside of a piece, and readers of a number inside of one; in this order
 TRUE = frozenset({"less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "signbit", "invert"})
 
 
@@ -106,7 +110,10 @@ class _Pointwise:
         self.present = self.arguments > np.iinfo(np.int64).min
         self.place = np.full(table.count, -1, dtype=np.int64)
         self.place[self.ids] = np.arange(self.ids.size)
-        self.true = np.isin(self.ops, [k for k, name in enumerate(self.names) if name in TRUE or name.startswith(("logical", "bitwise"))])
+        self.true = np.isin(
+            self.ops,
+            [k for k, name in enumerate(self.names) if name in TRUE or name.startswith(("logical", "bitwise"))],
+        )
         known, self.row = np.unique(self.arguments[self.present], return_inverse=True)
         self.rows, self.constants = rows.of(known)
         self.short, self.sizes = Short.of(self.rows), np.diff(self.rows.indptr)
@@ -122,7 +129,10 @@ class _Pointwise:
         row[self.present] = self.row
         reader, slot = np.nonzero(self.present & inside[row])
         read = atoms[row[reader, slot]]
-        pairs = np.unique(np.stack([np.repeat(reader, SHORT), self.place[read].ravel()], axis=1)[(inner[row[reader, slot]]).ravel()], axis=0)
+        pairs = np.unique(
+            np.stack([np.repeat(reader, SHORT), self.place[read].ravel()], axis=1)[(inner[row[reader, slot]]).ravel()],
+            axis=0,
+        )
         shared = (np.bincount(pairs[:, 1], minlength=count) > readers) & ~self.true
         self._references(inside, inner, shared)
         joined = pairs[~shared[pairs[:, 1]]]
@@ -223,7 +233,14 @@ class _Pointwise:
         exponent = np.isin(ops, [k for k, name in enumerate(self.names) if name in ("power", "float_power")])
         fixed = np.where(exponent & (terms[:, 1] == 0).all(axis=1), offsets[:, 1], 0.0).view(np.int64)
         signature = np.column_stack(
-            [ops, outside[self.ids[order]], layer[label], self.present[order].sum(axis=1), code.reshape(label.size, -1), fixed]
+            [
+                ops,
+                outside[self.ids[order]],
+                layer[label],
+                self.present[order].sum(axis=1),
+                code.reshape(label.size, -1),
+                fixed,
+            ]
         )
         sources = z[first[by_first]]
         made = []
@@ -242,7 +259,15 @@ class _Pointwise:
         return tuple(sorted(made, key=lambda c: (c.layer, -c.count)))
 
     def _class(
-        self, nodes: Array, order: Array, ops: Array, code: Array, factors: Array, offsets: Array, outside: Array, layer: Array
+        self,
+        nodes: Array,
+        order: Array,
+        ops: Array,
+        code: Array,
+        factors: Array,
+        offsets: Array,
+        outside: Array,
+        layer: Array,
     ) -> Class:
         def same(values: Array) -> Any:
             return float(values[0]) if (values == values[0]).all() else values

@@ -11,8 +11,8 @@ from typing import Any
 
 from ..._model.derivatives import Array
 from .._differentiate import forward, gradient
-from .._emit import Writer, function, literal
-from .._graph import Graph, Node
+from .._emit import LONGEST, Writer, function, literal, operations
+from .._graph import CannotTrace, Graph, Node
 from .._operations import operation
 from .._simplify import merged, simplified, switches
 from ._structure import Argument, Class
@@ -42,6 +42,8 @@ class Template:
         self._second = [(i, j, node) for i, row in enumerate(second) for j, node in sorted(row.items()) if j <= i]
         self.slots: Slots = [(o, i) for o, i, _ in self._first]
         self.curved: Slots = [(i, j) for i, j, _ in self._second]
+        blocks = ([n for *_, n in self._first], [n for *_, n in self._second])
+        self.operations = sum(map(operations, (self.values, *blocks)))  # of one piece
         self.switches = bool(self.values and switches(self.values))
 
     @property
@@ -50,7 +52,9 @@ class Template:
         return self.inputs + len(self.numbers)
 
     def _argument(self, a: Argument, z: list[Node], nodes: list[Node]) -> Node:
-        out: Node | None = None if a.terms and isinstance(a.constant, float) and a.constant == 0.0 else self._number(a.constant)
+        out: Node | None = (
+            None if a.terms and isinstance(a.constant, float) and a.constant == 0.0 else self._number(a.constant)
+        )
         for kind, k, factor in a.terms:
             node = z[k] if kind == "z" else nodes[k]
             if not (isinstance(factor, float) and factor == 1.0):
@@ -84,10 +88,6 @@ class Template:
             given += f" const vd L[] = {{{', '.join(f'B[{o} * stride + e]' for o in range(len(self.values))) or 'SPREAD(0.0)'}}};"
         head = [f"long n, long stride, const vd *restrict Z, {out}"]
         loop = f"  for (long e = 0; e < n; e++) {{ {given}\n{body}  }}\n"
-        return function(name, head, loop, "vd") if loop.count("\n") < 1900 else _too_long(name)
-
-
-def _too_long(name: str) -> str:
-    from .._graph import CannotTrace
-
-    raise CannotTrace(f"one piece of it takes too many operations ({name})")
+        if loop.count("\n") > LONGEST:
+            raise CannotTrace("one piece of it takes too many operations")
+        return function(name, head, loop, "vd")
