@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import numpy as np
-
 from .._errors import Unavailable
 from .._integrate.ivp import IVP
 from .._integrate.pairs import Pair

@@ -23,7 +23,7 @@ from ._quadratic import agrees_with_rhs
 from ._trace import moves_switches, record
 from ._trust import doubles
 from .arrays._kernel import ArrayLoops, array_kernel
-from .arrays._numpy import recorded
+from .arrays._namespace import recorded
 
 LOOPS = range(8, 81)  # states of a quadratic system for which loops in C are faster than scalar code, and than NumPy
 DENSE = 0.2  # share of its B from which on it counts as dense

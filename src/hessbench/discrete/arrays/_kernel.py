@@ -2,7 +2,7 @@
 
     dw = D dz,   J = A_y + sum of A_w D Z,   q . F_,yy = sum of Z^T H Z,   Z = dz/dy,   H from multipliers s = A^T q
 
-Classes whose inputs read few states add to J and to the contraction term by term, by tables; the others by products of matrices.
+Classes whose inputs read few states add to J and to the contraction term by term, by tables; others by products of matrices.
 The code is as long as what was written is; tables, numbers and patterns come beside it.
 """
 
@@ -18,10 +18,10 @@ from .._build import fixed_part
 from .._expressions import Entries
 from .._graph import CannotTrace
 from .._kernel import Kernel, assemble, prefers_sparse
-from ._layout import Layout, Placed, up
-from ._record import Table
+from ._layout import WIDEST, Layout, Placed, up
 from ._programs import Program, Tables, triples
 from ._structure import Structure, structured
+from ._table import Table
 
 FULL = 0.5  # share of entries from which on a pattern counts as full
 MOST_BYTES = 2.0**27  # of the matrices Z of one vector of points
@@ -46,7 +46,6 @@ class ArrayLoops:
         self.operations = layout.operations
         self.lines: dict[str, list[str]] = {"J": [], "Z": [], "YY": []}
         self.places: dict[str, Entries] = {"J": [], "A": [], "YY": [], "YU": [], "UU": []}
-        self.dense = [c for c in layout.placed if c.dense]
         self.wide, self.carried = up(half), 0
         self._first()
         self._second()
@@ -58,11 +57,11 @@ class ArrayLoops:
         layout, m = self.layout, self.m
         for k, c in enumerate(layout.placed):
             if c.dense and c.layer > 1:
-                c.zat = self.carried  # type: ignore[attr-defined]
+                c.carried = self.carried
                 self.carried += c.template.inputs * c.count * m
                 for i in range(c.template.inputs):
                     rows = c.reads[c.reading(i).start : c.reading(i).stop]
-                    out = f"Z + {c.zat + i * c.count * m}"  # type: ignore[attr-defined]
+                    out = f"Z + {c.carried + i * c.count * m}"
                     self._chain(f"ZZ{k}_{i}", rows, out, "Z", True)
             elif c.dense:
                 for i in range(c.template.inputs):
@@ -71,7 +70,7 @@ class ArrayLoops:
                     self.tables.add(f"Y{k}_{i}", z)
         if self.carried * 8.0 * self.width > MOST_BYTES:
             raise CannotTrace("its layers are too wide for matrices of their derivatives")
-        self._chain("J", layout.slopes, "O", "J", bool(self.dense))
+        self._chain("J", layout.slopes, "O", "J", any(c.dense for c in layout.placed))
 
     def _chain(self, name: str, rows: Any, out: str, part: str, full: bool) -> None:
         """Statements that compute the derivatives by the states of linear combinations `rows` (count, V) of V."""
@@ -113,7 +112,7 @@ class ArrayLoops:
     def _z(self, k: int, c: Placed, i: int) -> tuple[str, str, int]:
         """Where Z of input i is: C, its kind and the length of a row."""
         if c.layer > 1:
-            return f"Z + {c.zat + i * c.count * self.m}", "v", self.m  # type: ignore[attr-defined]
+            return f"Z + {c.carried + i * c.count * self.m}", "v", self.m
         return f"Y{k}_{i}", "d", self.wide
 
     def _second(self) -> None:
@@ -151,77 +150,72 @@ class ArrayLoops:
 
     def functions(self) -> str:
         """The C functions that `assemble` asks for."""
-        layout = self.layout
-        code = "".join(c.template.functions(k) for k, c in enumerate(layout.placed))
-        kinds = {c.layer > 1 for c in self.dense}
-        used = "".join(
-            f"CHAIN({kind}, {name})\nCURVE({kind}, {name})\n" for kind, name, deep in (("d", "double", False), ("v", "vd", True))
-            if deep in kinds
-        )  # fmt: skip
-        sizes = (
-            f"#define NVAR {layout.size}\n#define NZ {max(8, layout.inputs)}\n#define ND {max(8, layout.slots + 8)}\n"
-        )
-        sizes += f"#define NH {max(8, layout.curved)}\n#define NL {layout.multipliers}\n#define NB {self._widest()}\n"
-        sizes += f"#define NZZ {max(8, self.carried + 8)}\n"
-        return (
-            fixed_part("discrete", "vector_math.h")
-            + fixed_part("discrete", "arrays.c")
-            + used
-            + sizes
-            + "".join(self.tables.lines)
-            + code
-            + self._drivers()
-        )
+        layout, placed = self.layout, self.layout.placed
+        sizes = {
+            "NVAR": layout.size, "NZ": layout.inputs, "ND": layout.slots, "NH": layout.curved, "NL": layout.multipliers,
+            "NB": max([0, *(max(c.template.rows, len(c.template.values)) * c.pad for c in placed)]), "NZZ": self.carried,
+        }  # fmt: skip
+        code = [fixed_part("discrete", "vector_math.h"), fixed_part("discrete", "arrays.c")]
+        for kind, number, deep in (("d", "double", False), ("v", "vd", True)):
+            if any(c.dense and (c.layer > 1) == deep for c in placed):
+                code.append(f"CHAIN({kind}, {number})\nCURVE({kind}, {number})\n")
+        code += [f"#define {name} {up(size) + WIDEST}\n" for name, size in sizes.items()]
+        code += [*self.tables.lines, *(c.template.functions(k) for k, c in enumerate(placed))]
+        return "".join([*code, self._points(), self._lanes()])
 
-    def _widest(self) -> int:
-        return max([8, *(max(c.template.rows, len(c.template.values)) * c.pad for c in self.layout.placed)])
-
-    def _drivers(self) -> str:
-        placed, deep = self.layout.placed, self.layout.layers > 1
-        value = both = push = points = ""
-        for k, c in enumerate(placed):
+    def _points(self) -> str:
+        """`slope` and `slopes`, which go over the pieces of a class by whole vectors."""
+        value = both = push = ""
+        for k, c in enumerate(self.layout.placed):
             n, to = f"{c.pad} / VW, {c.pad} / VW, (vd *)z", f"(vd *)(V + {c.at})"
-            value += self.forward[k].call("d", "V", "z", True) + f"  value_{k}({n}, {to});\n"
-            both += self.forward[k].call("d", "V", "z", True) + f"  both_{k}({n}, {to}, (vd *)(D + {c.d}));\n"
+            read = self.forward[k].call("d", "V", "z", True)
+            value += f"{read}  value_{k}({n}, {to});\n"
+            both += f"{read}  both_{k}({n}, {to}, (vd *)(D + {c.d}));\n"
             if c.template.slots:
                 push += self.forward[k].call("d", "dV", "z", False)
-            push += "".join(
-                f"  along({c.pad} / VW, (vd *)(D + {c.d + d * c.pad}), (vd *)(z + {i * c.pad}), (vd *)(dV + {c.at + o * c.pad}));\n"
-                for d, (o, i) in enumerate(c.template.slots)
-            )
+            for d, (o, i) in enumerate(c.template.slots):
+                at = [
+                    f"(vd *)({name})"
+                    for name in (f"D + {c.d + d * c.pad}", f"z + {i * c.pad}", f"dV + {c.at + o * c.pad}")
+                ]
+                push += f"  along({c.pad} / VW, {', '.join(at)});\n"
+        head = "(double t, const double *restrict X, const double *restrict C, double *restrict G)"
+        start = "  memcpy(V, X, M * 8);\n  V[M] = t;\n"
+        room = "  NUMBERS(V, NVAR); NUMBERS(z, NB);\n"
+        return (
+            f"static void slope{head} {{\n{room}{start}{value}{self.slopes.call('d', 'V', 'G', True)}}}\n"
+            f"static __attribute__((noinline)) void slopes{head} {{\n{room}  NUMBERS(dV, NVAR); NUMBERS(D, ND);\n"
+            f"{start}{both}{self.slopes.call('d', 'V', 'G', True)}"
+            "  for (int r = 1; r <= TANGENTS; r++) {\n  memset(dV, 0, NVAR * 8);\n  memcpy(dV, X + r * M, M * 8);\n  G += M;\n"
+            f"{push}{self.slopes.call('d', 'dV', 'G', False)}  }}\n}}\n"
+        )
+
+    def _lanes(self) -> str:
+        """`jacobian` and `contraction`, for a vector of points."""
+        placed, deep = self.layout.placed, self.layout.layers > 1
+        points = pull = ""
+        for k, c in enumerate(placed):
             points += self.forward[k].call("v", "V", f"ZS + {c.z}", True)
             points += f"  if (D) both_{k}({c.count}, {c.pad}, ZS + {c.z}, V + {c.at}, D + {c.d});\n"
-        pull = ""
         for k, c in reversed(list(enumerate(placed))):
             pull += self.back[k].call("v", "LB", "B", True)
             if c.template.curved:
                 pull += f"  curved_{k}({c.count}, {c.pad}, ZS + {c.z}, B, H + {c.h});\n"
-            if deep:
-                pull += "".join(
-                    f"  for (long e = 0; e < {c.count}; e++) LB[{c.l + i * c.pad} + e] += D[{c.d + d * c.pad} + e] * B[{o * c.pad} + e];\n"
-                    for d, (o, i) in enumerate(c.template.slots)
-                )
-        start = "  memcpy(V, X, M * 8);\n  V[M] = t;\n"
-        head = "(double t, const double *restrict X, const double *restrict C, double *restrict G)"
+            for d, (o, i) in enumerate(c.template.slots if deep else []):
+                pull += f"  along({c.count}, D + {c.d + d * c.pad}, B + {o * c.pad}, LB + {c.l + i * c.pad});\n"
         lanes = "const vd *T, const vd *restrict X, const double *restrict C"
-        z = "".join(self.lines["Z"])
+        room = "  ROOM(vd, V, NVAR); ROOM(vd, ZS, NZ); ROOM(vd, D, ND); ROOM(vd, Z, NZZ);\n"
+        carried = "  carried(C, D, Z);\n"
         return (
-            f"static void slope{head} {{\n  ROOM(vd, V_, NVAR / VW); ROOM(vd, z_, NB / VW);\n"
-            f"  double *V = (double *)V_, *z = (double *)z_;\n  (void)z;\n{start}{value}{self.slopes.call('d', 'V', 'G', True)}}}\n"
-            f"static __attribute__((noinline)) void slopes{head} {{\n"
-            "  ROOM(vd, V_, NVAR / VW); ROOM(vd, dV_, NVAR / VW); ROOM(vd, z_, NB / VW); ROOM(vd, D_, ND / VW + 1);\n"
-            "  double *V = (double *)V_, *dV = (double *)dV_, *z = (double *)z_, *D = (double *)D_;\n  (void)z; (void)D; (void)dV;\n"
-            f"{start}{both}{self.slopes.call('d', 'V', 'G', True)}"
-            "  for (int r = 1; r <= TANGENTS; r++) {\n  memset(dV, 0, NVAR * 8);\n  memcpy(dV, X + r * M, M * 8);\n  G += M;\n"
-            f"{push}{self.slopes.call('d', 'dV', 'G', False)}  }}\n}}\n"
             f"static __attribute__((noinline)) void points({lanes}, vd *V, vd *ZS, vd *D) {{\n"
             f"  memcpy(V, X, M * sizeof(vd));\n  V[M] = T[0];\n{points}}}\n"
-            f"static __attribute__((noinline)) void carried(const double *restrict C, const vd *restrict D, vd *restrict Z) {{\n{z}}}\n"
-            f"static void jacobian({lanes}, vd *restrict O) {{\n  ROOM(vd, V, NVAR); ROOM(vd, ZS, NZ); ROOM(vd, D, ND); ROOM(vd, Z, NZZ);\n"
-            f"  (void)Z;\n  points(T, X, C, V, ZS, D);\n  carried(C, D, Z);\n{''.join(self.lines['J'])}}}\n"
-            f"static void contraction({lanes}, const vd *restrict L, vd *restrict O) {{\n"
-            "  ROOM(vd, V, NVAR); ROOM(vd, ZS, NZ); ROOM(vd, D, ND); ROOM(vd, Z, NZZ); ROOM(vd, H, NH); ROOM(vd, LB, NL); ROOM(vd, B, NB);\n  (void)Z; (void)H; (void)B;\n"
-            f"  points(T, X, C, V, ZS, {'D' if deep else '0'});\n  {'carried(C, D, Z);' if deep else ''}\n"
+            "static __attribute__((noinline)) void carried(const double *restrict C, const vd *restrict D, vd *restrict Z) {\n"
+            f"{''.join(self.lines['Z'])}}}\n"
+            f"static void jacobian({lanes}, vd *restrict O) {{\n{room}  points(T, X, C, V, ZS, D);\n{carried}"
+            f"{''.join(self.lines['J'])}}}\n"
+            f"static void contraction({lanes}, const vd *restrict L, vd *restrict O) {{\n{room}"
+            "  ROOM(vd, H, NH); ROOM(vd, LB, NL); ROOM(vd, B, NB);\n"
+            f"  points(T, X, C, V, ZS, {'D' if deep else '0'});\n{carried if deep else ''}"
             f"  memset(LB, 0, NL * sizeof(vd));\n  memcpy(LB, L, M * sizeof(vd));\n{pull}{''.join(self.lines['YY'])}}}\n"
         )
 
@@ -246,7 +240,7 @@ def _mechanical(structure: Structure, n: int) -> bool:
 
 
 def array_kernel(parts: ArrayLoops, pair: Pair, probes: int, width: int, sparse: bool | None = None) -> Kernel:
-    """The kernel around the loops. Differentiated by the initial state alone; an operation count chooses the sweep if `None`."""
+    """The kernel around the loops, by the initial state alone; an operation count chooses the sweep if `sparse` is `None`."""
     m, n = parts.m, parts.m * (2 if parts.second_order else 1)
     fewer = prefers_sparse(n, m, len(parts.places["J"]), len(parts.places["YY"]), pair) if sparse is None else sparse
     prepare = "void prepare(const double *P, double *C) {}\n"  # there are no parameters

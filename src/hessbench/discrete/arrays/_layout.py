@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from ..._model.derivatives import Array
 from .._graph import CannotTrace
 from ._programs import Program, Tables
 from ._structure import Structure
@@ -42,6 +41,7 @@ class Placed:
     l: int
     reads: Any = None  # (rows * pad, V)
     dense: bool = False
+    carried: int = 0  # where Z of its inputs is, if it is computed
 
     def output(self, o: int) -> range:
         """Its output o in V."""
@@ -97,7 +97,8 @@ class Layout:
             self.constants.append(np.concatenate([structure.z_constant[z] if z.size else np.zeros(0), *more]))
             states = c.reads[: c.template.inputs * c.pad, :m].nnz
             c.dense = c.layer > 1 or states > DENSE_ROWS * max(1, c.template.inputs * c.pad)
-        self.slopes, self.constant = over(structure.slopes[list(outputs)]), structure.constant[list(outputs)]
+        self.slopes: Any = over(structure.slopes[list(outputs)])
+        self.constant = structure.constant[list(outputs)]
         pieces = sum(c.count * c.template.operations for c in self.placed)
         self.operations = pieces + 4 * (self.slopes.nnz + sum(c.reads.nnz for c in self.placed))
         self.layers = max((c.layer for c in self.placed), default=1)
@@ -123,7 +124,7 @@ class Layout:
         first = csr_array(self.slopes, copy=True)
         first.resize((up(self.m), self.size))
         blocks[0] = first
-        by_columns = vstack(blocks, format="csc")
+        by_columns: Any = vstack(blocks, format="csc")
         zs = [range(c.l + i * c.pad, c.l + i * c.pad + c.count) for c in self.placed for i in range(c.template.inputs)]
         for k, c in enumerate(self.placed):
             width = len(c.template.values) * c.pad

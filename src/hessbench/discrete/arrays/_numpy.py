@@ -1,4 +1,4 @@
-"""NumPy's functions of arrays on `_record.Tensor`, and the namespace that a right-hand side is given.
+"""NumPy's functions of arrays on `_record.Tensor`.
 
 What only moves entries is NumPy's own on ids. All that is not listed here is refused.
 """
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..._model.derivatives import Array
-from .._graph import CannotTrace
-from ._record import Table, Tensor, dispatch, each, number
+from ._record import Tensor, dispatch, each, number
+from ._table import Table
 
 MOVING = frozenset({
     "append", "array_split", "atleast_1d", "atleast_2d", "atleast_3d", "block", "broadcast_arrays", "broadcast_to",
@@ -76,7 +76,7 @@ def _ids(table: Table, a: Any) -> Any:
     return table.constants(a)
 
 
-def _tensor(table: Table, a: Any) -> Tensor:
+def tensor(table: Table, a: Any) -> Tensor:
     if isinstance(a, Tensor):
         return number(a)
     return Tensor(table, np.asarray(_stacked(table, a)))
@@ -92,7 +92,7 @@ def _stacked(table: Table, a: Any) -> Any:
 def _sum(table: Table, a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Tensor:
     if dtype not in (None, float, np.float64) or out is not None:
         raise table.refuse("it adds with `dtype` or `out`")
-    rows, shape = _rows(_tensor(table, a).ids, axis, keepdims)
+    rows, shape = _rows(tensor(table, a).ids, axis, keepdims)
     if rows.shape[1] == 0:
         return Tensor(table, np.broadcast_to(table.constants(0.0), shape).copy())
     return Tensor(table, table.linear(rows, np.ones(rows.shape)).reshape(shape))
@@ -111,12 +111,12 @@ def _rows(ids: Array, axis: Any, keepdims: bool) -> tuple[Array, tuple[int, ...]
 
 def _mean(table: Table, a: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     total = _sum(table, a, axis, keepdims=keepdims)
-    return total / (np.size(_tensor(table, a).ids) / max(1, total.size))
+    return each(table, "divide", total, np.size(tensor(table, a).ids) / max(1, total.size))
 
 
 def _folded(name: str) -> Callable[..., Tensor]:
     def function(table: Table, a: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-        rows, shape = _rows(_tensor(table, a).ids, axis, keepdims)
+        rows, shape = _rows(tensor(table, a).ids, axis, keepdims)
         if rows.shape[1] == 0:
             raise table.refuse(f"it takes `{name}` of nothing")
         out = Tensor(table, rows[:, 0])
@@ -128,11 +128,11 @@ def _folded(name: str) -> Callable[..., Tensor]:
 
 
 def _cumsum(table: Table, a: Any, axis: Any = None) -> Tensor:
-    ids = _tensor(table, a).ids
+    ids = tensor(table, a).ids
     ids = ids.ravel() if axis is None else np.moveaxis(ids, axis, 0)
     parts = [Tensor(table, ids[:1])]
     for k in range(1, len(ids)):
-        parts.append(parts[-1] + Tensor(table, ids[k : k + 1]))
+        parts.append(each(table, "add", parts[-1], Tensor(table, ids[k : k + 1])))
     joined = np.concatenate([p.ids for p in parts])
     return Tensor(table, joined if axis is None else np.moveaxis(joined, 0, axis))
 
@@ -153,7 +153,7 @@ def _einsum(table: Table, subscripts: Any, *operands: Any) -> Tensor:
         output = "".join(sorted(c for c in set(inputs) - {","} if inputs.count(c) == 1))
     if any(len(set(term)) < len(term) for term in terms):
         raise table.refuse("it takes a diagonal by `einsum`")
-    parts = [(term, _tensor(table, a)) for term, a in zip(terms, operands, strict=True)]
+    parts = [(term, tensor(table, a)) for term, a in zip(terms, operands, strict=True)]
     while len(parts) > 1:  # from the last to the first, so that factors that are constant stay until then
         (left, a), (right, b) = parts[-2:]
         rest = {c for term, _ in parts[:-2] for c in term} | set(output)
@@ -194,7 +194,7 @@ def _contracted(table: Table, left: str, a: Tensor, right: str, b: Tensor, kept:
 
 
 def _matmul(table: Table, a: Any, b: Any) -> Tensor:
-    a, b = _tensor(table, a), _tensor(table, b)
+    a, b = tensor(table, a), tensor(table, b)
     if not a.ndim or not b.ndim or max(a.ndim, b.ndim) > 2:
         raise table.refuse("it multiplies stacks of matrices by `@`; use `einsum`")
     return (
@@ -209,7 +209,7 @@ def _dot(table: Table, a: Any, b: Any) -> Tensor:
 
 
 def _outer(table: Table, a: Any, b: Any) -> Tensor:
-    a, b = _tensor(table, a), _tensor(table, b)
+    a, b = tensor(table, a), tensor(table, b)
     return each(table, "multiply", a.reshape(-1, 1), b.reshape(1, -1))
 
 
@@ -248,62 +248,3 @@ RECORDED: dict[Any, Callable[..., Any]] = {
     np.zeros_like: _like(0.0), np.empty_like: _like(0.0), np.ones_like: _like(1.0), np.full_like: _like(None),
 }  # fmt: skip
 dispatch.append(handle)
-
-
-class Namespace:
-    """NumPy, whose new arrays can hold values that are recorded."""
-
-    def __init__(self, table: Table) -> None:
-        self._table = table
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(np, name)
-
-    def array(self, a: Any, dtype: Any = None, **_: Any) -> Any:
-        """`numpy.array`; an array of numbers stays one unless it is to hold values."""
-        if not tensors(a if isinstance(a, list | tuple) else [a]):
-            return np.array(a, dtype=dtype)
-        if dtype not in (None, float, np.float64):
-            raise self._table.refuse("it converts values to another type")
-        made = _tensor(self._table, a)
-        return made.copy()
-
-    def asarray(self, a: Any, dtype: Any = None, **_: Any) -> Any:
-        """`numpy.asarray`"""
-        return a if isinstance(a, Tensor) and dtype in (None, float, np.float64) else self.array(a, dtype)
-
-    asanyarray = ascontiguousarray = asarray
-
-    def zeros(self, shape: Any, dtype: Any = None, **_: Any) -> Any:
-        """`numpy.zeros`"""
-        return self.full(shape, 0.0, dtype)
-
-    empty = zeros
-
-    def ones(self, shape: Any, dtype: Any = None, **_: Any) -> Any:
-        """`numpy.ones`"""
-        return self.full(shape, 1.0, dtype)
-
-    def full(self, shape: Any, fill_value: Any, dtype: Any = None, **_: Any) -> Any:
-        """`numpy.full`"""
-        other = dtype not in (None, float, np.float64)
-        return np.full(shape, fill_value, dtype=dtype) if other else filled(self._table, shape, fill_value)
-
-
-def recorded(rhs: Callable[..., Any], n: int, params: Any) -> tuple[Table, Array]:
-    """The table of `rhs(xp, t, y, p)` of n states, and the ids (n,) of its slopes. Raises `CannotTrace` with the reason."""
-    table = Table(n)
-    y, t = Tensor(table, np.arange(n, dtype=np.int64)), Tensor(table, np.array(n, dtype=np.int64))
-    try:
-        with np.errstate(all="ignore"):
-            out = _tensor(table, rhs(Namespace(table), t, y, params))
-    except CannotTrace:
-        raise
-    except Exception as error:
-        said = " ".join(str(error).split())[:120]
-        raise CannotTrace(f"it raised {type(error).__name__} on arrays that are recorded: {said}") from error
-    if table.refused is not None:
-        raise table.refused
-    if out.shape != (n,):
-        raise CannotTrace(f"it returned shape {out.shape} on arrays that are recorded")
-    return table, out.ids

@@ -80,9 +80,8 @@ class Program:
     def call(self, kind: str, source: str, out: str, constant: bool) -> str:
         """C statements for numbers (`kind` "d") or vectors ("v")."""
         first = f"{self.name}_CONST" if constant and self.fixed else "0"
-        lines = [
-            f"{self.rows}_{kind}({self.count}, {self.name}_START, {self.name}_COLUMN, {self.name}_COEF, {first}, {source}, {out});"
-        ]
+        table = f"{self.name}_START, {self.name}_COLUMN, {self.name}_COEF"
+        lines = [f"{self.rows}_{kind}({self.count}, {table}, {first}, {source}, {out});"]
         lines += [
             f"dense_{kind}({len(r)}, {len(c)}, {-(-len(c) // 8) * 8}, {label}, {source} + {c.start}, {out} + {r.start});"
             for label, r, c in self.blocks

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..._model.derivatives import Array
 from .._graph import CannotTrace
-from ._record import Linear, Table
+from ._table import Linear, Table
 
 SHORT, DEEPEST = 4, 500
 

@@ -1,4 +1,4 @@
-"""What was recorded, as linear, then local, then linear: F = A w + c, w = f(z) piece by piece, z = B (y, t, w of earlier layers).
+"""What was recorded, as linear, then local, then linear: F = A w + c, w = f(z) by pieces, z = B (y, t, earlier w).
 
 A piece is a group of pointwise operations that read one another: one pair of bodies, one unit of a layer, one point of a grid.
 Pieces that are alike are one class, so that a class is one function of few numbers and a count. Where operations would hang
@@ -14,8 +14,8 @@ import numpy as np
 
 from ..._model.derivatives import Array
 from .._graph import CannotTrace
-from ._record import Pointwise, Table
 from ._rows import SHORT, Rows, Short
+from ._table import Pointwise, Table
 
 LARGEST, LAYERS = 48, 40  # operations of a piece, and layers
 CUTS = (
@@ -110,10 +110,8 @@ class _Pointwise:
         self.present = self.arguments > np.iinfo(np.int64).min
         self.place = np.full(table.count, -1, dtype=np.int64)
         self.place[self.ids] = np.arange(self.ids.size)
-        self.true = np.isin(
-            self.ops,
-            [k for k, name in enumerate(self.names) if name in TRUE or name.startswith(("logical", "bitwise"))],
-        )
+        true = [name in TRUE or name.startswith(("logical", "bitwise")) for name in self.names]
+        self.true = np.isin(self.ops, np.flatnonzero(true))
         known, self.row = np.unique(self.arguments[self.present], return_inverse=True)
         self.rows, self.constants = rows.of(known)
         self.short, self.sizes = Short.of(self.rows), np.diff(self.rows.indptr)
@@ -129,10 +127,8 @@ class _Pointwise:
         row[self.present] = self.row
         reader, slot = np.nonzero(self.present & inside[row])
         read = atoms[row[reader, slot]]
-        pairs = np.unique(
-            np.stack([np.repeat(reader, SHORT), self.place[read].ravel()], axis=1)[(inner[row[reader, slot]]).ravel()],
-            axis=0,
-        )
+        pairs = np.stack([np.repeat(reader, SHORT), self.place[read].ravel()], axis=1)
+        pairs = np.unique(pairs[inner[row[reader, slot]].ravel()], axis=0)
         shared = (np.bincount(pairs[:, 1], minlength=count) > readers) & ~self.true
         self._references(inside, inner, shared)
         joined = pairs[~shared[pairs[:, 1]]]
@@ -175,10 +171,6 @@ class _Pointwise:
         z = vstack([eye_array(self.total, format="csr"), self.rows[self.z_rows]], format="csr")
         return z, np.concatenate([np.zeros(self.total), self.z_offsets])
 
-    def _read_outside(self) -> Any:
-        """The rows of z that are read, (all of z, ids): which ids they read."""
-        return self.inputs()[0]
-
     def _layers(self, label: Array, row: Array) -> Array | None:
         """The layer of each piece, from 1; `None` for pieces that wait for one another."""
         pieces = int(label.max()) + 1 if label.size else 0
@@ -197,7 +189,8 @@ class _Pointwise:
 
         reads = csr_array((np.ones(reader.size), (label[reader], where)), shape=(pieces, wide.size))
         gives = csr_array((np.ones(keep.sum()), (by[keep], label[source[keep]])), shape=(wide.size, pieces))
-        edges = (reads @ gives).tocoo()
+        edges: Any = reads @ gives
+        edges = edges.tocoo()
         for _ in range(LAYERS):
             new = layer.copy()
             np.maximum.at(new, edges.coords[0], layer[edges.coords[1]] + 1)
@@ -238,7 +231,7 @@ class _Pointwise:
                 outside[self.ids[order]],
                 layer[label],
                 self.present[order].sum(axis=1),
-                code.reshape(label.size, -1),
+                code.reshape(label.size, 3 * SHORT),
                 fixed,
             ]
         )
@@ -248,27 +241,20 @@ class _Pointwise:
             of = np.flatnonzero(lengths == length)
             wide = signature[starts[of][:, None] + np.arange(length)].reshape(of.size, -1)
             _, representative, group = np.unique(wide, axis=0, return_index=True, return_inverse=True)
-            for k, first_of in enumerate(representative):
+            for k in range(representative.size):
                 pieces = of[group.ravel() == k]
                 nodes = starts[pieces][:, None] + np.arange(length)  # (count, length)
-                made.append(self._class(nodes, order, ops, code, self.factors[row], offsets, outside, layer[label]))
                 r = int(-min(code[nodes[0]].min(), 0))
                 z_of = sources[begins[pieces][:, None] + np.arange(r)]
-                made[-1] = Class(made[-1].layer, made[-1].operations, made[-1].results, z_of, made[-1].outputs)
-                del first_of
-        return tuple(sorted(made, key=lambda c: (c.layer, -c.count)))
+                made.append(
+                    self._class(nodes, z_of, order, ops, code, self.factors[row], offsets, outside, layer[label])
+                )
+        return tuple(sorted((c for c in made if c.results), key=lambda c: (c.layer, -c.count)))
 
     def _class(
-        self,
-        nodes: Array,
-        order: Array,
-        ops: Array,
-        code: Array,
-        factors: Array,
-        offsets: Array,
-        outside: Array,
-        layer: Array,
-    ) -> Class:
+        self, nodes: Array, inputs: Array, order: Array, ops: Array, code: Array, factors: Array, offsets: Array,
+        outside: Array, layer: Array,
+    ) -> Class:  # fmt: skip
         def same(values: Array) -> Any:
             return float(values[0]) if (values == values[0]).all() else values
 
@@ -285,4 +271,4 @@ class _Pointwise:
                 arguments.append(Argument(same(offsets[at, slot]), terms))
             operations.append((self.names[ops[at[0]]], tuple(arguments)))
         results = tuple(np.flatnonzero(outside[ids[0]]).tolist())
-        return Class(int(layer[nodes[0, 0]]), tuple(operations), results, np.zeros((0, 0)), ids[:, list(results)])
+        return Class(int(layer[nodes[0, 0]]), tuple(operations), results, inputs, ids[:, list(results)])

@@ -70,22 +70,23 @@ class Template:
         return self.graph.leaf("x", self.inputs + len(self.numbers) - 1)
 
     def functions(self, k: int) -> str:
-        """C: `value_k`, `both_k` (with D) and `curved_k` (H from z and multipliers s)."""
+        """C: `value_k`, `both_k` (with D) and, if there is any, `curved_k` (H from z and multipliers s)."""
         values = [(f"W[{o} * stride + e]", node) for o, node in enumerate(self.values)]
         slots = [(f"D[{d} * stride + e]", node) for d, (_, _, node) in enumerate(self._first)]
         curved = [(f"H[{h} * stride + e]", node) for h, (_, _, node) in enumerate(self._second)]
         return (
             self._function(f"value_{k}", "vd *restrict W", values)
             + self._function(f"both_{k}", "vd *restrict W, vd *restrict D", values + slots)
-            + self._function(f"curved_{k}", "const vd *restrict B, vd *restrict H", curved)
+            + (self._function(f"curved_{k}", "const vd *restrict B, vd *restrict H", curved) if curved else "")
         )
 
     def _function(self, name: str, out: str, targets: list[tuple[str, Node]]) -> str:
         body = Writer(lambda node: literal(node.value), True).body([n for _, n in targets], [t for t, _ in targets])
         x = ", ".join(f"Z[{i} * stride + e]" for i in range(self.rows))
         given = f"const vd X[] = {{{x}}};" if x else ""
-        if "const vd *restrict B" in out:
-            given += f" const vd L[] = {{{', '.join(f'B[{o} * stride + e]' for o in range(len(self.values))) or 'SPREAD(0.0)'}}};"
+        if "restrict B" in out:
+            multipliers = ", ".join(f"B[{o} * stride + e]" for o in range(len(self.values)))
+            given += f" const vd L[] = {{{multipliers or 'SPREAD(0.0)'}}};"
         head = [f"long n, long stride, const vd *restrict Z, {out}"]
         loop = f"  for (long e = 0; e < n; e++) {{ {given}\n{body}  }}\n"
         if loop.count("\n") > LONGEST:

@@ -2,11 +2,14 @@
 #define ROOM(type, name, size) \
   static _Thread_local type name##_[size]; \
   type *name = name##_; \
-  __asm__("" : "+r"(name))
+  __asm__("" : "+r"(name)) /* which also counts as a use */
+#define NUMBERS(name, size) \
+  ROOM(vd, name##_lanes, (size) / VW); \
+  double *name = (double *)name##_lanes
 
 /* Linear maps by tables (see `arrays/_programs.py`), for numbers (`_d`) and for vectors (`_v`). */
 #define ROWS(kind, type, zero) \
-  static void rows_##kind(long n, const int *start, const int *column, const double *coef, const double *first, \
+  static __attribute__((unused)) void rows_##kind(long n, const int *start, const int *column, const double *coef, const double *first, \
                           const type *v, type *out) { \
     for (long r = 0; r < n; r++) { \
       type s = zero + (first ? first[r] : 0.0); \
@@ -19,7 +22,7 @@ ROWS(v, vd, (vd){0})
 
 /* The same where every row has `terms` of them. */
 #define FEW(terms, kind, type, zero) \
-  static inline void rows##terms##_##kind(long n, const int *start, const int *column, const double *coef, const double *first, \
+  static __attribute__((unused)) inline void rows##terms##_##kind(long n, const int *start, const int *column, const double *coef, const double *first, \
                                           const type *v, type *out) { \
     for (long r = 0; r < n; r++) { \
       type s = zero + (first ? first[r] : 0.0); \
@@ -31,7 +34,7 @@ FEW(1, d, double, 0.0) FEW(2, d, double, 0.0) FEW(3, d, double, 0.0) FEW(4, d, d
 FEW(1, v, vd, (vd){0}) FEW(2, v, vd, (vd){0}) FEW(3, v, vd, (vd){0}) FEW(4, v, vd, (vd){0})
 
 /* out += matrix v; rows of the matrix are filled up with zeros to `wide` numbers. */
-static void dense_d(long n, long cols, long wide, const double *matrix, const double *v, double *out) {
+static __attribute__((unused)) void dense_d(long n, long cols, long wide, const double *matrix, const double *v, double *out) {
   typedef vd loose __attribute__((aligned(8)));
   long whole = cols / VW * VW;
   for (long r = 0; r < n; r += 4) {
@@ -50,7 +53,7 @@ static void dense_d(long n, long cols, long wide, const double *matrix, const do
   }
 }
 
-static void dense_v(long n, long cols, long wide, const double *matrix, const vd *v, vd *out) {
+static __attribute__((unused)) void dense_v(long n, long cols, long wide, const double *matrix, const vd *v, vd *out) {
   for (long r = 0; r < n; r += 8) {
     if (r > n - 8) {
       for (; r < n; r++) for (long c = 0; c < cols; c++) out[r] += matrix[r * wide + c] * v[c];
@@ -62,9 +65,9 @@ static void dense_v(long n, long cols, long wide, const double *matrix, const vd
   }
 }
 
-/* Tangents of the outputs of a class from D and those of its inputs: dw_o += D_oi dz_i. */
-static void along(long n, const vd *restrict D, const vd *restrict dz, vd *restrict dw) {
-  for (long e = 0; e < n; e++) dw[e] += D[e] * dz[e];
+/* Tangents of an output of a class from those of an input, dw += D dz, and the same for multipliers the other way. */
+static __attribute__((unused)) void along(long n, const vd *restrict D, const vd *restrict from, vd *restrict to) {
+  for (long e = 0; e < n; e++) to[e] += D[e] * from[e];
 }
 
 /* out (n, M) += rows of a sparse matrix, times u, times the rows of z: what a class adds to a Jacobian. */
@@ -99,7 +102,7 @@ static void along(long n, const vd *restrict D, const vd *restrict dz, vd *restr
         for (int l = 0; l < last; l++) if (j + l >= i) out[i * M + j + l] += s[l]; \
       } \
   }
-static void mirror(vd *out) {
+static __attribute__((unused)) void mirror(vd *out) {
   for (long i = 0; i < M; i++)
     for (long j = i + 1; j < M; j++) out[j * M + i] = out[i * M + j];
 }

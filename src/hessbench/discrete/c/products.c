@@ -8,7 +8,7 @@
   }
 
 /* O = A V for A (M, M), of which entry e is entries[e * VW]. */
-static void dense_times(const double *restrict entries, const vd *restrict V, vd *restrict O) {
+static __attribute__((unused)) void dense_times(const double *restrict entries, const vd *restrict V, vd *restrict O) {
   ROOM(double, A, M * M + TILE * M);
   for (long e = 0; e < M * M; e++) A[e] = entries[e * VW];
 #define PRODUCT(w) { \
