@@ -175,13 +175,8 @@ def assemble(
         tables, backward = _tables(e, at, pair), _columns_sweep(weights, e, n, -(-total // width))
     else:
         tables, backward = [], _state_sweep(weights, parts, n, width, sweep, tiles)
-    body = [
-        functions,
-        weights.stepping(),
-        _fixed("forward.c"),
-        weights.multipliers(parts.places["J"], tiles and len(parts.places["J"]) == m * m),
-        backward,
-    ]
+    pulled = weights.multipliers(parts.places["J"], tiles and len(parts.places["J"]) == m * m)
+    body = [functions, weights.stepping(), _fixed("forward.c"), pulled, backward]
     body += [PROBED_BY_COLUMNS if sweep == "columns" else PROBED_BY_STATE, _fixed("probe.c")]
     source = "\n".join([*head, *tables, *body])
     return Kernel(

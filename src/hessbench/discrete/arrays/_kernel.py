@@ -40,7 +40,7 @@ class ArrayLoops:
         structure = structured(table, slopes)
         self.second_order = _mechanical(structure, n)
         half = n // 2 if self.second_order else n
-        self.layout = layout = Layout(structure, n, range(n - half, n))
+        self.layout = layout = Layout(structure, n, half, range(n - half, n))
         self.m, self.autonomous, self.tables = half, layout.autonomous, Tables()
         self.forward, self.back, self.slopes = layout.programs(self.tables)
         self.operations = layout.operations

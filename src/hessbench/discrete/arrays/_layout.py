@@ -53,19 +53,22 @@ class Placed:
 
 
 class Layout:
-    """All of a structure of `m` inputs, and its linear parts as matrices over V. `slopes` (m, V) with `constant` (m,)."""
+    """All of a structure of m inputs, and its linear parts as matrices over V. `slopes` (rows, V) with `constant` (rows,).
 
-    def __init__(self, structure: Structure, n: int, outputs: range) -> None:
+    Of the n inputs that were recorded the first m are read, and of the outputs those numbered `outputs` are computed.
+    """
+
+    def __init__(self, structure: Structure, n: int, m: int, outputs: range) -> None:
         from scipy.sparse import csr_array
 
         if len(structure.classes) > MOST_CLASSES:
             raise CannotTrace(f"its pieces are of {len(structure.classes)} forms, more than {MOST_CLASSES}")
-        m = self.m = len(outputs)
+        self.m, self.rows = m, len(outputs)
         self.placed, self.size = list[Placed](), up(m + 1)
         self.inputs = self.slots = self.curved = 0
-        self.multipliers = up(m)
+        self.multipliers = up(self.rows)
         position = np.full(structure.z.shape[1], -1, dtype=np.int64)
-        position[: min(m, n)], position[n] = np.arange(min(m, n)), m
+        position[:m], position[n] = np.arange(m), m
         for kind in structure.classes:
             t, pad = Template(kind), up(kind.count)
             c = Placed(
@@ -106,8 +109,11 @@ class Layout:
         self.autonomous = all(rows[:, [m]].nnz == 0 for rows in read)
         self.switches = any(c.template.switches for c in self.placed)
 
-    def programs(self, tables: Tables) -> tuple[list[Program], list[Program], Program]:
-        """For each class its inputs from V, and the multipliers of its outputs from L; the slopes from V."""
+    def programs(self, tables: Tables, pulled: bool = False) -> tuple[list[Program], list[Program], Program]:
+        """For each class its inputs from V, and the multipliers of its outputs from L; the slopes from V.
+
+        With `pulled`, the multipliers of the inputs of all, too, as the last ones of the second.
+        """
         from scipy.sparse import csr_array, vstack
 
         states = range(self.m)
@@ -122,7 +128,7 @@ class Layout:
             coo = c.reads.tocoo()
             blocks.append(csr_array((coo.data * own[coo.coords[0]], coo.coords), shape=coo.shape))
         first = csr_array(self.slopes, copy=True)
-        first.resize((up(self.m), self.size))
+        first.resize((up(self.rows), self.size))
         blocks[0] = first
         by_columns: Any = vstack(blocks, format="csc")
         zs = [range(c.l + i * c.pad, c.l + i * c.pad + c.count) for c in self.placed for i in range(c.template.inputs)]
@@ -130,6 +136,9 @@ class Layout:
             width = len(c.template.values) * c.pad
             matrix = by_columns[:, c.at : c.at + width].T.tocsr()
             rows = [range(o * c.pad, o * c.pad + c.count) for o in range(len(c.template.values))]
-            back.append(Program(tables, f"B{k}", matrix, None, rows, [states, *zs]))
-        slopes = Program(tables, "F", self.slopes, self.constant, [states], [states, *outputs])
+            back.append(Program(tables, f"B{k}", matrix, None, rows, [range(self.rows), *zs]))
+        if pulled:
+            matrix = by_columns[:, : self.m].T.tocsr()
+            back.append(Program(tables, "PULLED", matrix, None, [states], [range(self.rows), *zs]))
+        slopes = Program(tables, "F", self.slopes, self.constant, [range(self.rows)], [states, *outputs])
         return forward, back, slopes

@@ -56,11 +56,16 @@ class Namespace:
 
 def recorded(rhs: Callable[..., Any], n: int, params: Any) -> tuple[Table, Array]:
     """The table of `rhs(xp, t, y, p)` of n states, and the ids (n,) of its slopes. Raises `CannotTrace` with the reason."""
-    table = Table(n)
-    y, t = Tensor(table, np.arange(n, dtype=np.int64)), Tensor(table, np.array(n, dtype=np.int64))
+    return of_inputs(lambda xp, t, y: rhs(xp, t, y, params), n, n)
+
+
+def of_inputs(function: Callable[..., Any], inputs: int, outputs: int) -> tuple[Table, Array]:
+    """The same of `function(xp, t, v)` for v (inputs,), which returns (outputs,)."""
+    table = Table(inputs)
+    v, t = Tensor(table, np.arange(inputs, dtype=np.int64)), Tensor(table, np.array(inputs, dtype=np.int64))
     try:
         with np.errstate(all="ignore"):
-            out = tensor(table, rhs(Namespace(table), t, y, params))
+            out = tensor(table, function(Namespace(table), t, v))
     except CannotTrace:
         raise
     except Exception as error:
@@ -68,6 +73,6 @@ def recorded(rhs: Callable[..., Any], n: int, params: Any) -> tuple[Table, Array
         raise CannotTrace(f"it raised {type(error).__name__} on arrays that are recorded: {said}") from error
     if table.refused is not None:
         raise table.refused
-    if out.shape != (n,):
+    if out.shape != (outputs,):
         raise CannotTrace(f"it returned shape {out.shape} on arrays that are recorded")
     return table, out.ids
