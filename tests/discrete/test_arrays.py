@@ -178,6 +178,12 @@ def test_below_the_crossover_scalar_code_runs(monkeypatch):
     assert "loops over arrays" in kernel(phases(11)).source
 
 
+def test_matrices_that_are_larger_than_memory_are_not_carried(always):
+    ivp = hessbench.IVP("DOP853", 1e-6, 1e-6, dim=9)
+    note = prepare(phases(), ivp, Options(memory=1e4))(phases().y0).note
+    assert "more than `memory`" in note and "NumPy form" in note
+
+
 def test_without_loops_the_reason_is_said(monkeypatch):
     monkeypatch.setattr(_kernels, "FEWEST", 4)
     monkeypatch.setattr(_kernels, "LEAST", 0)

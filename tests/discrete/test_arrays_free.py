@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import hessbench
-from hessbench.discrete import Options, _forms, prepare, prepare_products
+from hessbench.discrete import Options, _forms, _kernel, prepare, prepare_products
 from hessbench.discrete.arrays import _function, _programs
 
 from .array_problems import bodies, layers, made, perceptron, phases, shares
@@ -59,6 +59,17 @@ def test_the_form_is_named_and_the_hessian_is_its_products(monkeypatch):
     assert "matrix-free form" in point.note
     hess = prepare(problem, ivp, Options("numpy"))(problem.x0).hess
     assert error(point.swept.hessian(), hess) < 1e-8
+
+
+def test_a_hessian_by_parameters_that_is_too_long_for_scalar_code_is_of_products(monkeypatch):
+    monkeypatch.setattr(_kernel, "MOST_COLUMNS", 10)
+    problem = everything(4)
+    ours, theirs = (
+        prepare(problem, hessbench.IVP("DOP853", 1e-10, 1e-10, dim=4), Options(form))(problem.x0)
+        for form in ("auto", "numpy")
+    )
+    assert "matrix-free form" in ours.note and "more than 10" in ours.note
+    assert error(ours.hess, theirs.hess) < 1e-8 and np.array_equal(ours.hess, ours.hess.T)
 
 
 def test_stages_that_are_not_kept_are_computed_again():

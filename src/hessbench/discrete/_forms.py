@@ -84,8 +84,9 @@ def linearised(problem: Problem, ivp: IVP, options: Options, products: bool = Fa
 
     if options.form != "numpy":
         unknowns = folded.states + folded.columns.params.size
-        free = matrix_free(folded, options, scheme) if products and unknowns >= FREE_FROM else None
-        if free is None or (free.operations <= SURELY_LONG and folded.states < MANY_STATES):
+        free = matrix_free(folded, options, scheme) if not by_state and unknowns >= FREE_FROM else None
+        long = free is not None and (free.operations > SURELY_LONG or folded.states >= MANY_STATES)
+        if not (products and long):
             try:
                 form = CompiledForm(folded, ivp, options, scheme, products)
                 return with_fallback(Linearised(folded, form, ivp, options.probes, products), in_numpy)

@@ -67,7 +67,16 @@ def chosen(folded: Folded, options: Options, scheme: Pair, products: bool) -> Ch
                 raise CannotTrace(f"{reason}{why}") from reason
     sparse = True if options.form == "sparse" and not arrays.second_order else None
     kernel = array_kernel(arrays, scheme, options.probes, width, sparse)
+    if (size := _carried(kernel)) > options.memory:
+        raise CannotTrace(f"its matrices take {size / 2**20:.0f} MiB, more than `memory`")
     return Chosen(kernel, arrays.coefficients, arrays.switches, "derivatives as loops over arrays in C")
+
+
+def _carried(kernel: Kernel) -> float:
+    """Bytes of the tangents of one step and of the entries of a segment, of which there are at least two vectors of stages."""
+    k = kernel
+    tangents = 3 * k.stages * k.m * k.n if k.sweep == "dense" else 4 * k.n * k.n
+    return 8.0 * (tangents + (k.granule * k.stages + k.width) * (len(k.places["J"]) + k.entries))
 
 
 def _recorded(problem: Problem, width: int) -> tuple[ArrayLoops | None, str]:

@@ -168,7 +168,8 @@ class FreeSwept:
 
     def hessian(self) -> Array:
         """(total, total)"""
-        return self.products(np.eye(self.columns.total))
+        hess = self.products(np.eye(self.columns.total))
+        return (hess + hess.T) / 2
 
     def products(self, directions: Array) -> Array:
         """Of the Hessian with `directions` (total, k)."""
