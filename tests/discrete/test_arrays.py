@@ -1,5 +1,7 @@
 """Right-hand sides as loops over arrays: recorded, differentiated and compiled, against NumPy, JAX and the NumPy form."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from hessbench.discrete.arrays import _programs, _structure
 from hessbench.discrete.arrays._namespace import recorded
 
 from .array_problems import CASES, as_loops, bodies, coupled, layers, loops, made, phases
+from .array_programs import values
 from .helpers import error, needs_compiler
 
 pytestmark = needs_compiler
@@ -32,7 +35,12 @@ def run(problem, form="auto", rtol=1e-9):
     return prepare(problem, ivp, Options(form))(problem.y0)
 
 
-@pytest.mark.parametrize("name", CASES)
+def some(*names):
+    """Parameters: all cases if `HESSBENCH_SLOW` is set, else these."""
+    return pytest.mark.parametrize("name", CASES if "HESSBENCH_SLOW" in os.environ else names)
+
+
+@some("bodies", "phases", "grid")
 def test_the_hessian_is_that_of_the_numpy_form(name, always):
     problem = CASES[name]()
     ours, theirs = run(problem), run(problem, "numpy")
@@ -41,7 +49,7 @@ def test_the_hessian_is_that_of_the_numpy_form(name, always):
     assert error(ours.grad, theirs.grad) < 1e-9
 
 
-@pytest.mark.parametrize("name", CASES)
+@some("layers", "one layer", "network", "shares")
 def test_values_and_both_derivatives_are_those_of_jax(name):
     jax = pytest.importorskip("jax")
     problem = CASES[name]()
@@ -155,6 +163,22 @@ def test_what_cannot_be_recorded_is_refused_with_a_reason():
     assert "shape (3,)" in refusal(lambda xp, t, y, p: y[:3])
     assert "raised ValueError" in refusal(lambda xp, t, y, p: y @ np.ones((3, 3)))
     assert "array of numbers" in refusal(lambda xp, t, y, p: np.add(y, 1.0, out=np.zeros(9)))
+
+
+def test_arrays_are_changed_in_place_as_numpy_does():
+    def rhs(xp, t, y, p):
+        out = xp.zeros(9)
+        head, first = out[:3], y[0]
+        head += y[:3]
+        head *= 2.0
+        first += 1.0  # a number, no view
+        out[3:6] = y[3:6] * first
+        xp.subtract(out[6:], y[6:], out=out[6:])
+        return out.reshape(3, 3).T.reshape(-1)
+
+    table, ids = recorded(rhs, 9, {})
+    y = np.linspace(0.1, 1, 9)
+    assert np.allclose(values(table, ids, 0.0, y), rhs(np, 0.0, y.copy(), {}), rtol=1e-15)
 
 
 def test_a_reason_that_is_caught_stands():

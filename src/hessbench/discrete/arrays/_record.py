@@ -215,12 +215,21 @@ def _binary(ufunc: Any, reflected: bool) -> Callable[[Any, Any], Any]:
     return method
 
 
+def _in_place(ufunc: Any) -> Callable[[Any, Any], Any]:
+    def method(self: Tensor, other: Any) -> Tensor:
+        self[...] = ufunc(self, other)
+        return self
+
+    return method
+
+
 for _name, _ufunc in {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide, "pow": np.power, "mod": np.remainder,
     "floordiv": np.floor_divide, "matmul": np.matmul, "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor,
 }.items():  # fmt: skip
     setattr(Tensor, f"__{_name}__", _binary(_ufunc, False))
     setattr(Tensor, f"__r{_name}__", _binary(_ufunc, True))
+    setattr(Tensor, f"__i{_name}__", _in_place(_ufunc))
 for _name, _ufunc in {
     "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal, "ne": np.not_equal
 }.items():  # fmt: skip

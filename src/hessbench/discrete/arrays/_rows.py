@@ -1,6 +1,6 @@
 """Linear combinations that were recorded, as rows over atoms: the states, the time, and what pointwise functions give.
 
-Rows of up to `SHORT` atoms that are multiples of one another count as one: distances and distances times masses, for example.
+Rows of up to `SHORT` atoms that are positive multiples of one another count as one, as distances and these times masses.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Short:
 
     def alike(self, at: Array) -> tuple[Array, Array, Array]:
         """Of the rows `at`: representatives (their places in `at`), which one each is a multiple of, and by how much."""
-        scale = self.coefficients[at, 0]
+        scale = np.abs(self.coefficients[at, 0])
         key = np.hstack([self.atoms[at], (self.coefficients[at] / scale[:, None]).view(np.int64)])
         _, first, which = np.unique(key, axis=0, return_index=True, return_inverse=True)
         which = which.ravel()

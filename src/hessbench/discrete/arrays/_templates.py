@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..._model.derivatives import Array
 from .._differentiate import forward, gradient
 from .._emit import LONGEST, Writer, function, literal, operations
@@ -66,8 +68,11 @@ class Template:
     def _number(self, value: Any) -> Node:
         if isinstance(value, float):
             return self.graph.const(value)
-        self.numbers.append(value)
-        return self.graph.leaf("x", self.inputs + len(self.numbers) - 1)
+        known = next((k for k, other in enumerate(self.numbers) if np.array_equal(other, value)), None)
+        if known is None:
+            known = len(self.numbers)
+            self.numbers.append(value)
+        return self.graph.leaf("x", self.inputs + known)
 
     def functions(self, k: int) -> str:
         """C: `value_k`, `both_k` (with D) and, if there is any, `curved_k` (H from z and multipliers s)."""
