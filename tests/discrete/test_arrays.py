@@ -40,7 +40,7 @@ def some(*names):
     return pytest.mark.parametrize("name", CASES if "HESSBENCH_SLOW" in os.environ else names)
 
 
-@some("bodies", "phases", "grid")
+@some("bodies", "grid")
 def test_the_hessian_is_that_of_the_numpy_form(name, always):
     problem = CASES[name]()
     ours, theirs = run(problem), run(problem, "numpy")
@@ -49,7 +49,7 @@ def test_the_hessian_is_that_of_the_numpy_form(name, always):
     assert error(ours.grad, theirs.grad) < 1e-9
 
 
-@some("layers", "one layer", "network", "shares")
+@some("layers", "one layer", "network")
 def test_values_and_both_derivatives_are_those_of_jax(name):
     jax = pytest.importorskip("jax")
     problem = CASES[name]()
