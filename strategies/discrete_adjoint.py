@@ -19,6 +19,7 @@ class DiscreteAdjoint(Strategy):
 
     About `6 N^3` operations per stage in dense form, `nnz N` in sparse form, `2 N P^2` with P parameters, which are no states.
     Symmetric to round-off. `hessbench.products` multiplies by the Hessian at the cost of a few gradients, without it.
+    Where a right-hand side takes more than 12,000 scalar operations, code is loops over the arrays that it is written in.
     A dense quadratic right-hand side whose arrays are given (`hessbench.quadratic_derivatives`) runs several times faster.
     `form` is "auto" (by structure, size and what the machine has; the result's note says which), "compiled" (generated C,
     cached on disk), "numpy" or "sparse"; a form that is not possible here gives way to NumPy, with a notice. `memory` in

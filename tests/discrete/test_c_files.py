@@ -8,11 +8,13 @@ import pytest
 import hessbench
 from hessbench._integrate.pairs import names, pair
 from hessbench.discrete import Options, _build, _quadratic
-from hessbench.discrete._compiled_form import _kernel
 from hessbench.discrete._fold import Folded
 from hessbench.discrete._functions import scalars
+from hessbench.discrete._kernels import chosen
 from hessbench.discrete._trace import record
 from hessbench.implicit.kernel import generate
+
+from .array_problems import CASES, as_loops
 
 # functions that are written for one problem have the parameters of all problems
 STRICT = ["-Wall", "-Wextra", "-Werror", "-Wno-psabi", "-Wno-unused-parameter"]
@@ -22,7 +24,7 @@ pytestmark = pytest.mark.skipif(not COMPILERS, reason="neither gcc nor clang")
 
 def explicit(name, method, form="auto", products=False, **arguments):
     problem = hessbench.problem(name, **arguments)
-    return _kernel(Folded(problem), Options(form=form), pair(method), products)[0].source
+    return chosen(Folded(problem), Options(form=form), pair(method), products).kernel.source
 
 
 def implicit(name, **arguments):
@@ -38,6 +40,7 @@ SOURCES = {
     "quadratic": lambda: explicit("random-quadratic", "DOP853", n=12),
     "columns": lambda: explicit("sir", "RK45"),
     "end times, running loss": lambda: explicit("generic-bolza", "DOP853"),
+    **{f"arrays, {name}": lambda name=name: as_loops(CASES[name]()).source for name in ("bodies", "layers", "grid")},
     "implicit": lambda: implicit("robertson"),
     "implicit, band": lambda: implicit("brusselator", n=24),
     "packed loops": lambda: _quadratic.jacobian_loops(4, range(1, 7)) + _quadratic.contract_loops(4),

@@ -10,7 +10,7 @@ import pytest
 import hessbench
 from hessbench import InvalidInput
 from hessbench._integrate.pairs import pair
-from hessbench.discrete import _build, _compiled_form, _emit, _forms, _kernel
+from hessbench.discrete import _build, _emit, _forms, _kernel, _kernels
 from hessbench.discrete._build import vector_width
 from hessbench.discrete._compiled_state import StateCompiled
 from hessbench.discrete._kernel import generate
@@ -96,7 +96,7 @@ def test_the_gate_catches_a_planted_fault(monkeypatch, right, wrong):
         object.__setattr__(kernel, "source", kernel.source.replace(right, wrong))
         return kernel
 
-    monkeypatch.setattr(_compiled_form, "generate", tampered)
+    monkeypatch.setattr(_kernels, "generate", tampered)
     problem = case("three-body")
     result = run(problem)
     assert "NumPy form" in result.note

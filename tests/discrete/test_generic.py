@@ -8,7 +8,7 @@ import pytest
 import hessbench
 from hessbench import InvalidInput, Problem
 from hessbench._integrate.pairs import pair
-from hessbench.discrete import Options, _compiled_form, _emit, _gate, _kernel
+from hessbench.discrete import Options, _compiled_form, _emit, _gate, _kernel, _kernels
 from hessbench.discrete._columns_numpy import Sweeps
 from hessbench.discrete._fold import Folded
 from hessbench.discrete._fold_derivatives import FoldedDerivatives
@@ -255,7 +255,7 @@ def test_checkpoints_change_the_hessian_by_round_off_only(form):
     ],
 )
 def test_the_gate_catches_a_planted_fault(monkeypatch, right, wrong):
-    generate = _compiled_form.generate
+    generate = _kernels.generate
 
     def tampered(*args):
         kernel = generate(*args)
@@ -263,7 +263,7 @@ def test_the_gate_catches_a_planted_fault(monkeypatch, right, wrong):
         object.__setattr__(kernel, "source", kernel.source.replace(right, wrong))
         return kernel
 
-    monkeypatch.setattr(_compiled_form, "generate", tampered)
+    monkeypatch.setattr(_kernels, "generate", tampered)
     result = run(perceptron(2))
     assert "NumPy form" in result.note
     assert "differs from the NumPy form" in result.note

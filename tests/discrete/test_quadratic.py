@@ -6,7 +6,7 @@ import pytest
 import hessbench
 from hessbench import InvalidInput, Problem, Quadratic, quadratic_derivatives
 from hessbench._integrate.pairs import pair
-from hessbench.discrete import _compiled_form, _kernel, _kernel_quadratic, _quadratic
+from hessbench.discrete import _kernel, _kernel_quadratic, _kernels, _quadratic
 from hessbench.discrete._build import fixed_part
 from hessbench.discrete._compiled_state import StateCompiled
 from hessbench.discrete._fold import Folded
@@ -73,7 +73,7 @@ def test_the_packed_kernel_computes_what_the_arrays_say(monkeypatch, n, width):
 @pytest.fixture
 def packed_only(monkeypatch):
     """No loops in C for the whole Hessian, as beyond a number of states."""
-    monkeypatch.setattr(_compiled_form, "LOOPS", range(0))
+    monkeypatch.setattr(_kernels, "LOOPS", range(0))
     monkeypatch.setattr(_kernel, "MOST_OPERATIONS", 0)
 
 

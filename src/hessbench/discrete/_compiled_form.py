@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import numpy as np
-
 from .._errors import Unavailable
 from .._integrate.ivp import IVP
 from .._integrate.pairs import Pair
 from .._model.derivatives import Array, Params
-from ._build import CompilerError, clause, compiler, is_built, vector_width
+from ._build import CompilerError, clause, compiler, is_built
 from ._columns import EndBlocks
 from ._compiled import Compiled, Swept
 from ._compiled_columns import ColumnsCompiled, hessian_segment, products_segment
@@ -23,19 +21,15 @@ from ._fold import Folded
 from ._forward import Path
 from ._gate import look, passes
 from ._graph import CannotTrace
-from ._kernel import Kernel, generate
-from ._kernel_quadratic import quadratic_kernel
+from ._kernel import Kernel
+from ._kernels import chosen
 from ._known import Known
 from ._moving import Slopes
 from ._options import NotCompiled, Options
 from ._probe import KernelDerivatives, KernelField
-from ._quadratic import agrees_with_rhs
 from ._stepper import Tolerances
-from ._trace import moves_switches, record
 from ._workspace import Buffer
 
-LOOPS = range(8, 81)  # states of a quadratic system for which loops in C are faster than scalar code, and than NumPy
-DENSE = 0.2  # share of its B from which on it counts as dense
 PRODUCTS_BYTES = 2.0**26  # of the entries of a segment
 
 
@@ -50,7 +44,7 @@ class CompiledForm:
     def __init__(self, folded: Folded, ivp: IVP, options: Options, scheme: Pair, products: bool) -> None:
         self.folded, self.by_component = folded, ivp.by_component
         with compiling():
-            kernel, coefficients, self.chooses = _kernel(folded, options, scheme, products)
+            kernel, coefficients, self.chooses, source = chosen(folded, options, scheme, products)
             can_be_loaded(kernel.source, kernel.level)
             self.compiled = _loaded(kernel, folded, options, products)
         if coefficients is not None:
@@ -60,7 +54,7 @@ class CompiledForm:
         if complaint is not None:
             raise NotCompiled(complaint)
         self.end, self.sizes = looked.end, looked.sizes
-        self.name = _described(kernel, coefficients is not None)
+        self.name = _described(kernel, source)
         self.own = folded.problem.constants
         self.events: CompiledLegs | None = None
         if folded.problem.events:
@@ -122,26 +116,6 @@ def can_be_loaded(source: str, level: str) -> None:
         raise NotCompiled("no C compiler on the path (set CC to name one, or pip install 'hessbench[compiler]')")
 
 
-def _kernel(folded: Folded, options: Options, scheme: Pair, products: bool) -> tuple[Kernel, Array | None, bool]:
-    """The kernel of the right-hand side, recorded or as loops, and for the latter the coefficients that it reads.
-
-    The last value tells whether it has a switch that the unknowns move.
-    """
-    problem, alone, patient = folded.problem, folded.problem.of_state_alone and not products, options.form == "compiled"
-    given, n = problem.derivatives, problem.dim
-    chosen = n in LOOPS or (patient and n >= LOOPS.stop)
-    if alone and given is not None and given.quadratic is not None and options.form != "sparse" and chosen:
-        terms = given.quadratic(problem.params)
-        if np.count_nonzero(terms.bilinear) > DENSE * n**3:
-            agrees_with_rhs(terms, problem)
-            return *quadratic_kernel(terms, scheme, options.probes, vector_width()), False
-    traced = record(folded.rhs, folded.states, folded.params, folded.varied, mechanical=alone)
-    columns = None if alone else folded.columns
-    sweep = True if options.form == "sparse" and not traced.second_order else None
-    kernel = generate(traced, scheme, options.probes, vector_width(), columns, sweep, patient)
-    return kernel, None, moves_switches(traced)
-
-
 def _loaded(kernel: Kernel, folded: Folded, options: Options, products: bool) -> Compiled:
     if kernel.sweep != "columns":
         return StateCompiled(kernel, options.probes, options.memory)
@@ -150,9 +124,8 @@ def _loaded(kernel: Kernel, folded: Folded, options: Options, products: bool) ->
     return ColumnsCompiled(kernel, folded.columns, options.probes, options.memory, segment)
 
 
-def _described(kernel: Kernel, loops: bool) -> str:
+def _described(kernel: Kernel, source: str) -> str:
     kind = f"tangents of {kernel.columns} columns" if kernel.sweep == "columns" else f"{kernel.sweep} sweep"
     if kernel.second_order:
         kind = f"q' = v structure, {kind}"
-    source = "dense quadratic, derivatives as loops in C" if loops else "derivatives generated as C"
     return f"compiled form ({kind}), {source}"

@@ -6,17 +6,29 @@ from collections.abc import Callable
 
 from .._errors import InvalidInput
 from .._integrate.ivp import IVP
-from .._integrate.pairs import pair
+from .._integrate.pairs import Pair, pair
 from .._model.derivatives import Array
 from .._model.problem import Problem
-from ._compiled_form import CompiledForm
+from ._compiled_form import CompiledForm, compiling
 from ._fallback import explaining, with_fallback
 from ._fold import Folded
 from ._fold_derivatives import StateDerivatives
 from ._given import trusted
+from ._graph import CannotTrace
+from ._kernel import MOST_COLUMNS
 from ._linearised import Linearised, Point
 from ._numpy_form import ColumnsInNumpy, StateInNumpy
 from ._options import NotCompiled, Options, Products, Run, multiplied, results
+from .arrays._free import FreeForm, FreeLinearised
+
+FREE_FROM, MATRICES_UP_TO = (
+    48,
+    1000,
+)  # unknowns from which on, and up to which, products may be by loops and by matrices
+SURELY_LONG, MANY_STATES = (
+    2 * MOST_COLUMNS,
+    200,
+)  # operations and states from which on nobody tries scalar code for products
 
 
 def prepare(problem: Problem, ivp: IVP, options: Options) -> Run:
@@ -34,6 +46,16 @@ def prepare_products(problem: Problem, ivp: IVP, options: Options) -> Products:
     Raises as `prepare` does.
     """
     return multiplied(linearised(problem, ivp, options, products=True))
+
+
+def matrix_free(folded: Folded, options: Options, scheme: Pair) -> FreeForm | None:
+    """The form that has no matrices, where its arrays can be recorded and nothing happens between the ends."""
+    if folded.problem.events or folded.problem.data is not None:
+        return None
+    try:
+        return FreeForm(folded, options, scheme)
+    except CannotTrace:
+        return None
 
 
 def linearised(problem: Problem, ivp: IVP, options: Options, products: bool = False) -> Callable[[Array], Point]:
@@ -61,9 +83,21 @@ def linearised(problem: Problem, ivp: IVP, options: Options, products: bool = Fa
         return explaining(at, made, scheme, ivp)
 
     if options.form != "numpy":
-        try:
-            form = CompiledForm(folded, ivp, options, scheme, products)
-            return with_fallback(Linearised(folded, form, ivp, options.probes, products), in_numpy)
-        except NotCompiled as reason:
-            notice = f"; not compiled: {reason}"
+        unknowns = folded.states + folded.columns.params.size
+        free = matrix_free(folded, options, scheme) if not by_state and unknowns >= FREE_FROM else None
+        long = free is not None and (free.operations > SURELY_LONG or folded.states >= MANY_STATES)
+        if not (products and long):
+            try:
+                form = CompiledForm(folded, ivp, options, scheme, products)
+                return with_fallback(Linearised(folded, form, ivp, options.probes, products), in_numpy)
+            except NotCompiled as reason:
+                notice = f"; not compiled: {reason}"
+        if free is not None:
+            try:
+                with compiling():
+                    free.check(ivp)
+                at = FreeLinearised(folded, free, ivp, options.probes, products, notice)
+                return at if unknowns > MATRICES_UP_TO else with_fallback(at, in_numpy)
+            except NotCompiled as reason:
+                notice += f"; not compiled: {reason}"
     return in_numpy(notice)

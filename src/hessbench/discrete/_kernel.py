@@ -117,17 +117,20 @@ def generate(
     columns: Columns | None = None,
     sparse: bool | None = None,
     patient: bool = False,
+    limit: int | None = None,
 ) -> Kernel:
     """Write the kernel by the state alone, or by all `columns`. `width` doubles per vector.
 
     By the state alone an operation count chooses the sweep if `sparse` is `None`. Raises `CannotTrace` for so many operations
-    that compiling them takes longer than people wait, unless they are `patient`.
+    that compiling them takes longer than people wait, unless they are `patient`, and for more than `limit` in any case.
     """
     parts, table = Expressions(traced, probes), Table()
     if columns is None:
         count, large, most = parts.operations, LARGE, MOST_OPERATIONS
     else:
         count, large, most, patient = parts.statements, LARGE_COLUMNS, MOST_COLUMNS, False
+    if limit is not None:
+        most, patient = limit, False
     if count > most and not patient:
         raise CannotTrace(f"its derivatives take {count} operations, more than {most}")
     sweep = "columns"
@@ -144,9 +147,12 @@ def generate(
 
 def assemble(
     parts: Parts, functions: str, fixed: int, pair: Pair, probes: int, width: int, sweep: str, level: str = LEVELS[0],
-    columns: Columns | None = None, active: tuple[int, ...] = (),
+    columns: Columns | None = None, active: tuple[int, ...] = (), tiles: bool = False,
 ) -> Kernel:  # fmt: skip
-    """The kernel around the C functions `prepare` and those of `Expressions.functions`, which read `fixed` numbers."""
+    """The kernel around the C functions `prepare` and those of `Expressions.functions`, which read `fixed` numbers.
+
+    Products of the dense sweep are written out for their size, or are loops over `tiles` for any.
+    """
     m, s, second = parts.m, pair.stages, parts.second_order
     n = m * (2 if second else 1)
     total, at = (n, ()) if columns is None else (columns.total, tuple(columns.params.tolist()))
@@ -168,8 +174,9 @@ def assemble(
         e = {k: [(r, at[j]) for r, j in part] if k in ("A", "YU") else part for k, part in parts.places.items()}
         tables, backward = _tables(e, at, pair), _columns_sweep(weights, e, n, -(-total // width))
     else:
-        tables, backward = [], _state_sweep(weights, parts, n, width, sweep)
-    body = [functions, weights.stepping(), _fixed("forward.c"), weights.multipliers(parts.places["J"]), backward]
+        tables, backward = [], _state_sweep(weights, parts, n, width, sweep, tiles)
+    pulled = weights.multipliers(parts.places["J"], tiles and len(parts.places["J"]) == m * m)
+    body = [functions, weights.stepping(), _fixed("forward.c"), pulled, backward]
     body += [PROBED_BY_COLUMNS if sweep == "columns" else PROBED_BY_STATE, _fixed("probe.c")]
     source = "\n".join([*head, *tables, *body])
     return Kernel(
@@ -201,7 +208,7 @@ def prefers_sparse(n: int, m: int, jacobian: int, contraction: int, pair: Pair) 
     return n > 16 and bool(columns < 0.7 * dense)
 
 
-def _state_sweep(weights: Weights, parts: Parts, n: int, width: int, sweep: str) -> str:
+def _state_sweep(weights: Weights, parts: Parts, n: int, width: int, sweep: str, tiles: bool) -> str:
     m, jacobian, contraction = parts.m, parts.places["J"], parts.places["YY"]
     if sweep == "sparse":
         return _fixed("state.h") + sparse_backward(weights, n, jacobian, contraction)
@@ -209,7 +216,14 @@ def _state_sweep(weights: Weights, parts: Parts, n: int, width: int, sweep: str)
     products = matrix_times("times_jacobian", jacobian, m, rows) + matrix_times(
         "times_contraction", contraction, m, rows
     )
-    return _fixed("state.h") + weights.tangents() + products + accumulation(n, width) + _fixed("dense.c")
+    sums = accumulation(n, width)
+    if tiles:
+        tiled, products, sums = _fixed("products.c"), "", ""
+        for name, entries in (("times_jacobian", jacobian), ("times_contraction", contraction)):
+            full = f"#define {name} dense_times\n"
+            products += full if len(entries) == m * m else matrix_times(name, entries, m, rows)
+        products = tiled + products
+    return _fixed("state.h") + weights.tangents() + products + sums + _fixed("dense.c")
 
 
 def _columns_sweep(weights: Weights, e: dict[str, Entries], n: int, vectors: int) -> str:

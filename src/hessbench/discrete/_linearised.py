@@ -103,7 +103,7 @@ class Linearised:
         problem = self.problem = folded.problem
         self.folded, self.form, self.whole = folded, form, not products
         self.data = None if problem.data is None else Observed(folded, form.loss_in_c, form.sloped)
-        self.blocks, source = folded.end(form.loss_in_c, form.end)
+        self.blocks, source = self.end_of(form)
         self.note, self.ties = f"{form.name}{f', loss blocks {source}' if source else ''}", Ties(problem)
         self.events = None if form.functions is None else WithEvents(folded, form.with_events, form.functions)
         attempt = form.attempt if self.events is None else self.events.attempt
@@ -139,6 +139,10 @@ class Linearised:
         note += self.ties.note(x, path.y1)
         said = tuple(self.said(x, y0, p, path))
         return Point(end.value, swept.grad, hess, swept, end, note, said, swept.gauss_newton)
+
+    def end_of(self, form: Form) -> tuple[Any, str]:
+        """The loss at the ends, with derivatives, and where they are from."""
+        return self.folded.end(form.loss_in_c, form.end)
 
     def step_ends(self, form: Form, ivp: IVP, probes: int) -> Any:
         """Where steps have to end: `at(x)` gives the times in the direction of integration."""

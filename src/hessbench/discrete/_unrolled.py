@@ -69,8 +69,11 @@ class Weights:
             lines += f"      vd e{r} = w * (SPREAD(0.0){plus(factor, row, 'K[{}][v]')}); s{r} += e{r} * e{r};\n"
         return lines + "    }\n"
 
-    def multipliers(self, jacobian: list[tuple[int, int]]) -> str:
-        """`multipliers`: one step of the costate, storing the multipliers of its slopes in vectors of stages."""
+    def multipliers(self, jacobian: list[tuple[int, int]], full: bool = False) -> str:
+        """`multipliers`: one step of the costate, storing the multipliers of its slopes in vectors of stages.
+
+        One that is said to be `full` is a loop, whatever its size.
+        """
         s, lines = self.pair.stages, ""
         for i in range(s - 1, -1, -1):
             later = np.append(np.zeros(i + 1), self.a[i + 1 :, i])
@@ -92,7 +95,7 @@ class Weights:
         return (
             "static inline void keep(double *L, long g, const double *q) {\n"
             "  double *to = L + g / VW * M * VW + g % VW;\n  for (int r = 0; r < M; r++) to[r * VW] = q[r];\n}\n"
-            + _pull(jacobian)
+            + (FULL_PULL if full else _pull(jacobian))
             + "static void multipliers(double h, long g, const double *J, double *L, double *lam) {\n"
             f"  const double hh = {self._scale};\n  vd th[S][MV], q[MV], lq[MV], lv[MV];\n"
             "  memset(th, 0, sizeof th); memset(lq, 0, sizeof lq); memset(lv, 0, sizeof lv); (void)hh;\n"
@@ -121,6 +124,14 @@ class Weights:
     def _base(self, i: int, q: str, v: str) -> str:
         c = 1.0 if i < 0 else self.pair.c[i]
         return f"{q} + ({literal(float(c))} * h) * {v}" if self.second and c else q
+
+
+FULL_PULL = """static inline void pull(const double *J, const double *restrict q, double *restrict theta) {
+  memset(theta, 0, M * 8);
+  for (int r = 0; r < M; r++)
+    for (int c = 0; c < M; c++) theta[c] += J[(r * M + c) * VW] * q[r];
+}
+"""
 
 
 def _pull(jacobian: list[tuple[int, int]]) -> str:
