@@ -11,14 +11,21 @@ PROBLEMS = tuple(("random-quadratic", {"n": n}) for n in (10, 20, 30, 40, 50))
 LARGE_PROBLEMS = tuple(("random-quadratic", {"n": n}) for n in (75, 100, 125, 150))
 RTOL, METHOD = 1e-5, "RK45"
 ONE_PASS = ("hand-adjoint@numpy", "hand-adjoint/backward@numpy")  # `backward` integrates the state as the paper does
-ROWS = ("hand-adjoint-rows@numpy", "hand-adjoint-rows/batched@numpy")
 PAPER_ONE_PASS, PAPER_ROWS = "hand-adjoint/backward@numpy", "hand-adjoint-rows@numpy"
+TENSORFLOW_ONE_PASS, TENSORFLOW_ROWS = "hand-adjoint/backward@tensorflow", "hand-adjoint-rows@tensorflow"
+ROWS = {  # row by row, and one pass that it is compared with
+    "hand-adjoint-rows@numpy": PAPER_ONE_PASS,
+    "hand-adjoint-rows/batched@numpy": PAPER_ONE_PASS,
+    TENSORFLOW_ROWS: TENSORFLOW_ONE_PASS,  # what the paper measured: SciPy's solver, TensorFlow's derivatives
+    "reverse-over-reverse@tensorflow": TENSORFLOW_ONE_PASS,
+}
 IN_FRAMEWORK = {
     f"{strategy}@{backend}": numpy
     for strategy, numpy in (("forward-over-reverse", "hand-adjoint@numpy"), ("reverse-over-reverse", PAPER_ROWS))
-    for backend in ("jax", "torch", "autograd")
+    for backend in ("jax", "torch", "autograd", "tensorflow")
 }
-CONTENDERS = (*ONE_PASS, *ROWS, *IN_FRAMEWORK)
+IN_FRAMEWORK |= {TENSORFLOW_ONE_PASS: PAPER_ONE_PASS, TENSORFLOW_ROWS: PAPER_ROWS}
+CONTENDERS = tuple(dict.fromkeys((*ONE_PASS, *ROWS, *IN_FRAMEWORK)))
 NAMES = ("problem", "contender", "rtol", "method")
 
 
@@ -45,10 +52,10 @@ class _Time:
 
 @declared
 class _Ratio:
-    """Row by row over one pass in the paper's form."""
+    """Row by row over one pass in the paper's form, both in the same framework."""
 
     def track_ratio(self, records, problem, contender, *rest):
-        return ratio(records, (problem, contender, *rest), (problem, PAPER_ONE_PASS, *rest))
+        return ratio(records, (problem, contender, *rest), (problem, ROWS[contender], *rest))
 
     def track_ratio_by_n(self, records, problem, contender, *rest):
         n = stored(records, (problem, contender, *rest), "size")

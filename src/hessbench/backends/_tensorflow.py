@@ -4,7 +4,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,11 @@ import numpy as np
 from .._errors import Unsupported
 from ._base import Backend, float64
 
-NO_LOOP = (
-    "TensorFlow's forward accumulator has no derivatives of a gradient through a loop; take the mode `reverse-over-reverse`."
-)
+NO_LOOP = "TensorFlow has no forward derivatives of a gradient through a loop; take the mode `reverse-over-reverse`."
 
 
 class TensorflowBackend(Backend):
-    """`GradientTape` backward, `ForwardAccumulator` forward, `tf.function` with XLA to compile, NumPy's names from
+    """`GradientTape` backward, `ForwardAccumulator` forward, `tf.function` to compile, NumPy's names from
     `tf.experimental.numpy`, whose behaviour of arrays it switches on.
 
     It shares no process with JAX and torch, and is never chosen, only asked for. A loop is a `tf.while_loop`, but not below
@@ -33,14 +31,12 @@ class TensorflowBackend(Backend):
     operations = ("vjp", "jvp", "grad", "value_grad_hessian")
     compiles = True
     compiles_loops = True
-    xla = True  # whether `compile` goes beyond TensorFlow's own graph
 
     def __init__(self) -> None:
         self.tf: Any = _imported()
         self.tf.get_logger().setLevel("ERROR")  # it warns of every function that is compiled anew
         self.xp = self.tf.experimental.numpy
         self.xp.experimental_enable_numpy_behavior()
-        _complete(self.tf)
         self._forward = threading.local()
 
     def asarray(self, a: Any) -> Any:
@@ -114,11 +110,18 @@ class TensorflowBackend(Backend):
             lambda i, y: i < n, lambda i, y: (i + 1, step(i, y)), (first, y), maximum_iterations=n
         )[1]
 
-    def compile(self, f: Callable[..., Any]) -> Callable[..., Any]:
-        return self.tf.function(f, autograph=False, jit_compile=self.xla)
+    def compile(self, f: Callable[..., Any], xla: bool = False) -> Callable[..., Any]:
+        """With `xla`, beyond TensorFlow's own graph: faster, but compiled anew for each time and point where a right-hand
+        side picks components by a list of indices.
+        """
+        return self.tf.function(f, autograph=False, jit_compile=xla)
 
     def on_numpy(self, f: Callable[..., Any]) -> Callable[..., np.ndarray]:
-        compiled, constant = self.compile(f), self.tf.constant
+        return self.called(self.compile(f))
+
+    def called(self, compiled: Callable[..., Any]) -> Callable[..., np.ndarray]:
+        """`compiled(*arrays, p)` with NumPy arrays in and out."""
+        constant = self.tf.constant
         return lambda *args: compiled(*[constant(a, dtype="float64") for a in args[:-1]], args[-1]).numpy()
 
     @property
@@ -154,16 +157,3 @@ def _imported() -> Any:
         else:
             os.environ["TF_USE_LEGACY_KERAS"] = legacy
     return tf
-
-
-def _complete(tf: Any) -> None:
-    """The derivative of what XLA differentiates a slice into, which TensorFlow 2.21 lacks: no slice had a second one."""
-
-    from tensorflow.compiler.tf2xla.ops.gen_xla_ops import xla_dynamic_update_slice
-
-    def put_back(operation: Any, g: Any) -> tuple[Any, Any, None]:
-        _, part, start = operation.inputs
-        return xla_dynamic_update_slice(g, 0 * part, start), tf.slice(g, start, tf.shape(part)), None
-
-    with suppress(KeyError):  # a later version may have it
-        tf.RegisterGradient("XlaDynamicUpdateSlice")(put_back)
