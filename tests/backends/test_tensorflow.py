@@ -24,7 +24,11 @@ def test_it_does_what_the_other_frameworks_do_in_a_process_of_its_own():
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "tensorflow"]
     done = subprocess.run(
         [*command, *(str(HERE / name) for name in FILES)],
-        env={**os.environ, "HESSBENCH_TEST_BACKEND": "tensorflow", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # some import torch
+        env={
+            **os.environ,
+            "HESSBENCH_TEST_BACKEND": "tensorflow",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        },  # some import torch
         capture_output=True,
         text=True,
         timeout=500,
