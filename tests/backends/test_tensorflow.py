@@ -31,7 +31,7 @@ def test_it_does_what_the_other_frameworks_do_in_a_process_of_its_own():
         },  # some import torch
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=5000 if os.environ.get("HESSBENCH_SLOW") else 500,
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     assert int(re.findall(r"(\d+) passed", done.stdout)[-1]) > 40

@@ -97,7 +97,7 @@ def infer_index(check: Inference, base: Type, node: Index, scope: Scope) -> Type
             check.error("function", message, node.pos, suggestion="call it, then index what it returns")
         return _index_tensor(check, result, node, bounds, args) if isinstance(result, TensorType) else UNKNOWN
 
-    return FunctionType(base.slots, apply)
+    return FunctionType(base.slots, apply, base.begun)
 
 
 Bounds = tuple[Size | None, ...]
