@@ -2,8 +2,13 @@
 
 One pass ("differential programming", DP) against backprop of backprop row by row (BP2), as ratios T_BP2 / T_DP and
 T_BP2 / (N T_DP), and each of the two with its derivatives from a framework that SciPy calls, against the same in NumPy.
-Source: arXiv:2301.08085, section 5. `HESSBENCH_LARGE=1` for N above 50.
+Source: arXiv:2301.08085, section 5. `HESSBENCH_LARGE=1` for N above 50. `python -m benchmarks.paper N ...` prints the paper's
+own architecture, SciPy's solver calling TensorFlow, beside NumPy.
 """
+
+import sys
+
+from hessbench import Case, measure
 
 from .common import HALF_HOUR, LARGE, LARGE_LIMITS, LIMITS, cases, declared, labels, measure_all, ratio, stored
 
@@ -113,3 +118,24 @@ if LARGE:
         """T(framework) / T(NumPy) at larger sizes."""
 
         params = parameters(LARGE_PROBLEMS, IN_FRAMEWORK)
+
+
+def main(sizes):
+    """Print both ratios for each size: row by row over one pass, and TensorFlow over NumPy."""
+    print("    N  T_BP2 / (N T_DP): NumPy  TensorFlow    TensorFlow / NumPy: one pass  row by row")
+    for n in sizes:
+        seconds = []
+        for contender in (PAPER_ONE_PASS, PAPER_ROWS, TENSORFLOW_ONE_PASS, TENSORFLOW_ROWS):
+            strategy, _, backend = contender.partition("@")
+            case = Case("random-quadratic", strategy, backend, {"n": n}, RTOL, method=METHOD)
+            record = measure(case, time_limit=LARGE_LIMITS["time_limit"], budget=LIMITS["budget"])
+            seconds.append(record.median_s or float("nan"))
+            if record.status != "ok":
+                print(f"{contender}, N = {n}: {record.status}: {record.message}")
+        one, rows, tf_one, tf_rows = seconds
+        shown = (rows / one / n, tf_rows / tf_one / n, tf_one / one, tf_rows / rows)
+        print(f"{n:5}  {shown[0]:24.2f}  {shown[1]:10.2f}  {shown[2]:30.1f}  {shown[3]:10.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    main([int(text) for text in sys.argv[1:]] or [10, 20, 30, 40, 50])
