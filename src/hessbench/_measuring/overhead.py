@@ -163,7 +163,8 @@ def share(record: Record, rows: Sequence[Row]) -> dict[str, Any]:
         **{"status": record.status, "message": record.message, "calls": record.framework_calls},
         **{"per_call_s": None, "median_s": record.median_s, "share": None},
     }
-    if record.status != "ok" or record.median_s is None or record.size is None:
+    size = record.dim if record.size is None else record.size
+    if record.status != "ok" or record.median_s is None or size is None:
         return base
     if not record.framework_calls:
         return {**base, "message": "It does not call a framework from NumPy, or once for the whole Hessian."}
@@ -171,7 +172,6 @@ def share(record: Record, rows: Sequence[Row]) -> dict[str, Any]:
     near = [r for r in near if r.problem == record.problem] or [r for r in near if r.problem == PROBLEM]
     if not near:
         return {**base, "message": f"The overhead of {record.backend} is not known."}
-    size = record.size
     per_call = min(near, key=lambda row: abs(row.n - size)).per_call_s
     assert per_call is not None
     return {**base, "per_call_s": per_call, "share": record.framework_calls * per_call / record.median_s}
