@@ -9,12 +9,15 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from hessbench import Case, strategies
 from hessbench._measuring.grid import Store, measure_grid
+from hessbench._measuring.measure import child_environment
 from hessbench._measuring.provenance import provenance
 from hessbench._measuring.statuses import status
 
@@ -177,3 +180,34 @@ def by_turns(runs, seconds):
                 if time.perf_counter() > stop:
                     break
     return times
+
+
+CHILD = """
+import json, sys, time
+start = time.process_time()
+import hessbench
+from hessbench import Case
+from hessbench._measuring.child import counting_calls
+from hessbench._measuring.measure import problem_of
+case = Case(**json.loads(sys.argv[1]))
+calls, problem = counting_calls(case.backend), problem_of(case)
+run = hessbench.prepare(problem, case.strategy, backend=case.backend, rtol=case.rtol, method=case.named_method)
+run.direct(problem.x0)
+setup, count, times = time.process_time() - start, calls(), []
+while len(times) < 3 or sum(times) < 0.3:
+    start = time.process_time()
+    run.direct(problem.x0)
+    times.append(time.process_time() - start)
+print(json.dumps([setup, count, min(times)]))
+"""
+
+
+def in_cpu_seconds(case):
+    """`(set-up with the first Hessian, calls from NumPy into the framework, the least of some Hessians)` in a process of its
+    own, in CPU seconds, which other programs lengthen little. Raises `RuntimeError` with the last words of one that fails.
+    """
+    command = [sys.executable, "-c", CHILD, json.dumps(asdict(case))]
+    done = subprocess.run(command, capture_output=True, text=True, env=child_environment())
+    if done.returncode:
+        raise RuntimeError((done.stderr.strip().splitlines() or ["no word"])[-1][:100])
+    return json.loads(done.stdout.strip().splitlines()[-1])

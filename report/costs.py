@@ -85,10 +85,11 @@ class Split:
 
 
 def overhead(rows: Iterable[Row]) -> list[Split]:
-    """One table for each operation, from the newest row of each (operation, package, n)."""
+    """One table for each operation, from the newest row of each (operation, package, n) of the random quadratic system."""
     newest: dict[tuple[str, str, int], Row] = {}
     for row in rows:
-        if {"operation", "package", "n"} <= set(row):
+        of_one_size = row.get("problem", "random-quadratic") != "random-quadratic"
+        if {"operation", "package", "n"} <= set(row) and not of_one_size:
             newest[str(row["operation"]), str(row["package"]), int(row["n"])] = row
     out = []
     for operation in dict.fromkeys([*OPERATIONS, *(key[0] for key in newest)]):

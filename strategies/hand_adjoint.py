@@ -34,6 +34,7 @@ from hessbench import (
     Vector,
     bolza_slope,
     bolza_start,
+    by_framework,
     canonical_order,
     derivatives_of,
     joint_derivatives_of,
@@ -53,11 +54,13 @@ class HandAdjoint(Strategy):
     without `guarded`, which is kept to show the error.
     P parameters make it a product of cost 2 N (N + P)^2 and a costate of (N + P)^2 numbers: not for very many of them. (Half
     of S would do, but packing and unpacking it costs more than the shorter vectors save, at N + P = 104 and 304 alike.)
+    On `tensorflow`, right-hand side and derivatives are calls into it, as in the paper's measurements, and not written by hand.
     Not for large sparse systems: `P` is dense. Data and doses take one backward solve between each two of them, of
     twice as much with data: S without second derivatives goes along.
     Source: arXiv:2301.08085, section 2; `W` extends it to losses of `y0`.
     """
 
+    backends: ClassVar[tuple[str, ...]] = ("numpy", "tensorflow")
     limits: ClassVar[Limits] = Limits(parameters=True, running_loss=True, times=True, data=True, doses=True)
     accuracy: ClassVar[Accuracy] = Accuracy(
         factor=5e3
@@ -74,6 +77,7 @@ class HandAdjoint(Strategy):
         return replace(self.limits, reversible_only=self.guarded and self.state == "backward").refusal(problem)
 
     def prepare(self, problem, backend, ivp) -> Callable[[Vector], Result]:
+        problem = by_framework(problem, backend)
         if problem.data is not None or problem.events:
             return self._on_the_way(problem, ivp)
         if problem.wrt == ("y0",) and problem.running_loss is None:

@@ -18,7 +18,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from hessbench import Limits, Result, Strategy, Vector, derivatives_of, loss_blocks
+from hessbench import Limits, Result, Strategy, Vector, by_framework, derivatives_of, loss_blocks
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,17 @@ class HandAdjointRows(Strategy):
 
     All rows rest on the end state and on the gradient, whose errors they magnify. These two solves are therefore made at a
     thousandth of the tolerance. Not for dissipative problems, because the state is integrated backward.
+    On `tensorflow`, right-hand side and derivatives are calls into it, as in the paper's measurements, and not written by hand.
     Source: arXiv:2301.08085, section 3, extended to losses of the initial state.
     """
 
     together: int | None = 1  # rows in one solve; `None` for all
+    backends: ClassVar[tuple[str, ...]] = ("numpy", "tensorflow")
     limits: ClassVar[Limits] = Limits(reversible_only=True)
     variants: ClassVar = {"": {}, "batched": {"together": None}}
 
     def prepare(self, problem, backend, ivp) -> Callable[[Vector], Result]:
+        problem = by_framework(problem, backend)
         n, (t0, t1), p = problem.dim, problem.t_span, problem.constants
         d, (blocks, blocks_source) = derivatives_of(problem), loss_blocks(problem)
         sharper = replace(ivp, rtol=max(1e-3 * ivp.rtol, 1e-14), atol=1e-3 * ivp.atol)

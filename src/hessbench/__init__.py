@@ -15,7 +15,13 @@ from ._adapters.torch import as_torch
 from ._api import hessian
 from ._derive.adjoint import adjoint_gradient, bolza_slope, bolza_start, canonical_order
 from ._derive.augment import Augmented, augmented
-from ._derive.generated import derivatives_of, generated_derivatives, generated_joint_derivatives, joint_derivatives_of
+from ._derive.generated import (
+    by_framework,
+    derivatives_of,
+    generated_derivatives,
+    generated_joint_derivatives,
+    joint_derivatives_of,
+)
 from ._derive.log_scale import on_log_scale
 from ._derive.loss import joint_loss, loss_blocks
 from ._derive.mass_action import MassAction
@@ -112,6 +118,7 @@ __all__ = [
     "augmented",
     "bolza_slope",
     "bolza_start",
+    "by_framework",
     "canonical_order",
     "check_hessian",
     "choose_steps",

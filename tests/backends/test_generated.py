@@ -1,5 +1,7 @@
 """Generated derivatives against those written by hand, by every framework, for every way of broadcasting."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,10 @@ import hessbench
 from hessbench import InvalidInput, Problem, derivatives_of, generated_derivatives
 from hessbench.backends import available, backend
 
+ALONE = os.environ.get("HESSBENCH_TEST_BACKEND")  # one that wants a process to itself: `test_tensorflow.py`
+FRAMEWORKS = [ALONE] if ALONE else ["jax", "torch", "autograd", "casadi"]
 PROBLEMS = {"driven-pendulum": {}, "brusselator": {"n": 4}, "random-quadratic": {"n": 3}}
+PROBLEMS = {"driven-pendulum": {}} if ALONE else PROBLEMS
 N_STATES, TIMES = 5, np.linspace(0.1, 0.9, 5)
 LAYOUTS = {
     "one state, one costate": (0.3, (), ()),
@@ -19,7 +24,7 @@ LAYOUTS = {
 }
 
 
-@pytest.fixture(params=["jax", "torch", "autograd", "casadi"], scope="module")
+@pytest.fixture(params=FRAMEWORKS, scope="module")
 def framework(request):
     if not available(request.param):
         pytest.skip(f"{request.param} is not installed")

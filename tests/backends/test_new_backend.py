@@ -108,10 +108,10 @@ def test_it_stands_behind_those_of_this_package_in_every_order_of_choice(package
     uses = [("derivatives", 3), ("loss", 3), ("reference", 4), ("contractions", 4)]
     code = "out = [backends.known(2, *(['vjp'] if many == 3 else ['derivatives']), use=use) for use, many in {}]"
     assert tried(package, code.format(uses)) == [
-        ["jax", "torch", "autograd", "mine"],
-        ["jax", "autograd", "torch", "mine"],
-        ["casadi", "torch", "autograd", "jax", "mine"],
-        ["jax", "torch", "casadi", "autograd", "mine"],
+        ["jax", "torch", "autograd", "tensorflow", "mine"],
+        ["jax", "autograd", "torch", "tensorflow", "mine"],
+        ["casadi", "torch", "autograd", "jax", "tensorflow", "mine"],
+        ["jax", "torch", "casadi", "autograd", "tensorflow", "mine"],
     ]
 
 
@@ -192,6 +192,7 @@ def test_a_file_in_the_folder_of_backends_is_one_too(tmp_path):
         (FILE.replace('"mine"', '"others"'), "`name` is 'others', expected 'mine'"),
         (FILE.replace("def asarray", "def array"), "`Mine` does not define `asarray`"),
         (FILE.replace('package = "autograd"', 'package = "other"'), "`package` is 'other', expected the framework"),
+        (FILE.replace("order = 2", 'order = 2\n    apart = "jax"'), "`apart` is 'jax', expected a tuple"),
         (FILE.replace("order = 2", "order = 2\n    ranks = 1"), "`ranks` is 1, expected `Ranks(...)`"),
     ],
     ids=lambda text: text if len(text) < 60 else None,
@@ -206,7 +207,7 @@ except hessbench.Unavailable as error:
     out.append(str(error))
 """
     names, broken, strategies, error = tried(other, code)
-    assert names == ["numpy", "jax", "torch", "autograd", "casadi"] and strategies > 20
+    assert names == ["numpy", "jax", "torch", "autograd", "casadi", "tensorflow"] and strategies > 20
     assert said in broken["mine"] and "hessbench-other" in broken["mine"] and said in error
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._plugins.strategy import Strategy
-from ..backends import known
+from ..backends import about, known
 from .lifting import MULTIPLIER
 from .model import model
 
@@ -58,5 +58,5 @@ class AsIs(Strategy):
 
 
 def has_variant(backends: tuple[str, ...]) -> bool:
-    """Whether strategies on these backends differentiate switches by a framework."""
-    return bool(set(known(1)) & set(backends))
+    """Whether strategies on these backends differentiate switches by a framework that may be chosen."""
+    return any(not about(name).apart for name in set(known(1)) & set(backends))

@@ -37,6 +37,8 @@ from .._plugins.prepare import Prepared, prepare, resolve
 from .._plugins.registry import problem, strategies
 from .._plugins.strategy import Strategy
 from .._storage.files import write
+from ..backends import about
+from ..backends import backend as loaded
 from ..backends import built_in as built_in_backends
 from .gate import Seen, judge
 from .gate_points import VARIABLE, drawn_points, first_with_reference, run_seed
@@ -244,10 +246,18 @@ def built_in() -> list[str]:
 
 
 def usable(chosen: Sequence[str] | None = None) -> Iterator[tuple[str, Strategy, str]]:
-    """`(strategy@backend, strategy, backend)` of what can run here, of the chosen names or of all built-in ones."""
-    for name, backend in contenders(chosen or built_in()):
+    """`(strategy@backend, strategy, backend)` of what can run here, of the chosen names or of all built-in ones.
+
+    A backend that wants a process to itself takes part where it is the only one that is asked for: it is loaded first.
+    """
+    asked = contenders(chosen or built_in())
+    for name, backend in asked:
         with suppress(Unavailable):
             strategy, found = resolve(strategy_of(Case("", name)), backend)
+            if about(found).apart:
+                if any(other != found for _, other in asked):
+                    continue
+                loaded(found)
             yield f"{name}@{found}", strategy, found
 
 

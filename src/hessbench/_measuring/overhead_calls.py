@@ -1,4 +1,4 @@
-"""Right-hand side, vjp and contraction of the random quadratic system in each framework, as calls without arguments."""
+"""Right-hand side, vjp and contraction of a problem in each framework, as calls without arguments."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 
 from .. import backends
+from .._errors import Unsupported
 from .._model.problem import Problem
 
-PACKAGES = ("numpy", "numba", *backends.known(2, "vjp", "jvp"), "casadi")
+PLAIN = tuple(name for name in backends.known(2, "vjp", "jvp") if not backends.about(name).apart)
+TENSORFLOW = ("tensorflow", "tensorflow-eager", "tensorflow-xla")  # as a graph, as the backend has it; without; by XLA
+PACKAGES = ("numpy", "numba", *PLAIN, "casadi", *TENSORFLOW)
 OPERATIONS = ("rhs", "vjp", "contraction")
 
 
@@ -29,7 +32,10 @@ class Calls:
 
 
 def calls(package: str, problem: Problem, operation: str) -> Calls:
-    """The calls of one operation at one fixed state and costate, traced and compiled."""
+    """The calls of one operation at one fixed state and costate, traced and compiled.
+
+    Raises `Unsupported` where it would have to be written by hand and is not.
+    """
     s = np.cos(np.arange(problem.dim))
     make = {"numpy": _numpy, "numba": _numba, "casadi": _casadi}.get(package)
     return make(problem, operation, s) if make else _backend(package, problem, operation, s)
@@ -37,7 +43,8 @@ def calls(package: str, problem: Problem, operation: str) -> Calls:
 
 def _numpy(problem: Problem, operation: str, s: np.ndarray) -> Calls:
     d, y, p = problem.derivatives, problem.y0, problem.params
-    assert d is not None
+    if d is None:
+        raise Unsupported(f"Nobody has written the derivatives of {problem.name} for NumPy.")
     runs = {
         "rhs": lambda: problem.rhs(np, 0.0, y, p),
         "vjp": lambda: d.vjp(0.0, y, s, p),
@@ -63,6 +70,8 @@ def _compiled() -> dict[str, Callable[..., Any]]:
 
 
 def _numba(problem: Problem, operation: str, s: np.ndarray) -> Calls:
+    if problem.name != "random-quadratic":
+        raise Unsupported(f"Nobody has written {problem.name} for numba.")
     n, y, a, b = problem.dim, problem.y0, problem.params["A"], problem.params["B"]
     symmetrised = np.ascontiguousarray(b + b.transpose(0, 2, 1))
     flat, by_y, by_s = b.reshape(n * n, n), symmetrised.reshape(n * n, n), symmetrised.reshape(n, n * n)
@@ -70,8 +79,9 @@ def _numba(problem: Problem, operation: str, s: np.ndarray) -> Calls:
     return Calls(lambda: run(y, s, a, flat, by_y, by_s), lambda: run(y, s, a, flat, by_y, by_s))
 
 
-def _backend(name: str, problem: Problem, operation: str, s: np.ndarray) -> Calls:
-    b = backends.backend(name)
+def _backend(package: str, problem: Problem, operation: str, s: np.ndarray) -> Calls:
+    name, _, how = package.partition("-")
+    b: Any = backends.backend(name)
     f, p, y = b.rhs(problem), b.params(problem), problem.y0
     eye = b.asarray(np.eye(problem.dim))
 
@@ -88,7 +98,11 @@ def _backend(name: str, problem: Problem, operation: str, s: np.ndarray) -> Call
         return s[:, None] * y[None, :] if operation == "contraction" else s + y
 
     def both_ways(function: Callable[..., Any]) -> tuple[Callable[[], Any], Callable[[], Any]]:
-        from_numpy, compiled = b.on_numpy(function), b.compile(function)
+        if how:
+            compiled = function if how == "eager" else b.compile(function, xla=True)
+            from_numpy = b.called(compiled)
+        else:
+            from_numpy, compiled = b.on_numpy(function), b.compile(function)
         own = [b.asarray(a) for a in (0.0, y, s)]
         if name == "jax":
             return lambda: from_numpy(0.0, y, s, p), lambda: compiled(*own, p).block_until_ready()

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from .._errors import InvalidInput
 from .._measuring.record import Record
+from ..backends import about
+from ..backends import known as backends_known
 from .registry import find, load_file, strategies
 
 LIKELY = (  # in the order in which they are tried; tests/harness/test_contenders.py: nobody beats all of them by much
@@ -47,10 +49,11 @@ def likely(written_in: str | None = None) -> list[tuple[str, str | None]]:
 def contenders(chosen: Sequence[str] | None = None) -> list[tuple[str, str | None]]:
     """`(strategy, backend)` pairs for names `NAME`, `NAME@BACKEND`, `FILE.py`; all of them by default.
 
-    A name without a backend stands for all its backends, whether installed or not. Raises `InvalidInput` for an unknown
+    A name without a backend stands for all its backends, whether installed or not, but for those that want a process to
+    themselves (`Backend.apart`), which are asked for by name. Raises `InvalidInput` for an unknown
     name; a plugin that could not be imported takes part, so that its reason is shown.
     """
-    known = strategies()
+    known, usable = strategies(), backends_known()
     out: list[tuple[str, str | None]] = []
     for text in known if chosen is None else chosen:
         name, _, backend = text.partition("@")
@@ -66,7 +69,8 @@ def contenders(chosen: Sequence[str] | None = None) -> list[tuple[str, str | Non
             names = plugin.backends or (None,)  # none: it cannot be used, which its record will say
             if backend and backend not in names:
                 raise InvalidInput(f"Strategy {full!r} runs on {', '.join(map(str, names))}, not on {backend!r}.")
-            out += [(full, b) for b in ([backend] if backend else names)]
+            own = [b for b in names if b is None or b not in usable or not about(b).apart]
+            out += [(full, b) for b in ([backend] if backend else own or names)]
     return out
 
 

@@ -6,8 +6,8 @@ named there by an entry point: `[project.entry-points."hessbench.backends"]`, `N
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
-from functools import cache
 from importlib.util import find_spec
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -34,17 +34,21 @@ __all__ = [
     "known",
     "one_of",
     "remedy",
+    "shut_out",
 ]
 
 _one_by_one = RLock()
+_made: dict[type[Backend], Backend] = {}
 
 
 def differentiating(order: int, *operations: str, use: Use = "derivatives") -> tuple[str, ...]:
     """Names of the installed backends that differentiate up to `order` and offer all of `operations`, preferred ones first.
 
     `operations` are some of `OPERATIONS`; `use` is the purpose that they are preferred for (`Ranks`). No framework is imported.
+    Without those that `shut_out` names, and without one that wants a process to itself unless this is its process.
     """
-    return tuple(name for name in known(order, *operations, use=use) if available(name))
+    names = (name for name in known(order, *operations, use=use) if available(name) and shut_out(name) is None)
+    return tuple(name for name in names if not about(name).apart or about(name) in _made)
 
 
 def known(order: int = 0, *operations: str, use: Use = "derivatives") -> tuple[str, ...]:
@@ -81,13 +85,35 @@ def available(name: str) -> bool:
         return False
 
 
+def shut_out(name: str) -> str | None:
+    """Why the framework of backend `name` may not be imported into this process, in a sentence; `None` if it may."""
+    cls = about(name)
+    if cls in _made:
+        return None
+    others = [package for package in cls.apart if package in sys.modules]
+    others += [made.name for made in _made if cls.needs() in made.apart]
+    if not others:
+        return None
+    return (
+        f"Backend {name!r} shares no process with {others[0]}, which is in use here. Ask for it in a fresh process, before "
+        f"anything else: `hessbench compare PROBLEM -s STRATEGY@{name}` starts one."
+    )
+
+
 def backend(name: str) -> Backend:
-    """The backend called `name`, always the same one. Raises as `about` does, and `Unavailable` for a missing package."""
+    """The backend called `name`, always the same one.
+
+    Raises as `about` does, and `Unavailable` for a missing package or for one that is `shut_out` of this process.
+    """
     cls = about(name)
     if not available(name):
         raise Unavailable(f"Backend {name!r} needs the package `{cls.needs()}`: {remedy(name)}.")
     with _one_by_one:
-        return _made(cls)
+        if cls not in _made:
+            if reason := shut_out(name):
+                raise Unavailable(reason)
+            _made[cls] = cls()
+        return _made[cls]
 
 
 def remedy(name: str) -> str:
@@ -114,11 +140,6 @@ def one_of(names: Sequence[str], last: str = "and") -> str:
 def _chosen(classes: list[type[Backend]], order: int, operations: tuple[str, ...], use: Use) -> tuple[str, ...]:
     able = [cls for cls in classes if cls.order >= order and all(map(cls.offers, operations))]
     return tuple(cls.name for cls in sorted(able, key=lambda cls: getattr(cls.ranks, use)))
-
-
-@cache
-def _made(cls: type[Backend]) -> Backend:
-    return cls()
 
 
 def __getattr__(name: str) -> Any:

@@ -47,6 +47,9 @@ class Backend(ABC):
     name: ClassVar[str]
     package: ClassVar[str] = ""  # that has to be installed; called as the backend is where it is left out
     distributions: ClassVar[tuple[str, ...]] = ()  # whose versions a record names; `package` where it is left out
+    apart: ClassVar[
+        tuple[str, ...]
+    ] = ()  # packages that may not be in its process; it is then never chosen, only asked for
     order: ClassVar[int] = 0  # of the highest derivatives it takes: 0, 1 or 2
     operations: ClassVar[tuple[str, ...]] = ()  # those of `OPERATIONS` that take functions of arrays
     ranks: ClassVar[Ranks] = Ranks()

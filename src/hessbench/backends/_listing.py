@@ -103,6 +103,8 @@ def wrong_with(cls: Any, name: str) -> str | None:
     for operation in cls.operations:
         if getattr(cls, operation) is getattr(Backend, operation):
             return f"`operations` names `{operation}`, which the class does not define"
+    if not isinstance(cls.apart, tuple) or not all(isinstance(package, str) for package in cls.apart):
+        return f"`apart` is {cls.apart!r}, expected a tuple of names of packages"
     if not isinstance(cls.ranks, Ranks) or not all(isinstance(getattr(cls.ranks, f.name), int) for f in fields(Ranks)):
         return f"`ranks` is {cls.ranks!r}, expected `Ranks(...)` of whole numbers"
     if not isinstance(cls.needs(), str) or cls.needs() == cls.__module__.partition(".")[0]:

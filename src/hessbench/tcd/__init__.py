@@ -1,4 +1,4 @@
-"""TCD, the tensor-calculus-dependencies language: parse, check, run and derive programs. See docs/tcd.md.
+"""TCD, the tensor-calculus-dependencies language: parse, check, run, derive and typeset programs. See docs/tcd.md.
 
 from hessbench import tcd
 tcd.check(text)                         # list of diagnostics
@@ -16,9 +16,11 @@ from hessbench.tcd.errors import Diagnostic, Pos, TcdDeriveError, TcdError, TcdR
 from hessbench.tcd.latex import Block, extract
 from hessbench.tcd.parser import parse
 from hessbench.tcd.printer import show
+from hessbench.tcd.renaming import renamed_types
 from hessbench.tcd.runner import check, evaluate, run, types_of
 from hessbench.tcd.syntax import Program
 from hessbench.tcd.types import problem_types
+from hessbench.tcd.typeset import typeset
 from hessbench.tcd.values import Function, Options, python_function
 
 __all__ = [
@@ -39,7 +41,9 @@ __all__ = [
     "parse",
     "problem_types",
     "python_function",
+    "renamed_types",
     "run",
     "show",
     "types_of",
+    "typeset",
 ]

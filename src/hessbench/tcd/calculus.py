@@ -61,7 +61,7 @@ def differentiated(function: Function, node: Index, finish: Callable[[Value, lis
         own = rank(result) - sum(slot_ranks)
         return finish(_in_item_order(result, node, own, slot_ranks), slot_ranks)
 
-    return Function(function.slots, apply)
+    return Function(function.slots, apply, function.begun)
 
 
 def _jacobian(function: Callable[[Mapping[str, Value]], Value], name: str) -> Callable[[Mapping[str, Value]], Value]:

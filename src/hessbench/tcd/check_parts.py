@@ -28,7 +28,7 @@ from hessbench.tcd.types import UNKNOWN, FunctionType, Shape, TensorType, Type, 
 
 
 def infer_integer(check: Inference, expr: Expr, scope: Scope) -> Size | None:
-    """Symbolic value of an integer expression: names and integers, sums and products."""
+    """Symbolic value of an integer expression: names and integers, sums, products and quotients."""
     if isinstance(expr, Number):
         return Size.of(int(expr.value))
     if isinstance(expr, Sum):
@@ -41,7 +41,12 @@ def infer_integer(check: Inference, expr: Expr, scope: Scope) -> Size | None:
         product: Size | None = ONE
         for factor in expr.factors:
             value = infer_integer(check, factor.expr, scope)
-            product = None if value is None or product is None else product * value
+            if factor.op == "//" and value is not None and value.number == 0:
+                check.error("integer", "an index is divided by zero", factor.pos, expected="another integer")
+            if value is None or product is None:
+                product = None
+            else:
+                product = product.over(value) if factor.op == "//" else product * value
         return product
     value = check.expr(expr, scope)
     if isinstance(value, FunctionType) or (isinstance(value, TensorType) and value.shape):
@@ -92,7 +97,7 @@ def infer_index(check: Inference, base: Type, node: Index, scope: Scope) -> Type
             check.error("function", message, node.pos, suggestion="call it, then index what it returns")
         return _index_tensor(check, result, node, bounds, args) if isinstance(result, TensorType) else UNKNOWN
 
-    return FunctionType(base.slots, apply)
+    return FunctionType(base.slots, apply, base.begun)
 
 
 Bounds = tuple[Size | None, ...]

@@ -21,9 +21,17 @@ class Reporter:
         """Records a warning."""
         self.findings.setdefault((pos, message), Diagnostic("warning", code, message, pos, "", "", suggestion))
 
+    def unfinished(self, message: str, pos: Pos) -> None:
+        """Reports a call that lacks arguments where its value is needed."""
+        self.error(
+            "argument", message, pos, expected="all arguments: the value is needed here, not a function of the rest"
+        )
+
     def need_tensor(self, value: Type, pos: Pos) -> TensorType | None:
         """The value if it is a tensor; `None` otherwise, and a finding if it is a function."""
-        if isinstance(value, FunctionType):
+        if isinstance(value, FunctionType) and (left_out := value.left_out()) is not None:
+            self.unfinished(*left_out)
+        elif isinstance(value, FunctionType):
             names = ", ".join(f"`{s.name}`" for s in value.slots)
             self.error(
                 "argument",

@@ -214,7 +214,9 @@ class Checker(Inference):
                 given[slot.name] = UNKNOWN
         rest = tuple(s for s in callee.slots if s.name not in given)
         if rest:
-            return FunctionType(rest, lambda more, pos: callee.apply({**given, **more}, pos))
+            name = node.callee.id if isinstance(node.callee, Name) else ""
+            begun = (name, node.pos) if name and given else callee.begun
+            return FunctionType(rest, lambda more, pos: callee.apply({**given, **more}, pos), begun)
         return callee.apply(given, node.pos)
 
     def _warn_capture(self, arg: Binding, given: Mapping[str, Type], scope: Scope) -> None:
@@ -256,4 +258,5 @@ class Checker(Inference):
         """The type of a slot of a function that is never called: a run binds it to what is named like it."""
         known = self.environment.get(slot.name)
         same = isinstance(known, TensorType) and slot.rank == len(known.shape)
+        same = same or (isinstance(known, FunctionType) and slot.rank == FUNCTION_RANK)
         return known if known is not None and same else tensor_of_slot(slot)

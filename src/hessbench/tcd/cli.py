@@ -1,4 +1,4 @@
-"""`hessbench tcd check | run | derive`. Exit status: 0, 1 for a program with errors, 2 for bad use of the command."""
+"""`hessbench tcd check | run | derive | latex`. Exit status: 0, 1 for a program with errors, 2 for bad use of the command."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ import typer
 from hessbench.tcd.deriver import derive
 from hessbench.tcd.errors import Diagnostic, Pos, TcdError, locate
 from hessbench.tcd.latex import Block, extract
+from hessbench.tcd.parser import parse
 from hessbench.tcd.printer import show
+from hessbench.tcd.renaming import renamed_types
 from hessbench.tcd.runner import check, run, types_of
-from hessbench.tcd.types import problem_types
+from hessbench.tcd.syntax import Program
+from hessbench.tcd.types import Type, problem_types
+from hessbench.tcd.typeset import typeset
 from hessbench.tcd.values import Options
 
 app = typer.Typer(
@@ -28,16 +32,24 @@ app = typer.Typer(
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Slots = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--slot", metavar="NEW=OLD", help="Another name for a slot of the problem's functions, such as pos0=y0."
+    ),
+]
 File = Annotated[Path, typer.Argument(help="A program, or - for standard input.")]
 
 
 @app.command("check")
 def check_command(
     files: Annotated[list[Path], typer.Argument(help="Programs (.tcd), or LaTeX files (.tex) with programs inside.")],
+    slots: Slots = None,
     as_json: AsJson = False,
 ) -> None:
     """Check programs: syntax, names, ranks, shapes, Einstein sums; exit status 1 if there are errors."""
-    reports = [_check_file(path) for path in files]
+    types = _types(_renamed(slots))
+    reports = [_check_file(path, types) for path in files]
     found = [d for report in reports for d in report["diagnostics"]]
     errors = sum(d.severity == "error" for d in found)
     warnings = len(found) - errors
@@ -73,6 +85,7 @@ def run_command(
     rtol: Annotated[float, typer.Option(help="Relative tolerance of ODE.")] = 1e-10,
     atol: Annotated[float, typer.Option(help="Absolute tolerance of ODE.")] = 1e-10,
     max_steps: Annotated[int, typer.Option(help="Steps after which ODE fails.")] = 10_000,
+    slots: Slots = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a program and print its result; slots of a result that is a function are bound to what is named like them."""
@@ -83,10 +96,14 @@ def run_command(
     text = _read(file)
     values = _pairs("--set", settings)
     supplier = _problem(problem, _pairs("--problem-set", problem_settings))
-    types = {**(problem_types() if supplier is not None else {}), **types_of(_arrays(values))}
+    names = _renamed(slots)
+    if names and supplier is None:
+        raise _usage("`--slot` needs `--problem`, whose functions have the slots")
+    types = {**(_types(names) if supplier is not None else {}), **types_of(_arrays(values))}
     _stop_on_errors(text, file, types)
     try:
-        result = run(text, problem=supplier, settings=_arrays(values), options=Options(rtol, atol, max_steps))
+        options = Options(rtol, atol, max_steps)
+        result = run(text, problem=supplier, settings=_arrays(values), options=options, slots=names)
     except TcdError as error:
         raise _failed(error, file) from None
     array = np.asarray(result)
@@ -96,23 +113,63 @@ def run_command(
         print(np.array2string(array, floatmode="maxprec", precision=17, threshold=sys.maxsize, max_line_width=100))
 
 
+Wrt = Annotated[str, typer.Option(help="The slot, or the name of the environment, to differentiate with respect to.")]
+Hessian = Annotated[bool, typer.Option("--hessian", help="Row of the Hessian instead of the gradient.")]
+Row = Annotated[str, typer.Option(help="The integer that names the row.")]
+Sizes = Annotated[
+    list[str] | None,
+    typer.Option("--size", metavar="SLOT=LENGTHS", help="Lengths of a slot, such as x=3 or M=dim,2. May be repeated."),
+]
+
+
 @app.command("derive")
 def derive_command(
     file: File,
-    wrt: Annotated[
-        str, typer.Option(help="The slot, or the name of the environment, to differentiate with respect to.")
-    ],
-    hessian: Annotated[bool, typer.Option("--hessian", help="Row of the Hessian instead of the gradient.")] = False,
-    row: Annotated[str, typer.Option(help="The integer that names the row.")] = "j",
-    sizes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--size", metavar="SLOT=LENGTHS", help="Lengths of a slot, such as x=3 or M=dim,2. May be repeated."
-        ),
-    ] = None,
+    wrt: Wrt,
+    hessian: Hessian = False,
+    row: Row = "j",
+    sizes: Sizes = None,
+    slots: Slots = None,
     as_json: AsJson = False,
 ) -> None:
     """Derive the program of the gradient, or of a row of the Hessian, from the program of an objective."""
+    derived = _derived(file, wrt, hessian, row, sizes, slots)
+    if as_json:
+        print(json.dumps({"wrt": wrt, "order": "hessian" if hessian else "gradient", "program": show(derived)}))
+    else:
+        print(show(derived), end="")
+
+
+@app.command("latex")
+def latex_command(
+    file: File,
+    wrt: Annotated[
+        str | None, typer.Option(help="Typeset the derivation with respect to this, not the program.")
+    ] = None,
+    hessian: Hessian = False,
+    row: Row = "j",
+    sizes: Sizes = None,
+    slots: Slots = None,
+    document: Annotated[bool, typer.Option("--document", help="A whole document, not its equations alone.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Typeset a program, or with --wrt its derivation, as equations in LaTeX: one for each named quantity."""
+    if wrt is not None:
+        program = _derived(file, wrt, hessian, row, sizes, slots)
+    elif hessian or sizes:
+        raise _usage("`--hessian` and `--size` need `--wrt`")
+    else:
+        text = _read(file)
+        _stop_on_errors(text, file, _types(_renamed(slots)))
+        program = parse(text)
+    found = typeset(program, document)
+    print(json.dumps({"latex": found}) if as_json else found, end="\n" if as_json else "")
+
+
+def _derived(
+    file: Path, wrt: str, hessian: bool, row: str, sizes: list[str] | None, slots: list[str] | None
+) -> Program:
+    """The derived program of a file, or the end of the command."""
     text = _read(file)
     lengths: dict[str, list[int | str]] = {}
     for item in sizes or []:
@@ -121,18 +178,35 @@ def derive_command(
         if not sign or not all(p.isidentifier() or p.isdecimal() for p in parts):
             raise _usage(f"`--size {item}`: write SLOT=LENGTHS, such as --size x=3 or --size M=dim,2")
         lengths[name.strip()] = [int(p) if p.isdecimal() else p for p in parts]
-    _stop_on_errors(text, file, problem_types())
+    types = _types(_renamed(slots))
+    _stop_on_errors(text, file, types)
     try:
-        derived = derive(text, wrt, order="hessian" if hessian else "gradient", row=row, sizes=lengths)
+        return derive(text, wrt, order="hessian" if hessian else "gradient", row=row, sizes=lengths, types=types)
     except TcdError as error:
         raise _failed(error, file) from None
-    if as_json:
-        print(json.dumps({"wrt": wrt, "order": "hessian" if hessian else "gradient", "program": show(derived)}))
-    else:
-        print(show(derived), end="")
 
 
-def _check_file(path: Path) -> dict[str, Any]:
+def _renamed(given: list[str] | None) -> dict[str, str]:
+    """`--slot NEW=OLD` options as `{new: old}`."""
+    names: dict[str, str] = {}
+    for item in given or []:
+        new, sign, old = (part.strip() for part in item.partition("="))
+        if not sign or not new.isidentifier() or not old.isidentifier():
+            raise _usage(f"`--slot {item}`: write NEW=OLD, such as --slot pos0=y0")
+        names[new] = old
+    return names
+
+
+def _types(names: dict[str, str]) -> dict[str, Type]:
+    """The environment of a problem, with other names for slots."""
+    try:
+        return renamed_types(problem_types(), names)
+    except TcdError as error:
+        expected = f"; expected {error.diagnostic.expected}" if error.diagnostic.expected else ""
+        raise _usage(f"`--slot`: {error.diagnostic.message}{expected}") from None
+
+
+def _check_file(path: Path, types: dict[str, Type]) -> dict[str, Any]:
     """Findings of one file; those of LaTeX files carry the file's own lines."""
     text = _read(path)
     blocks, lonely = extract(text) if path.suffix == ".tex" else ([Block(1, text, True)], [])
@@ -140,7 +214,7 @@ def _check_file(path: Path) -> dict[str, Any]:
     found = [locate(Diagnostic("error", "latex", message, Pos(line, 1)), text) for line in lonely]
     for block in blocks:
         if block.checked:
-            found += [locate(d, text) for d in check(block.text)]
+            found += [locate(d, text) for d in check(block.text, types)]
     named = [replace(d, file=str(path)) for d in found]
     unchecked = [b.line for b in blocks if not b.checked]
     return {"file": str(path), "programs": len(blocks) - len(unchecked), "unchecked": unchecked, "diagnostics": named}

@@ -14,7 +14,7 @@ from hessbench.tcd.build import ONE_EXPR, onehot, zeros
 from hessbench.tcd.check_signature import check_signature
 from hessbench.tcd.checker import Checker
 from hessbench.tcd.errors import START, TcdDeriveError, TcdError
-from hessbench.tcd.flatten import Flattener, Straight
+from hessbench.tcd.flatten import Flattener, Straight, Symbol
 from hessbench.tcd.functions import Builtin, Closure, FunctionValue, Known, SymbolicScope
 from hessbench.tcd.parser import parse
 from hessbench.tcd.reverse import Sweep, live
@@ -141,7 +141,9 @@ class _Derivation:
             slots = tuple(self._input(s) for s in result.slots)
             if isinstance(result, Closure):
                 result = result.named("") if result.name is None else result
-            args = {s.name: Name(s.name) for s in slots}
+            if next(s for s in slots if s.name == self.wrt).rank == FUNCTION_RANK:
+                raise TcdDeriveError(f"`{self.wrt}` is a function", last.pos, expected="a tensor to differentiate by")
+            args = {s.name: self._argument(s) for s in slots}
             value = self._unfold(result, args, last)
         elif isinstance(self.environment.get(self.wrt), TensorType):
             kind = self.environment[self.wrt]
@@ -160,7 +162,12 @@ class _Derivation:
             raise TcdDeriveError(f"the objective is {kind}", last.pos, expected="a scalar")
         return Straight(slots, self.flat.steps, value)
 
-    def _unfold(self, function: FunctionValue, args: dict[str, Name], last: Statement) -> Expr | FunctionValue:
+    def _argument(self, slot: Slot) -> Symbol:
+        """What an input is inside: its name, or the function of the environment that it is called like."""
+        kind = self.scope.types[slot.name]
+        return Known(kind.slots, slot.name) if isinstance(kind, FunctionType) else Name(slot.name)
+
+    def _unfold(self, function: FunctionValue, args: dict[str, Symbol], last: Statement) -> Expr | FunctionValue:
         if isinstance(function, Closure):
             return self.flat.inline(function.node, dict(function.scope), args, "result")
         return self.flat.apply(function, args, last.pos, "result")
@@ -176,6 +183,10 @@ class _Derivation:
             kind = known
         else:
             kind = tensor_of_slot(slot)
+        if slot.rank == FUNCTION_RANK and isinstance(known, FunctionType):
+            self.scope.types[slot.name] = known  # a run binds it to that one
+            self.used.add(slot.name)
+            return Slot(slot.name, FUNCTION_RANK)
         if slot.rank == FUNCTION_RANK:
             message = f"nothing is known about what slot `{slot.name}{{}}` of the objective returns"
             raise TcdDeriveError(message, slot.pos, suggestion="a function of the environment, or of the program")

@@ -3,7 +3,7 @@ expression always opens a call, so a statement that begins with `(` can only com
 
 A definition's left-hand side is parsed as an expression (`x[:]` may be either until `=` is seen) and turned
 into a slot by the parser. Integer expressions, inside brackets, are a language of their own: there a juxtaposition
-multiplies.
+multiplies, and `/` divides integers, rounding down.
 """
 
 GRAMMAR = r"""
@@ -55,7 +55,7 @@ item: isum                                                   -> at
      | (PLUS | MINUS) iproduct ((PLUS | MINUS) iproduct)*    -> signed_sum
      | iproduct ((PLUS | MINUS) iproduct)+                   -> sum
 ?iproduct: iatom
-         | iatom (STAR? iatom)+                              -> product
+         | iatom (STAR? iatom | SLASH iatom)+                -> integer_product
 ?iatom: NAME                                                 -> name
       | NUMBER                                               -> integer
       | "(" isum ")"

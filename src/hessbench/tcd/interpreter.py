@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from hessbench.tcd.calculus import builtins, differentiated
 from hessbench.tcd.errors import START, TcdRunError, did_you_mean
@@ -24,7 +25,7 @@ from hessbench.tcd.syntax import (
     Special,
     Sum,
 )
-from hessbench.tcd.values import Function, Options, Value, bind, describe, require_fit
+from hessbench.tcd.values import Function, Options, Value, bind, describe, require_finished, require_fit
 
 MAX_CALL_DEPTH = 40
 
@@ -107,6 +108,7 @@ class Interpreter:
         """The value of an expression that must be a tensor."""
         value = self.expr(expr, scope)
         if isinstance(value, Function):
+            require_finished(value)
             raise TcdRunError(f"{value} where a tensor is needed", expr.pos, suggestion="bind its slots in a call")
         return value
 
@@ -154,7 +156,10 @@ class Interpreter:
             if arg.slot.name in given:
                 raise TcdRunError(f"slot `{arg.slot.name}` occurs twice", arg.pos, code="duplicate")
             given[arg.slot.name] = inner[arg.slot.name] = value
-        return bind(callee, given, node.pos)
+        value = bind(callee, given, node.pos)
+        if isinstance(value, Function) and given and isinstance(node.callee, Name) and len(given) < len(callee.slots):
+            return replace(value, begun=(node.callee.id, node.pos))
+        return value
 
     def _lambda(self, node: Lambda, scope: Scope) -> Value:
         unbound = tuple(a.slot for a in node.args if a.expr is None)

@@ -54,8 +54,17 @@ def combine(op: str, a: Value, b: Value, pos: Pos, options: Options) -> Value:
     _require_size([max(m, n) if 0 not in (m, n) else 0 for m, n in pairs], pos, options)
     if op == "/":
         return jnp.divide(a, b)
+    if op == "//":
+        return _quotient(integer(a, pos), integer(b, pos), pos)
     result = a + b if op == "+" else a - b if op == "-" else a * b
     return float(result) if isinstance(result, int) and abs(result) > EXACT_INTEGERS else result
+
+
+def _quotient(a: Value, b: Value, pos: Pos) -> Value:
+    """Of integers, rounded down."""
+    if isinstance(b, int) and b == 0:
+        raise TcdRunError("an index is divided by zero", pos, code="integer", expected="another integer")
+    return a // b
 
 
 def integer(value: Value, pos: Pos) -> Value:

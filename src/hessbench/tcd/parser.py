@@ -174,6 +174,12 @@ class _Builder(Transformer):
                 op = " "
         return Product(tuple(factors), pos=parts[0].pos)
 
+    def integer_product(self, *parts: Any) -> Product:
+        product = self.product(*parts)
+        return Product(
+            tuple(Factor("//", f.expr, pos=f.pos) if f.op == "/" else f for f in product.factors), pos=product.pos
+        )
+
     def index(self, base: Expr, items: tuple | None) -> Index:
         return Index(base, items or (), pos=base.pos)
 

@@ -101,7 +101,7 @@ def _product(node: Product) -> tuple[int, str]:
         # A name `d` before a juxtaposed factor would read as a derivative.
         follows = node.factors[i + 1].op if i + 1 < len(node.factors) else ""
         piece = "(d)" if piece == "d" and follows == " " else piece
-        text += piece if i == 0 else f" {piece}" if factor.op == " " else f" {factor.op} {piece}"
+        text += piece if i == 0 else f" {piece}" if factor.op == " " else f" {factor.op[0]} {piece}"
     return _PRODUCT, text
 
 

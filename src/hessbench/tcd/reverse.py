@@ -154,9 +154,15 @@ class Sweep(Rules):
 
     def _block(self, callee: Expr, slot: str) -> tuple[str, str] | None:
         """The environment's own name for a derivative, if the callee is the environment's."""
-        if not isinstance(callee, Name) or callee.id in self.own_names:
+        if not isinstance(callee, Name) or callee.id in self.own_names or callee.id not in self.checker.environment:
             return None
-        name, order = BLOCKS.get(callee.id, {}).get(slot, ("", ""))
+        kind = self.checker.environment[callee.id]
+        ends = (
+            dict(zip([s.name for s in kind.slots], ("y0", "y1"), strict=False))
+            if isinstance(kind, FunctionType)
+            else {}
+        )
+        name, order = BLOCKS.get(callee.id, {}).get(ends.get(slot, ""), ("", ""))
         known = name in self.checker.environment and name not in self.own_names
         return (name, order) if known else None
 

@@ -9,6 +9,7 @@ from hessbench.tcd.checker import Checker
 from hessbench.tcd.errors import START, Diagnostic, TcdRunError, locate
 from hessbench.tcd.interpreter import Interpreter
 from hessbench.tcd.parser import parse, parse_errors
+from hessbench.tcd.renaming import renamed_values
 from hessbench.tcd.sizes import Size
 from hessbench.tcd.syntax import Program
 from hessbench.tcd.types import UNKNOWN, TensorType, Type, problem_types
@@ -54,15 +55,18 @@ def run(
     problem: Problem | None = None,
     settings: Mapping[str, Value] | None = None,
     options: Options | None = None,
+    slots: Mapping[str, str] | None = None,
 ) -> Value:
     """Evaluates a program completely: if its result is a function, its slots are bound to what is named like them.
 
     `problem` supplies the names of `environment.from_problem`; `settings` are further values (numbers, arrays, Python
-    functions) and replace those. Raises `TcdError`; a function with a slot that nothing is named like is an error.
+    functions) and replace those. `slots` gives slots of the problem's functions other names: `{"pos0": "y0"}`.
+    Raises `TcdError`; a function with a slot that nothing is named like is an error.
     """
     from hessbench.tcd.environment import from_problem
 
-    values = as_values({**(from_problem(problem) if problem is not None else {}), **(settings or {})})
+    supplied = from_problem(problem) if problem is not None else {}
+    values = as_values({**(renamed_values(supplied, slots) if slots else supplied), **(settings or {})})
     tree = parse(program) if isinstance(program, str) else program
     result = evaluate(tree, values, options)
     while isinstance(result, Function):

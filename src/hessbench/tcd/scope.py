@@ -48,6 +48,9 @@ class Inference(Reporter, ABC):
         is_function = isinstance(value, FunctionType)
         if is_function == (slot.rank == FUNCTION_RANK) and (is_function or len(value.shape) == slot.rank):
             return True
+        if isinstance(value, FunctionType) and (left_out := value.left_out()) is not None:
+            self.unfinished(*left_out)
+            return False
         wanted = "a function" if slot.rank == FUNCTION_RANK else str(TensorType((None,) * slot.rank))
         code = "argument" if is_function else "rank"
         self.error(code, f"slot `{show_slot(slot)}` cannot hold {value}", pos, expected=wanted)

@@ -57,6 +57,15 @@ class Size:
                 total[key] = total.get(key, 0) + c * k
         return _normal(total)
 
+    def over(self, other: Size) -> Size | None:
+        """The quotient, rounded down, where it is known: of numbers, and of terms that a number divides."""
+        a, b = self.number, other.number
+        if not b:
+            return None
+        if a is not None:
+            return Size.of(a // b)
+        return None if any(c % b for _, c in self.terms) else Size(tuple((m, c // b) for m, c in self.terms))
+
     def always_positive(self) -> bool:
         """True if it is at least 1 whenever every name is at least 1, as far as the signs of its terms tell."""
         return bool(self.terms) and all(c > 0 for _, c in self.terms)

@@ -64,7 +64,8 @@ class Sum(Node):
 
 @dataclass(frozen=True, slots=True)
 class Factor(Node):
-    """A factor with the operation that joins it to what stands before: "*", "/", or " " for juxtaposition."""
+    """A factor with the operation that joins it to what stands before: "*", "/", " " for juxtaposition, or "//"
+    for the quotient of integers, rounded down, which is written `/`, too."""
 
     op: str
     expr: Expr

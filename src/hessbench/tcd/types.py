@@ -37,10 +37,21 @@ class TensorType:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FunctionType:
-    """A function: its unbound slots, and what it returns for given argument types (all slots present)."""
+    """A function: its unbound slots, and what it returns for given argument types (all slots present).
+
+    `begun` is the call, with its place, that bound some slots of a function with a name and left these.
+    """
 
     slots: tuple[Slot, ...]
     apply: Callable[[Mapping[str, Type], Pos], Type]
+    begun: tuple[str, Pos] | None = None
+
+    def left_out(self) -> tuple[str, Pos] | None:
+        """What to say, and where, if the slots that are left should have been given in that call."""
+        if self.begun is None:
+            return None
+        name, pos = self.begun
+        return f"`{name}` is called without {', '.join(f'`{show_slot(s)}`' for s in self.slots)}", pos
 
     def __str__(self) -> str:
         return f"a function of {', '.join(f'`{show_slot(s)}`' for s in self.slots) or 'nothing'}"

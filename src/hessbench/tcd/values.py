@@ -18,10 +18,14 @@ Value: TypeAlias = Any
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Function:
-    """A function of named slots. `apply` takes values for all slots, and the place of the call for messages."""
+    """A function of named slots. `apply` takes values for all slots, and the place of the call for messages.
+
+    `begun` is the call, by name and place, that bound some slots and left these.
+    """
 
     slots: tuple[Slot, ...]
     apply: Callable[[Mapping[str, Value], Pos], Value]
+    begun: tuple[str, Pos] | None = None
 
     def __call__(self, **args: Value) -> Value:
         """Calls the function from Python, by slot name; binding only some slots gives the function of the rest."""
@@ -82,7 +86,16 @@ def require_fit(slot: Slot, value: Value, pos: Pos) -> None:
         return
     is_function = isinstance(value, Function)
     if is_function != (slot.rank == FUNCTION_RANK) or (not is_function and rank(value) != slot.rank):
+        require_finished(value)
         raise TcdRunError(f"slot `{show_slot(slot)}` cannot hold {describe(value)}", pos)
+
+
+def require_finished(value: Value) -> None:
+    """Raises `TcdRunError` at the call that left slots of a function unbound whose value is needed."""
+    if isinstance(value, Function) and value.begun is not None:
+        name, pos = value.begun
+        missing = ", ".join(f"`{show_slot(s)}`" for s in value.slots)
+        raise TcdRunError(f"`{name}` is called without {missing}", pos, code="argument", expected="all arguments")
 
 
 def python_function(function: Callable[..., Value], *slots: str) -> Function:
