@@ -24,6 +24,8 @@ HERE = {
     "hessbench orbit oscillator": ["largest relative error"],
     "hessbench orbit kepler": ["closed form"],
     "hessbench orbit determinants": ["largest relative error"],
+    "hessbench directions three-body": ["rotation", "boost x and boost y"],
+    "hessbench directions three-body --want 'y0[0]=+0.02' --want 'y0[2]=0' --want 'y0[4]=0'": ["constrained minimum"],
     "hessbench bounds": ["0 above the bound by operation rules"],
     "hessbench tcd derive tests/tcd/non_closure.tcd --wrt y_start --hessian": ["ode_z_ode_s_y_end"],
 }
@@ -90,7 +92,8 @@ WORDS = {
 def plain(command: str) -> str:
     """Without the folder of the environment, a thread count and `--out`, which change nothing that is printed."""
     command = command.replace(".venv/bin/", "").replace("OMP_NUM_THREADS=1 python -m", "python -m")
-    return re.sub(r" --out \S+", "", command) if command.startswith("hessbench orbit") else command
+    drawing = command.startswith(("hessbench orbit", "hessbench directions"))
+    return re.sub(r" --out \S+", "", command) if drawing else command
 
 
 def place(command: str) -> str | None:

@@ -14,6 +14,7 @@ from . import (  # noqa: F401  (each registers its commands)
     bounds,
     check,
     compare,
+    directions,
     listing,
     petab,
     reporting,

@@ -1,10 +1,14 @@
-"""Closed orbits: finding them, what their Hessians say, Simó's distorted figure-8, families, functional determinants."""
+"""Closed orbits: finding them, what their Hessians say, Simó's distorted figure-8, families, functional determinants.
+
+`directions`, `symmetries` and `adjust` are for any problem: soft directions of its Hessian, with names, and their use.
+"""
 
 from __future__ import annotations
 
 from ._analyse import Direction, Spectrum
 from ._data import Known, known_orbit, known_orbits
 from ._determinants import Determinant, action_hessian, all_determinants, blocks, van_vleck
+from ._directions import Directions, SoftDirection, directions
 from ._euler import EulerForm, euler_form
 from ._explore import Map, explore
 from ._extended import tangent_map
@@ -13,14 +17,18 @@ from ._find import METHODS, ClosedOrbit, find_closed_orbit
 from ._flow import Collision, Flow, Work
 from ._physics import Quantities, choreography_defect, curve_distances, quantities, sample
 from ._rediscover import Arrival, Soft, soft_directions, walk
+from ._symmetries import Symmetry, symmetries
+from ._wanted import Adjusted, adjust, wanted_of
 
 __all__ = [
     "METHODS",
+    "Adjusted",
     "Arrival",
     "ClosedOrbit",
     "Collision",
     "Determinant",
     "Direction",
+    "Directions",
     "EulerForm",
     "Family",
     "Flow",
@@ -29,13 +37,17 @@ __all__ = [
     "Member",
     "Quantities",
     "Soft",
+    "SoftDirection",
     "Spectrum",
+    "Symmetry",
     "Work",
     "action_hessian",
+    "adjust",
     "all_determinants",
     "blocks",
     "choreography_defect",
     "curve_distances",
+    "directions",
     "euler_form",
     "explore",
     "find_closed_orbit",
@@ -45,7 +57,9 @@ __all__ = [
     "quantities",
     "sample",
     "soft_directions",
+    "symmetries",
     "tangent_map",
     "van_vleck",
     "walk",
+    "wanted_of",
 ]
