@@ -23,6 +23,7 @@ HERE = {
     "hessbench orbit simo": ["Simó's distorted figure-8", "multipliers"],
     "hessbench orbit oscillator": ["largest relative error"],
     "hessbench orbit kepler": ["closed form"],
+    "hessbench orbit configurations": ["27 sigma = 9.0000", "7: 2.453"],
     "hessbench orbit determinants": ["largest relative error"],
     "hessbench directions three-body": ["rotation", "boost x and boost y"],
     "hessbench directions three-body --want 'y0[0]=+0.02' --want 'y0[2]=0' --want 'y0[4]=0'": ["constrained minimum"],
@@ -37,6 +38,10 @@ BY_NUMBERS = (
 LONG = {
     "hessbench orbit find dragonfly": ["period 21.270978"],
     "hessbench orbit find broucke-r1 --digits 4": ["period 5.226"],
+    "hessbench orbit find super-eight": ["closed to", "period 6.28318537"],
+    "hessbench orbit find chain-5": ["closed to", "period 6.28318534"],
+    "hessbench orbit analyse super-eight": ["choreography defect", "-2.57355"],
+    "hessbench orbit family figure-8 --parameter mass --arc 1e-3 -n 7": ["fold at mass = 1.0000403"],
     "hessbench orbit explore figure-8 -n 11": ["107 starts", "14 starts", "1.09587"],
     "hessbench orbit family simo --parameter mass --to 1.02 -n 6": ["1.0958744", "2.77424"],
     "hessbench orbit family jpl-em-lyapunov-l1-c-3.15001683 --parameter energy --to 3.05 -n 11": ["1878.07", "600.906"],

@@ -6,6 +6,16 @@
 from __future__ import annotations
 
 from ._analyse import Direction, Spectrum
+from ._arclength import Curve, Fold, continue_through_folds
+from ._configurations import (
+    Configuration,
+    configurations,
+    euler_exponents,
+    gascheau,
+    lagrange_exponents,
+    ring_limit,
+    turning_exponents,
+)
 from ._data import Known, known_orbit, known_orbits
 from ._determinants import Determinant, action_hessian, all_determinants, blocks, van_vleck
 from ._directions import Directions, SoftDirection, directions
@@ -26,12 +36,15 @@ __all__ = [
     "Arrival",
     "ClosedOrbit",
     "Collision",
+    "Configuration",
+    "Curve",
     "Determinant",
     "Direction",
     "Directions",
     "EulerForm",
     "Family",
     "Flow",
+    "Fold",
     "Known",
     "Map",
     "Member",
@@ -46,19 +59,26 @@ __all__ = [
     "all_determinants",
     "blocks",
     "choreography_defect",
+    "configurations",
+    "continue_through_folds",
     "curve_distances",
     "directions",
+    "euler_exponents",
     "euler_form",
     "explore",
     "find_closed_orbit",
     "follow",
+    "gascheau",
     "known_orbit",
     "known_orbits",
+    "lagrange_exponents",
     "quantities",
+    "ring_limit",
     "sample",
     "soft_directions",
     "symmetries",
     "tangent_map",
+    "turning_exponents",
     "van_vleck",
     "walk",
     "wanted_of",

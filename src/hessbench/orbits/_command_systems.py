@@ -1,0 +1,73 @@
+"""`hessbench orbit oscillator`, `kepler`, `configurations`, `determinants`: what has a closed form, beside it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from ._command import Json, Out, app, show, wrote
+
+
+@app.command()
+def oscillator(out: Out = None, as_json: Json = False) -> None:
+    """Two oscillators: closed-form Hessian against computed, through the resonances."""
+    from ._pages import draw_oscillator
+    from ._pages import oscillator as page_of
+
+    page = page_of()
+    result = {"t": page.at.tolist(), "eigenvalues": page.computed.tolist(), "error": page.error.tolist()}
+    show(result, as_json, [f"{len(page.at)} times, largest relative error of the Hessian {np.max(page.error):.1e}"])
+    wrote(draw_oscillator(page, out) if out is not None else [], as_json)
+
+
+@app.command()
+def kepler(
+    periods: Annotated[int, typer.Option(help="Up to this many.")] = 6, out: Out = None, as_json: Json = False
+) -> None:
+    """Kepler's problem: closed-form Hessian against computed, over 1, 2, ... periods."""
+    from ._pages import draw_kepler
+    from ._pages import kepler as page_of
+
+    page = page_of(periods)
+    result = {"periods": page.at.tolist(), "eigenvalues": page.computed.tolist(), "error": page.error.tolist()}
+    text = [f"{k} periods: eigenvalue {c[-1]:.10g}, closed form {e[-1]:.10g}, relative error of H {r:.1e}"
+            for k, c, e, r in zip(page.at, page.computed, page.exact, page.error, strict=True)]  # fmt: skip
+    show(result, as_json, text)
+    wrote(draw_kepler(page, out) if out is not None else [], as_json)
+
+
+@app.command()
+def determinants(as_json: Json = False) -> None:
+    """Van Vleck, Gelfand-Yaglom and Euclidean determinants, each beside its closed form."""
+    from ._determinants import all_determinants
+
+    rows = all_determinants()
+    text = [f"{d.system:38s} {d.quantity:28s} {d.computed: .15g}  error {d.error:.1e}" for d in rows]
+    listed = [
+        {"system": d.system, "quantity": d.quantity, "computed": d.computed, "exact": d.exact, "error": d.error}
+        for d in rows
+    ]
+    show({"determinants": listed}, as_json, [*text, f"largest relative error {max(d.error for d in rows):.1e}"])
+
+
+@app.command()
+def configurations(as_json: Json = False) -> None:
+    """Central configurations that turn: integrated multipliers against closed forms, and who is stable."""
+    from ._configurations import RINGS, ring_limit
+    from ._configurations import configurations as all_configurations
+
+    rows, limits = all_configurations(), {n: ring_limit(n) for n in RINGS}
+    text = [f"{'configuration':32s} {'criterion':24s} {'says':9s} {'largest multiplier':>18s} {'error':>8s}"]
+    text += [
+        f"{c.name:32s} {c.criterion:24s} {'stable' if c.stable else 'unstable':9s} {c.largest:18.11g} {c.error:8.1e}"
+        for c in rows
+    ]
+    text.append("rings of n bodies of mass m around M are stable up to gamma = m n^3 / M:")
+    text.append("  " + ", ".join(f"{n}: {'never' if v is None else f'{v:.4g}'}" for n, v in limits.items()))
+    listed = [
+        {"name": c.name, "criterion": c.criterion, "stable": c.stable, "largest": c.largest, "error": c.error}
+        for c in rows
+    ]
+    show({"configurations": listed, "ring_limits": limits}, as_json, text)
