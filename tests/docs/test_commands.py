@@ -22,6 +22,7 @@ HERE = {
     "hessbench orbit analyse figure-8": ["translation x", "time shift"],
     "hessbench orbit simo": ["Simó's distorted figure-8", "multipliers"],
     "hessbench orbit oscillator": ["largest relative error"],
+    "hessbench orbit oscillator -d 6": ["4.51538 x 12", "36 of 36 have the multiplicities"],
     "hessbench orbit kepler": ["closed form"],
     "hessbench orbit configurations": ["27 sigma = 9.0000", "7: 2.453"],
     "hessbench orbit determinants": ["largest relative error"],

@@ -55,7 +55,7 @@ def test_gascheau_and_rouths_criterion_parts_stable_from_unstable_triangles():
 
 def test_eulers_line_of_equal_masses_has_beta_7_fifths():
     """lambda^4 - 0.4 lambda^2 - 1.4 * 5.8 = 0."""
-    np.testing.assert_allclose(max(euler_exponents(np.ones(3), 1.0).real), np.sqrt(0.2 + np.sqrt(0.04 + 8.12)))
+    np.testing.assert_allclose(np.max(np.real(euler_exponents(np.ones(3), 1.0))), np.sqrt(0.2 + np.sqrt(0.04 + 8.12)))
 
 
 @pytest.mark.parametrize(("n", "gamma"), [(7, 2.452), (8, 2.412), (10, 2.375), (20, 2.321)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -11,8 +12,18 @@ from ._command import Json, Out, app, show, wrote
 
 
 @app.command()
-def oscillator(out: Out = None, as_json: Json = False) -> None:
-    """Two oscillators: closed-form Hessian against computed, through the resonances."""
+def oscillator(
+    d: Annotated[
+        int | None,
+        typer.Option("-d", help="Sweep 1 to d dimensions: isotropic, anisotropic, resonant; multiplicities."),
+    ] = None,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Oscillators: closed-form Hessian against computed, through the resonances of two, or in 1 to d dimensions."""
+    if d is not None:
+        _dimensions(d, out, as_json)
+        return
     from ._pages import draw_oscillator
     from ._pages import oscillator as page_of
 
@@ -20,6 +31,28 @@ def oscillator(out: Out = None, as_json: Json = False) -> None:
     result = {"t": page.at.tolist(), "eigenvalues": page.computed.tolist(), "error": page.error.tolist()}
     show(result, as_json, [f"{len(page.at)} times, largest relative error of the Hessian {np.max(page.error):.1e}"])
     wrote(draw_oscillator(page, out) if out is not None else [], as_json)
+
+
+def _dimensions(d: int, out: Path | None, as_json: bool) -> None:
+    from ._oscillators import draw, sweep
+
+    rows = sweep(d)
+    text = [f"{'oscillators':40s} {'d':>2s} {'error':>8s}  eigenvalue x multiplicity, by closed form"]
+    for r in rows:
+        found = "  ".join(f"{v.value:.6g} x {v.multiplicity}" for v in r.exact)
+        text.append(f"{r.kind:40s} {r.d:2d} {r.error:8.1e}  {found}" + ("" if r.agree else "  (computed ones differ)"))
+    agree = sum(r.agree for r in rows)
+    text.append(
+        f"{agree} of {len(rows)} have the multiplicities of the closed form; largest error {max(r.error for r in rows):.1e}"
+    )
+    listed = [
+        {"kind": r.kind, "d": r.d, "error": r.error, "agree": r.agree,
+         "levels": [[v.value, v.multiplicity] for v in r.exact],
+         "computed": [[v.value, v.multiplicity] for v in r.computed]}
+        for r in rows
+    ]  # fmt: skip
+    show({"rows": listed}, as_json, text)
+    wrote(draw(rows, out) if out is not None else [], as_json)
 
 
 @app.command()
