@@ -25,6 +25,7 @@ HERE = {
     "hessbench orbit oscillator -d 6": ["4.51538 x 12", "36 of 36 have the multiplicities"],
     "hessbench orbit kepler": ["closed form"],
     "hessbench orbit configurations": ["27 sigma = 9.0000", "7: 2.453"],
+    "hessbench orbit determinant examples/double_well.py": ["0.0208333", "3.19153"],
     "hessbench orbit determinants": ["largest relative error"],
     "hessbench directions three-body": ["rotation", "boost x and boost y"],
     "hessbench directions three-body --want 'y0[0]=+0.02' --want 'y0[2]=0' --want 'y0[4]=0'": ["constrained minimum"],

@@ -42,11 +42,8 @@ def test_integrated_multipliers_are_those_of_the_closed_forms_and_as_stable_as_t
 
 def test_gascheau_and_rouths_criterion_parts_stable_from_unstable_triangles():
     """27 (m1 m2 + m2 m3 + m3 m1) < M^2; for one light body the larger mass has to be 24.96 times the other's."""
-    assert (
-        max(lagrange_exponents(np.array([24.97, 1, 1e-9])).real)
-        < 1e-5
-        < max(lagrange_exponents(np.array([24.9, 1, 1e-9])).real)
-    )
+    growth = [np.max(np.real(lagrange_exponents(np.array([m, 1, 1e-9])))) for m in (24.97, 24.9)]
+    assert growth[0] < 1e-5 and growth[1] > 1e-3
     assert gascheau(np.ones(3)) == 9.0
     turning = turning_exponents(hessbench.problem("n-body", start="lagrange", masses=[5, 2, 1]))
     for v in lagrange_exponents(np.array([5.0, 2, 1])):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from ._along import Along, Periodic, determinant_along
 from ._analyse import Direction, Spectrum
 from ._arclength import Curve, Fold, continue_through_folds
 from ._configurations import (
@@ -25,6 +26,7 @@ from ._extended import tangent_map
 from ._families import Family, Member, follow
 from ._find import METHODS, ClosedOrbit, find_closed_orbit
 from ._flow import Collision, Flow, Work
+from ._motion import Motion
 from ._physics import Quantities, choreography_defect, curve_distances, quantities, sample
 from ._rediscover import Arrival, Soft, soft_directions, walk
 from ._symmetries import Symmetry, symmetries
@@ -33,6 +35,7 @@ from ._wanted import Adjusted, adjust, wanted_of
 __all__ = [
     "METHODS",
     "Adjusted",
+    "Along",
     "Arrival",
     "ClosedOrbit",
     "Collision",
@@ -48,6 +51,8 @@ __all__ = [
     "Known",
     "Map",
     "Member",
+    "Motion",
+    "Periodic",
     "Quantities",
     "Soft",
     "SoftDirection",
@@ -62,6 +67,7 @@ __all__ = [
     "configurations",
     "continue_through_folds",
     "curve_distances",
+    "determinant_along",
     "directions",
     "euler_exponents",
     "euler_form",

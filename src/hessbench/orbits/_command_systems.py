@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
 
+from .._errors import HessbenchError, InvalidInput
 from ._command import Json, Out, app, show, wrote
+
+if TYPE_CHECKING:
+    from ._motion import Motion
 
 
 @app.command()
@@ -104,3 +109,52 @@ def configurations(as_json: Json = False) -> None:
         for c in rows
     ]
     show({"configurations": listed, "ring_limits": limits}, as_json, text)
+
+
+@app.command()
+def determinant(
+    file: Annotated[Path, typer.Argument(help="A file that defines `motion = Motion(...)`.")],
+    rtol: Annotated[float, typer.Option(help="Relative tolerance of the solver.")] = 1e-12,
+    as_json: Json = False,
+) -> None:
+    """Determinants along a path or periodic orbit of your own: van Vleck, Gelfand-Yaglom, zero modes removed, Maslov index."""
+    from ._along import determinant_along
+
+    a = determinant_along(_motion(file), rtol)
+    rows: dict[str, object] = {
+        "action": a.action, "energy": a.energy, "van Vleck 1 / det B": a.van_vleck,
+        "Gelfand-Yaglom, over free motion": a.gelfand_yaglom, "Maslov index": a.index, "det' without zero modes": a.removed,
+        "collective coordinates": a.jacobian, "det of the rest": a.reference,
+        "det' / det of the rest": None if a.removed is None or a.reference is None else a.removed / a.reference,
+        "one-loop factor": a.prefactor,
+    }  # fmt: skip
+    if a.periodic is not None:
+        o = a.periodic
+        rows |= {
+            "closed integral of p dq": o.w, "period by energy": o.period_by_energy, "|det(M_red - 1)|": o.reduced,
+            "multipliers": [[float(v.real), float(v.imag)] for v in o.multipliers],
+            "Maslov index of the trace formula": o.maslov,
+        }  # fmt: skip
+    rows = {key: value for key, value in rows.items() if value is not None}
+    text = [f"{a.motion.name}, t = {a.motion.t:.10g}"]
+    text += [
+        f"{key:34s} {value:.12g}" if isinstance(value, float) else f"{key:34s} {value}" for key, value in rows.items()
+    ]
+    show({"motion": a.motion.name, "t": a.motion.t, **rows}, as_json, text)
+
+
+def _motion(file: Path) -> Motion:
+    """What a user's file calls `motion`; raises `InvalidInput`."""
+    from ._motion import Motion
+
+    if not file.is_file():
+        raise InvalidInput(f"There is no file {str(file)!r}.")
+    try:
+        found = runpy.run_path(str(file)).get("motion")
+    except HessbenchError:
+        raise
+    except Exception as error:  # whatever a user's file raises
+        raise InvalidInput(f"{file} cannot be run: {type(error).__name__}: {error}.") from error
+    if not isinstance(found, Motion):
+        raise InvalidInput(f"{file} defines no motion: write `motion = Motion(...)`, from `hessbench.orbits`.")
+    return found

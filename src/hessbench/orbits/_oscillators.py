@@ -105,19 +105,20 @@ def row(kind: str, d: int) -> Row:
 def draw(rows: list[Row], folder: Path) -> list[Path]:
     """Levels against the number of dimensions, one panel for each kind; the size of a dot is how often the level occurs."""
     plt = pyplot()
-    figure, axes = plt.subplots(2, 3, figsize=(9.6, 5.4), sharex=True)
+    figure, axes = plt.subplots(2, 3, figsize=(9.6, 5.4), sharex=True, sharey=True)
     for ax, kind in zip(axes.flat, KINDS, strict=True):
         for r in (r for r in rows if r.kind == kind):
             for v in r.exact:
                 ax.plot(r.d, v.value, "o", mfc="none", mec=GREY, ms=4 + 1.2 * v.multiplicity)
             for v in r.computed:
                 ax.plot(r.d, v.value, ".", color=BLUE, ms=4)
-                ax.annotate(str(v.multiplicity), (r.d, v.value), fontsize=6, xytext=(5, 3), textcoords="offset points")
+                if v.multiplicity > 1:
+                    text = str(v.multiplicity)
+                    ax.annotate(text, (r.d, v.value), fontsize=7, xytext=(4 + r.d // 2, 3), textcoords="offset points")
         ax.set_title(kind, fontsize=8)
-        ax.set_yscale("symlog", linthresh=1e-2)
-        ax.set_ylim(-3e-3, None)
+        ax.set_ylim(-1, 1.12 * max(1.0, *(v.value for r in rows for v in r.exact)))
     axes[0, 0].plot([], [], "o", mfc="none", mec=GREY, label="closed form, as large as its multiplicity")
-    axes[0, 0].plot([], [], ".", color=BLUE, label="computed, with its multiplicity")
+    axes[0, 0].plot([], [], ".", color=BLUE, label="computed, with its multiplicity above 1")
     figure.legend(fontsize=7, loc="outside upper center", ncols=2)
     for ax in axes[1]:
         ax.set(xlabel="dimensions d", xticks=sorted({r.d for r in rows}))
