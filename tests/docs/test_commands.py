@@ -68,6 +68,8 @@ ELSEWHERE = {  # the beginning of a command: where it runs
     "hessbench tcd check FILE": "tests/tcd/test_docs.py",
     "hessbench tcd run FILE": "tests/tcd/test_docs.py",
     "hessbench tcd derive FILE": "tests/tcd/test_docs.py",
+    "OMP_NUM_THREADS=1 python examples/stiff": "tests/examples/test_recurrent.py",
+    "OMP_NUM_THREADS=1 python examples/periodic": "tests/orbits/test_along.py",
     "OMP_NUM_THREADS=1 python examples/": "tests/examples/test_examples.py",
     "make ": ".ci/run",
     "asv ": ".ci/run",
