@@ -23,6 +23,7 @@ FILES = (
     "lotka_volterra",
     "lynx_hare",
     "magnetic_field",
+    "n_body",
     "neural_ode",
     "optimal_control",
     "oregonator",

@@ -22,8 +22,13 @@ HERE = {
     "hessbench orbit analyse figure-8": ["translation x", "time shift"],
     "hessbench orbit simo": ["Simó's distorted figure-8", "multipliers"],
     "hessbench orbit oscillator": ["largest relative error"],
+    "hessbench orbit oscillator -d 6": ["4.51538 x 12", "36 of 36 have the multiplicities"],
     "hessbench orbit kepler": ["closed form"],
+    "hessbench orbit configurations": ["27 sigma = 9.0000", "7: 2.453"],
+    "hessbench orbit determinant examples/double_well.py": ["0.0208333", "3.19153"],
     "hessbench orbit determinants": ["largest relative error"],
+    "hessbench directions three-body": ["rotation", "boost x and boost y"],
+    "hessbench directions three-body --want 'y0[0]=+0.02' --want 'y0[2]=0' --want 'y0[4]=0'": ["constrained minimum"],
     "hessbench bounds": ["0 above the bound by operation rules"],
     "hessbench tcd derive tests/tcd/non_closure.tcd --wrt y_start --hessian": ["ode_z_ode_s_y_end"],
 }
@@ -35,6 +40,10 @@ BY_NUMBERS = (
 LONG = {
     "hessbench orbit find dragonfly": ["period 21.270978"],
     "hessbench orbit find broucke-r1 --digits 4": ["period 5.226"],
+    "hessbench orbit find super-eight": ["closed to", "period 6.28318537"],
+    "hessbench orbit find chain-5": ["closed to", "period 6.28318534"],
+    "hessbench orbit analyse super-eight": ["choreography defect", "-2.57355"],
+    "hessbench orbit family figure-8 --parameter mass --arc 1e-3 -n 7": ["fold at mass = 1.0000403"],
     "hessbench orbit explore figure-8 -n 11": ["107 starts", "14 starts", "1.09587"],
     "hessbench orbit family simo --parameter mass --to 1.02 -n 6": ["1.0958744", "2.77424"],
     "hessbench orbit family jpl-em-lyapunov-l1-c-3.15001683 --parameter energy --to 3.05 -n 11": ["1878.07", "600.906"],
@@ -61,6 +70,8 @@ ELSEWHERE = {  # the beginning of a command: where it runs
     "hessbench tcd run FILE": "tests/tcd/test_docs.py",
     "hessbench tcd derive FILE": "tests/tcd/test_docs.py",
     "hessbench tcd latex FILE": "tests/tcd/test_docs.py",
+    "OMP_NUM_THREADS=1 python examples/stiff": "tests/examples/test_recurrent.py",
+    "OMP_NUM_THREADS=1 python examples/periodic": "tests/orbits/test_along.py",
     "OMP_NUM_THREADS=1 python examples/": "tests/examples/test_examples.py",
     "make ": ".ci/run",
     "asv ": ".ci/run",
@@ -93,7 +104,8 @@ WORDS = {
 def plain(command: str) -> str:
     """Without the folder of the environment, a thread count and `--out`, which change nothing that is printed."""
     command = command.replace(".venv/bin/", "").replace("OMP_NUM_THREADS=1 python -m", "python -m")
-    return re.sub(r" --out \S+", "", command) if command.startswith("hessbench orbit") else command
+    drawing = command.startswith(("hessbench orbit", "hessbench directions"))
+    return re.sub(r" --out \S+", "", command) if drawing else command
 
 
 def place(command: str) -> str | None:

@@ -15,6 +15,7 @@ from . import (  # noqa: F401  (each registers its commands)
     check,
     commits,
     compare,
+    directions,
     listing,
     petab,
     reporting,

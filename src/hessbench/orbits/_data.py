@@ -15,7 +15,24 @@ from .._model.problem import Problem
 from .._plugins.registry import problem as build
 
 TABLES = {"three-body": "three_body_orbits.csv", "restricted-three-body": "restricted_three_body_orbits.csv"}
-BUILT_IN = {"figure-8": "Moore (1993); Chenciner & Montgomery (2000)", "simo": "Simó (2002)"}
+GERVER = "Chenciner, Gerver, Montgomery & Simó (2002), period 2 pi, rounded as published"
+BUILT_IN = {  # name: family, arguments, source
+    "figure-8": ("three-body", {"start": "figure-8"}, "Moore (1993); Chenciner & Montgomery (2000)"),
+    "simo": ("three-body", {"start": "simo"}, "Simó (2002)"),
+    "lagrange": ("n-body", {"start": "lagrange"}, "Lagrange (1772), equal masses: unstable"),
+    "lagrange-stable": ("n-body", {"start": "lagrange", "masses": [1.0, 0.02, 0.01]}, "Gascheau (1843): stable"),
+    "euler": ("n-body", {"start": "euler"}, "Euler (1767), equal masses: unstable"),
+    "ring-4": ("n-body", {"start": "ring", "n": 4}, "four equal masses on a square: unstable"),
+    "maxwell-ring-6": (
+        "n-body",
+        {"start": "ring", "n": 6, "centre": 1000.0},
+        "Maxwell (1859): unstable for six bodies",
+    ),
+    "maxwell-ring-7": ("n-body", {"start": "ring", "n": 7, "centre": 1000.0}, "Maxwell (1859): stable"),
+    "figure-8-published": ("n-body", {"start": "figure-8"}, "Chenciner & Montgomery (2000), rounded as published"),
+    "super-eight": ("n-body", {"start": "super-eight"}, f"Gerver; {GERVER}"),
+    "chain-5": ("n-body", {"start": "chain-5"}, GERVER),
+}
 
 
 @dataclass(frozen=True)
@@ -32,10 +49,12 @@ class Known:
     def problem(self, digits: int | None = None) -> Problem:
         """The problem that starts on the orbit; start and period rounded to `digits` decimals if given."""
         if self.key in BUILT_IN:
-            own = build("three-body", start=self.key)
+            family, arguments, _ = BUILT_IN[self.key]
+            own = build(family, **arguments)
             if digits is None:
                 return own
-            return build("three-body", y0=np.round(own.y0, digits), period=round(own.t_span[1], digits))
+            y0, period = np.round(own.y0, digits), round(own.t_span[1], digits)
+            return build(family, y0=y0, period=period, masses=own.params["masses"])
         row = next(r for r in _rows(self.family) if _key(r["name"]) == self.key)
         y0, period = np.array(row["y0"].split(), dtype=float), float(row["period"])
         if digits is not None:
@@ -47,7 +66,7 @@ class Known:
 
 def known_orbits() -> dict[str, Known]:
     """All orbits by key."""
-    out = {key: Known(key, key, "three-body", source) for key, source in BUILT_IN.items()}
+    out = {key: Known(key, key, family, source) for key, (family, _, source) in BUILT_IN.items()}
     for family in TABLES:
         for row in _rows(family):
             key = _key(row["name"])

@@ -1,7 +1,7 @@
 """Where starts in the plane of two soft directions end up: a picture of the neighbourhood of a closed orbit.
 
 From every point `x + s u + t v` of a grid, Gauss-Newton at fixed period. Ends are told apart by what no symmetry changes: the
-nontrivial Floquet multipliers (by trace and trace of squares) and, for equal masses, the choreography defect.
+nontrivial Floquet multipliers (by trace and trace of squares) and, for equal masses, the choreography defect (`_naming`).
 """
 
 from __future__ import annotations
@@ -16,25 +16,26 @@ from .._model.problem import Problem
 from ._analyse import Direction, analyse_spectrum
 from ._find import ClosedOrbit
 from ._flow import Collision, Flow
-from ._physics import choreography_defect, sample
+from ._naming import CHOREOGRAPHY, alike, defect_of, name_of, signature
 from ._search import by_gauss_newton
-from ._systems import system_of
 
-SAME = 1e-3  # relative difference of signatures below which two orbits are the same
 CLOSED = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
 class End:
-    """One kind of end: number (0 is the start's own orbit), signature, a representative, choreography defect, count."""
+    """One kind of end: number (0 is the start's own orbit), nontrivial multipliers and their signature, a representative,
+    choreography defect, the name of the known orbit that it is (or what can be said of it), and how many starts end here.
+    """
 
     number: int
-    name: str
+    multipliers: Array
     signature: Array
     x: Array
     period: float
     defect: float | None
     largest_multiplier: float
+    name: str
     count: int
 
 
@@ -92,24 +93,24 @@ def explore(
                 counts.append(0)
             counts[number] += 1
             kind[i, j] = number
-    counted = (replace(e, count=c) for e, c in zip(ends, counts, strict=True))
+    counted = (replace(e, count=c, name=_named(orbit.problem, e)) for e, c in zip(ends, counts, strict=True))
     return Map(u, v, s, t, kind, tuple(counted), flow.work.monodromies)
 
 
 def _end(problem: Problem, x: Array, period: float, number: int) -> End:
-    system = system_of(problem)
     m = Flow(problem, rtol=1e-10).monodromy(x, period)[1]
     multipliers = analyse_spectrum(problem, x, period, m).nontrivial
-    defect = None
-    if system.bodies == 3 and system.masses is not None and np.all(system.masses == system.masses[0]):
-        defect = choreography_defect(sample(problem, x, period, 150, 1e-9), system.dim)
-    signature = np.array([np.sum(multipliers).real, np.sum(multipliers**2).real])
-    name = "the start's own orbit" if number == 0 else f"orbit {number}"
-    return End(number, name, signature, x, period, defect, float(np.max(np.abs(multipliers), initial=1.0)), 0)
+    largest = float(np.max(np.abs(multipliers), initial=1.0))
+    return End(number, multipliers, signature(multipliers), x, period, defect_of(problem, x, period), largest, "", 0)
+
+
+def _named(problem: Problem, end: End) -> str:
+    name = name_of(problem, end.x, end.period, end.multipliers, end.defect)
+    return name if end.number else f"the start's own orbit ({name})"
 
 
 def _same(a: End, b: End) -> bool:
     """Whether two ends are one orbit up to symmetry. A choreography is never the same as an orbit that is none."""
-    if a.defect is not None and b.defect is not None and (a.defect < 1e-5) != (b.defect < 1e-5):
+    if a.defect is not None and b.defect is not None and (a.defect < CHOREOGRAPHY) != (b.defect < CHOREOGRAPHY):
         return False
-    return bool(np.max(np.abs(a.signature - b.signature) / (1 + np.abs(a.signature))) < SAME)
+    return alike(a.signature, b.signature)

@@ -1,7 +1,7 @@
 """Families: one closed orbit followed through a parameter by natural continuation with a secant predictor.
 
-    parameters: "mass" (third mass of the three-body problem), "period" and "energy" (any orbit),
-    "mu" (restricted problem), "frequency-ratio" (two oscillators)
+    parameters: "mass" (the last body's, of three or more), "period" and "energy" (any orbit), "frequency-ratio" (two
+    oscillators), and the name of any scalar parameter of the problem, such as "mu" or "softening"
 
 Every member is a Gauss-Newton correction of the previous one at fixed period, or, for "energy", with the conserved quantity
 as one more equation. Fails with the last member that closed, in words.
@@ -9,6 +9,7 @@ as one more equation. Fails with the last member that closed, in words.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +22,7 @@ from ._search import REST, complement, symmetry_basis
 from ._systems import system_of
 
 HALVINGS = 4  # of a step that does not converge
-PARAMETERS = ("mass", "mu", "period", "energy", "frequency-ratio")
+PARAMETERS = ("mass", "period", "energy", "frequency-ratio")
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +62,7 @@ def follow(problem: Problem, parameter: str, values: Array, tol: float = 1e-10) 
 
     Raises `InvalidInput` for a parameter that the problem does not have. A member that does not close ends the family.
     """
-    at = _setting(problem, parameter)
+    at = setting(problem, parameter)
     members: list[Member] = []
     start, ended = problem.t_span[1] - problem.t_span[0], ""
     reached: tuple[Member, Member] | None = None
@@ -81,14 +82,17 @@ def follow(problem: Problem, parameter: str, values: Array, tol: float = 1e-10) 
 
 def own_value(problem: Problem, parameter: str) -> float:
     """The parameter's value for the orbit through `y0`. Raises `InvalidInput` where it has none."""
-    _setting(problem, parameter)
+    setting(problem, parameter)
     energy = system_of(problem).energy
     if parameter == "energy" and energy is not None:
         return float(energy(problem.y0))
     if parameter == "frequency-ratio":
         return float(problem.params["omega"][1] / problem.params["omega"][0])
-    return float({"mass": lambda: problem.params["masses"][2], "mu": lambda: problem.params["mu"],
-                  "period": lambda: problem.t_span[1] - problem.t_span[0]}[parameter]())  # fmt: skip
+    if parameter == "mass":
+        return float(problem.params["masses"][-1])
+    if parameter == "period":
+        return problem.t_span[1] - problem.t_span[0]
+    return float(np.ravel(problem.params[parameter])[0])
 
 
 def _advance(
@@ -107,13 +111,19 @@ def _advance(
     return _advance(at, parameter, middle, value, tol, halvings - 1)
 
 
-def _setting(problem: Problem, parameter: str):
-    if parameter not in PARAMETERS:
-        raise InvalidInput(f"`parameter` is {parameter!r}; choose one of {', '.join(PARAMETERS)}.")
-    if parameter == "mass" and problem.name == "three-body":
-        return lambda v: replace(problem, params={"masses": np.append(problem.params["masses"][:2], v)})
-    if parameter == "mu" and problem.name == "restricted-three-body":
-        return lambda v: replace(problem, params={"mu": float(v)})
+def setting(problem: Problem, parameter: str) -> Callable[[float], Problem]:
+    """The problem at a value of the parameter. Raises `InvalidInput` for one that it does not have."""
+    scalars = [key for key, value in problem.params.items() if np.size(value) == 1]
+    if parameter not in (*PARAMETERS, "mu", *scalars):
+        raise InvalidInput(f"`parameter` is {parameter!r}; choose one of {', '.join((*PARAMETERS, *scalars))}.")
+    params = dict(problem.params)
+    if parameter == "mass" and problem.name in ("three-body", "n-body"):
+        return lambda v: replace(problem, params={**params, "masses": np.append(params["masses"][:-1], v)})
+    if parameter in scalars:
+        shape = np.shape(params[parameter])
+        return lambda v: replace(
+            problem, params={**params, parameter: np.full(shape, float(v))}, perturbed=None, exact=None
+        )
     if parameter == "frequency-ratio" and problem.name == "harmonic-oscillator" and problem.dim == 4:
         first = float(problem.params["omega"][0])
         return lambda v: replace(problem, params={"omega": np.array([first, v * first])})

@@ -27,6 +27,7 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = (
     "#666666",
 )
 COLOURS = (BLUE, ORANGE, GREEN)
+ALL_COLOURS = (*COLOURS, RED, PURPLE, SKY, GREY)
 STYLE: dict[Any, Any] = {
     "font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.7, "lines.linewidth": 1.3,
     "legend.frameon": False, "svg.fonttype": "none", "svg.hashsalt": "hessbench", "figure.constrained_layout.use": True,
@@ -71,9 +72,10 @@ def draw_orbit(ax: Any, problem: Problem, x: Array, period: float, bodies: int, 
     q = positions(sample(problem, x, period, n, 1e-10), dim)
     for k in range(bodies):
         closed = np.vstack([q[:, k], q[:1, k]])
-        name = f"body {k + 1}" if bodies > 1 else "orbit"
-        ax.plot(closed[:, 0], closed[:, 1], color=COLOURS[k], lw=(3.2, 2.0, 0.9)[k] if bodies > 1 else 1.2, label=name)
-        ax.plot(*q[0, k, :2], "o", color=COLOURS[k], ms=5, mec="black", mew=0.6, zorder=5)
+        name, colour = f"body {k + 1}" if bodies > 1 else "orbit", ALL_COLOURS[k % len(ALL_COLOURS)]
+        width = 3.2 - 2.3 * k / (bodies - 1) if bodies > 1 else 1.2  # bodies on one curve stay visible
+        ax.plot(closed[:, 0], closed[:, 1], color=colour, lw=width, label=name)
+        ax.plot(*q[0, k, :2], "o", color=colour, ms=5, mec="black", mew=0.6, zorder=5)
     label_plane(ax)
     return q
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from .._model.derivatives import Array
+from ._arclength import Curve
 from ._euler import SIMO
 from ._explore import Map
-from ._families import Family
+from ._families import Family, Member
 from ._find import ClosedOrbit
 from ._physics import quantities
 from ._rediscover import Arrival, Soft
@@ -86,11 +87,19 @@ def explored(result: Map) -> dict[str, Any]:
 
 def followed(result: Family) -> dict[str, Any]:
     """What `family` reports."""
+    return {"parameter": result.parameter, "ended": result.ended, "members": [_member(m) for m in result.members]}
+
+
+def curve(result: Curve) -> dict[str, Any]:
+    """What `family --arc` reports."""
     return {
-        "parameter": result.parameter, "ended": result.ended,
-        "members": [
-            {"value": m.value, "period": float(m.period), "energy": m.energy, "closure": m.closure, "stable": m.stable,
-             "largest_multiplier": m.largest, "multipliers": complex_pairs(m.multipliers), "x": m.x.tolist()}
-            for m in result.members
-        ],
+        "parameter": result.parameter, "ended": result.ended, "members": [_member(m) for m in result.members],
+        "lengths": result.lengths.tolist(), "folds": [{"value": f.value, **_member(f.member)} for f in result.folds],
+    }  # fmt: skip
+
+
+def _member(m: Member) -> dict[str, Any]:
+    return {
+        "value": m.value, "period": float(m.period), "energy": m.energy, "closure": m.closure, "stable": m.stable,
+        "largest_multiplier": m.largest, "multipliers": complex_pairs(m.multipliers), "x": m.x.tolist(),
     }  # fmt: skip

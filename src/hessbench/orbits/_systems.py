@@ -50,7 +50,7 @@ class System:
 
 def system_of(problem: Problem) -> System:
     """The facts known of `problem`, by its name; of an unknown one only that a time shift is a symmetry."""
-    known = {"three-body": _three_body, "restricted-three-body": _restricted, "kepler": _kepler}
+    known = {"three-body": _gravity, "n-body": _gravity, "restricted-three-body": _restricted, "kepler": _kepler}
     return known.get(problem.name, lambda _: System())(problem)
 
 
@@ -74,31 +74,34 @@ def _turned(y: Array, dim: int) -> Named:
     return {name: (vectors @ g.T).ravel() for name, g in rotations(dim).items()}
 
 
-def _three_body(problem: Problem) -> System:
-    n, m = problem.dim, np.asarray(problem.params["masses"], dtype=float)
-    half, dim = n // 2, n // 6
+def _gravity(problem: Problem) -> System:
+    m = np.asarray(problem.params["masses"], dtype=float)
+    n, bodies, softening = problem.dim, m.size, float(problem.params.get("softening", 0.0))
+    half, dim = n // 2, n // (2 * m.size)
     weights = np.repeat(m, dim)
-    edges = ((0, 1), (1, 2), (0, 2))
+    edges = tuple((i, j) for gap in range(1, bodies) for i in range(bodies - gap) for j in [i + gap])
+    first, second = (np.array(ends) for ends in zip(*edges, strict=True))
 
     def distances(y: Array) -> Array:
-        q = y[..., :half].reshape(*y.shape[:-1], 3, dim)
-        return np.stack([np.linalg.norm(q[..., i, :] - q[..., j, :], axis=-1) for i, j in edges], axis=-1)
+        q = y[..., :half].reshape(*y.shape[:-1], bodies, dim)
+        return np.linalg.norm(q[..., first, :] - q[..., second, :], axis=-1)
 
     def potential(y: Array) -> float:
-        return -sum(m[i] * m[j] / d for (i, j), d in zip(edges, distances(y), strict=True))
+        return -float(np.sum(m[first] * m[second] / np.hypot(distances(y), softening)))
 
     def kinetic(y: Array) -> float:
         return float(weights @ y[half:] ** 2) / 2
 
     def translations(y: Array) -> Named:
         return {
-            f"translation {a}": np.append(np.tile(e, 3), np.zeros(half))
+            f"translation {a}": np.append(np.tile(e, bodies), np.zeros(half))
             for a, e in zip(axes(dim), np.eye(dim), strict=True)
         }
 
     def boosts(y: Array) -> Named:
         return {
-            f"boost {a}": np.append(np.zeros(half), np.tile(e, 3)) for a, e in zip(axes(dim), np.eye(dim), strict=True)
+            f"boost {a}": np.append(np.zeros(half), np.tile(e, bodies))
+            for a, e in zip(axes(dim), np.eye(dim), strict=True)
         }
 
     def symmetries(y: Array) -> Named:
@@ -110,13 +113,13 @@ def _three_body(problem: Problem) -> System:
         return np.concatenate([-weights * s[half:], weights * s[:half]])
 
     def angular_momentum(y: Array) -> Array:
-        q, v = y.reshape(2, 3, dim)
-        return (
-            np.atleast_1d(m @ np.cross(q, v)) if dim == 3 else np.array([m @ (q[:, 0] * v[:, 1] - q[:, 1] * v[:, 0])])
-        )
+        q, v = y.reshape(2, bodies, dim)
+        if dim < 3:
+            return np.array([m @ (q[:, 0] * v[:, 1] - q[:, 1] * v[:, 0])]) if dim == 2 else np.zeros(1)
+        return np.atleast_1d(m @ np.cross(q, v))
 
     return System(
-        bodies=3,
+        bodies=bodies,
         dim=dim,
         masses=m,
         pairs=tuple(f"bodies {i + 1} and {j + 1}" for i, j in edges),
@@ -128,7 +131,7 @@ def _three_body(problem: Problem) -> System:
         lagrangian=lambda y: float(kinetic(y) - potential(y)),
         angular_momentum=angular_momentum,
         canonical=np.diag(np.append(np.ones(half), weights)),
-        scaling=lambda y: np.append(y[:half], -y[half:] / 2),
+        scaling=None if softening else lambda y: np.append(y[:half], -y[half:] / 2),
     )
 
 
