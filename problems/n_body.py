@@ -242,7 +242,7 @@ def _euler(m, softening):
         raise InvalidInput(
             f"n-body: Euler's configuration of masses {m} was not found; the softening may be too large."
         )
-    return brentq(off, low, high, xtol=1e-15, rtol=1e-15)
+    return float(np.asarray(brentq(off, low, high, xtol=1e-15, rtol=np.float64(1e-15))))
 
 
 def _own(start, dim, masses, y0, period, softening):

@@ -247,7 +247,7 @@ class Terms:
     part: Array
 
     def result(self, grad: Array, hess: Array, tangents: Array, note: str) -> Result:
-        """All of it, from gradient (n,) and Hessian (n, n) of m . S and the tangents S_,x (count N + N + 1, n)."""
+        """All of it, from gradient (n,) and Hessian (n, n) of m . S and the tangents (count N + N + 1, n) of S."""
         course, size = self.course, grad.size
         n, places, blocks = course.problem.dim, course.model.places, course.problem.blocks
         by_a, by_y0 = np.zeros((places.size, size)), np.zeros((n, size))
