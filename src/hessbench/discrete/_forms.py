@@ -84,14 +84,16 @@ def linearised(problem: Problem, ivp: IVP, options: Options, products: bool = Fa
 
     if options.form != "numpy":
         unknowns = folded.states + folded.columns.params.size
-        free = matrix_free(folded, options, scheme) if not by_state and unknowns >= FREE_FROM else None
+        free = matrix_free(folded, options, scheme) if products and unknowns >= FREE_FROM else None
         long = free is not None and (free.operations > SURELY_LONG or folded.states >= MANY_STATES)
-        if not (products and long):
+        if not long:
             try:
                 form = CompiledForm(folded, ivp, options, scheme, products)
                 return with_fallback(Linearised(folded, form, ivp, options.probes, products), in_numpy)
             except NotCompiled as reason:
                 notice = f"; not compiled: {reason}"
+                if free is None and not by_state and unknowns >= FREE_FROM:
+                    free = matrix_free(folded, options, scheme)
         if free is not None:
             try:
                 with compiling():
