@@ -25,9 +25,9 @@ def no_preparations_of_other_tests():
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     """Tests that share a fixture of their module stay on one worker of pytest-xdist, which makes it once."""
-    for item in items:
+    for item in items if config.pluginmanager.hasplugin("xdist") else ():
         shared = item._fixtureinfo.name2fixturedefs.values()
         if any(made.scope == "module" for own in shared for made in own) and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(str(item.path)))

@@ -82,6 +82,7 @@ MEASURING = (  # minutes to hours on a machine of its own: the numbers of a page
     "hessbench compare random-quadratic --all",
     "hessbench compare --all",
     "hessbench check --outcomes --write",
+    "hessbench check --outcomes NAME",
     "hessbench check --faults",
     "hessbench compare-commits",
     "hessbench advise --calibrate",
