@@ -103,7 +103,7 @@ def other_results(loaded: Loaded, shown: Table, other: str) -> tuple[Table, tupl
 def revision(name: str) -> str:
     """The commit that git calls `name` in the folder where the command runs; empty for none."""
     command = ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"]
-    with suppress(OSError):
+    with suppress(OSError, ValueError):  # text that can be no argument
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     return ""
 

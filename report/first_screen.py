@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import hessbench
+from hessbench import backends
 
 from . import words
 from .classes import unknowns
@@ -140,7 +141,7 @@ def place(table: Table) -> Place:
     dates = sorted(date[:10] for date in table["date"] if date)
     machines = [name for name in table["machine"] if name]
     cpus = [name for name in table["cpu"] if name]
-    wanted = ("hessbench", "numpy", "jax", "torch", "casadi")
+    wanted = ("hessbench", *backends.known())
     known: dict[str, str] = {}
     for text in table["versions"]:
         for part in text.split(","):

@@ -91,7 +91,7 @@ def test_an_unknown_strategy_is_answered_with_the_nearest():
 
 
 def test_a_backend_that_the_strategy_does_not_have_is_refused():
-    with pytest.raises(InvalidInput, match="runs on numpy, not on 'torch'"):
+    with pytest.raises(InvalidInput, match="runs on numpy, tensorflow, not on 'torch'"):
         hessbench.hessian(make(), strategy="hand-adjoint", backend="torch")
 
 
