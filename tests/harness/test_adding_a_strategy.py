@@ -1,6 +1,7 @@
 """What `docs/adding-a-strategy.md` shows runs as it stands."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -91,6 +92,7 @@ def in_process(command):
     return CliRunner().invoke(app, shlex.split(line)[1:])
 
 
+@pytest.mark.skipif(not os.environ.get("HESSBENCH_SLOW"), reason="all classes, half a minute; `make test-long` runs it")
 def test_a_file_put_into_the_folder_gets_a_row_of_its_own(dropped_in):
     before = (dropped_in / "outcomes.csv").read_text().splitlines()
     done = in_process("hessbench check --outcomes second-order --write")

@@ -158,6 +158,7 @@ def spoil(monkeypatch, method, factor):
     monkeypatch.setattr(stiff, method, wrong)
 
 
+@pytest.mark.xdist_group("stiff-ways")
 @pytest.mark.parametrize("method", ["implicit_adjoint", "implicit_forward"])
 @pytest.mark.parametrize("factor", [1.001, 0.0])
 def test_one_wrong_way_is_outvoted_or_leaves_no_reference(only_autograd, computed_once, monkeypatch, method, factor):

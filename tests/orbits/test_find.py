@@ -12,7 +12,11 @@ from hessbench.orbits import Flow, find_closed_orbit, known_orbit, known_orbits
 CHEAP = ("s8-simo", "broucke-a1", "jpl-em-lyapunov-l1-c-3.15001683")
 
 
-LONG = () if os.environ.get("HESSBENCH_SLOW") else ("dragonfly", "butterfly-i")  # ten seconds each
+LONG = (
+    ()
+    if os.environ.get("HESSBENCH_SLOW")
+    else ("dragonfly", "butterfly-i", "maxwell-ring-6", "maxwell-ring-7", "chain-5")
+)
 
 
 @pytest.mark.parametrize("name", [name for name in known_orbits() if name not in LONG])
