@@ -46,6 +46,9 @@ def test_the_page_names_both_files():
     assert sorted(FILES) == ["gauss_newton.py", "second_order.py"]
 
 
+@pytest.mark.skipif(
+    not os.environ.get("HESSBENCH_SLOW"), reason="all classes, twenty seconds; `make test-long` runs it"
+)
 def test_the_check_of_the_shortcut_fails_as_shown_and_finds_nothing_else(files):
     done = shown("hessbench check gauss_newton.py", files)
     (line,) = [text.strip() for kind, text in BLOCKS if kind == "text"]

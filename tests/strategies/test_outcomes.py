@@ -1,7 +1,7 @@
 """Every strategy does on every class of problem what the table of outcomes says, and keeps every law where that is `ok`.
 
 The cases come from the registry: a new strategy is tested without editing this file. By default a contender of NumPy or
-CasADi runs on three of the short classes, which are not the same for all, one of another framework on two and a variant of it
+CasADi runs on two of the short classes, which are not the same for all, one of another framework on two and a variant of it
 on one (of JAX, which compiles for seconds, on one and none); and each on every short class where it is not expected to be
 right. On data, doses, switches, events and the stiff class it is `QUICK` alone. With HESSBENCH_SLOW=1 everything runs.
 """
@@ -30,7 +30,7 @@ def chosen(contender, strategy, backend):
     right = [kind for kind in SHORT if expected(contender, kind, strategy) == "ok"]
     if backend in ("numpy", "casadi"):
         turned = sorted(right, key=lambda kind: crc32(f"{contender} {kind.name}".encode()))
-        return [kind for kind in SHORT if kind not in right or kind in turned[:3]]
+        return [kind for kind in SHORT if kind not in right or kind in turned[:2]]
     first = ("state-only",) if "/" in contender else ("y0-loss", "quadratures", "one-state")
     most = ("/" not in contender) + (backend != "jax")
     return [kind for kind in SHORT if kind not in right] + sorted(right, key=lambda kind: kind.name not in first)[:most]
