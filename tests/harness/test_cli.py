@@ -19,7 +19,7 @@ def cli(*arguments, cwd=None):
     [
         (["compare", "three-bdy"], "Did you mean 'three-body'"),
         (["compare", "sir", "-s", "hand-adjont"], "Did you mean 'hand-adjoint'"),
-        (["compare", "sir", "-s", "hand-adjoint@jax"], "not on 'jax'"),
+        (["compare", "sir", "-s", "hand-adjoint@jax"], "runs on numpy, tensorflow, not on 'jax'"),
         (["compare", "sir", "--rtol", "-1"], "`rtol` is -1.0"),
         (["compare", "sir", "--method", "Euler"], "`method` is 'Euler'"),
         (["compare", "sir", "-n", "4"], "one size only"),
