@@ -11,15 +11,15 @@ a normal law).
 """
 
 import os
-import subprocess
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from hessbench import InvalidInput
+from hessbench._measuring.provenance import commit_of
 
 from . import words
 from .columns import Table
@@ -87,7 +87,7 @@ def other_results(loaded: Loaded, shown: Table, other: str) -> tuple[Table, tupl
         found = load([other])
         return latest(found.table), found.warnings
     table = loaded.table
-    other = revision(other) or other
+    other = commit_of(Path.cwd(), other) or other
     by_commit = table["commit"].str.startswith(other) & (len(other) >= 7)
     rows = table[by_commit | (table["machine"] == other)]
     if rows.empty:
@@ -98,14 +98,6 @@ def other_results(loaded: Loaded, shown: Table, other: str) -> tuple[Table, tupl
         )
     machine = rows.sort_values("date", kind="stable")["machine"].iloc[-1]
     return latest(rows, machine or None), ()
-
-
-def revision(name: str) -> str:
-    """The commit that git calls `name` in the folder where the command runs; empty for none."""
-    command = ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"]
-    with suppress(OSError, ValueError):  # text that can be no argument
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-    return ""
 
 
 def compare(shown: Table, other: Table, name: str) -> Comparison:

@@ -1,12 +1,16 @@
 """`--against`: noise is no change, and a planted change is found."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from hessbench import InvalidInput
+from hessbench._measuring.provenance import commit_of
 from hessbench.report import build, latest, load
-from hessbench.report.comparison import compare, other_results, revision
+from hessbench.report.comparison import compare, other_results
 
+HERE = Path(__file__).parent
 NEW, OLD = {"commit": "b" * 40, "date": "2026-02-01T00:00:00+00:00"}, {"commit": "a" * 40}
 
 
@@ -62,9 +66,10 @@ def test_two_smoke_runs_of_equal_code_on_a_busy_machine_are_no_change(compared, 
     assert result.sentence.startswith("No contender differs by more than the noise explains.")
 
 
-@pytest.mark.skipif(revision("HEAD") == "", reason="not a git checkout")
+@pytest.mark.skipif(commit_of(HERE, "HEAD") == "", reason="not a git checkout")
 def test_a_revision_is_what_git_calls_so():
-    assert revision("HEAD") == revision("HEAD~0") != "" and revision("nonsense") == revision("--help") == ""
+    assert commit_of(HERE, "HEAD") == commit_of(HERE, "HEAD~0") != ""
+    assert {commit_of(HERE, name) for name in ("nonsense", "--help", "nul\x00", "\ud800")} == {""}
 
 
 def test_a_change_common_to_all_is_told_once(compared):

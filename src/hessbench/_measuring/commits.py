@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .._errors import HessbenchError, InvalidInput
+from .provenance import commit_of, git
 from .record import Case, Record
 
 HERE = "."  # instead of a commit: what is installed, with its changes
@@ -55,11 +56,11 @@ def export(root: Path, name: str, folder: Path) -> Version:
     """
     if name == HERE:
         return Version(name, "", None)
-    commit = _git(root, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").decode().strip()
+    commit = commit_of(root, name)
     if not commit:
         raise InvalidInput(f"{name!r} is no commit, branch or tag of {root}. Write {HERE!r} for what is installed.")
     folder.mkdir(parents=True)
-    with tarfile.open(fileobj=io.BytesIO(_git(root, "archive", "--format=tar", commit))) as archive:
+    with tarfile.open(fileobj=io.BytesIO(git(root, "archive", "--format=tar", commit))) as archive:
         archive.extractall(folder, filter="data")
     try:
         options = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
@@ -85,7 +86,7 @@ def rounds(
 
 
 def by_turns(cases: Sequence[Case], count: int, ways: Sequence[Callable[[Case], Record]]) -> Iterator[Pair]:
-    """`rounds` for two ways to measure a case. A case that is not right in its first round is not measured again."""
+    """`rounds` for two ways to measure a case. A case that is not right in a round is not measured again."""
     able = list(cases)
     for turn in range(count):
         for case in list(able):
@@ -116,7 +117,3 @@ def measured(version: Version, case: Case, budget: float, time_limit: float, gat
         raise HessbenchError(
             f"{version.name} does not measure {case.label} on {case.problem_label}: {said[0]}"
         ) from None
-
-
-def _git(root: Path, *arguments: str) -> bytes:
-    return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, check=False).stdout

@@ -23,8 +23,8 @@ def provenance(suite: str, command: str, root: Path) -> dict[str, object]:
     commit = os.environ.get("ASV_COMMIT")  # set when asv installed the package itself
     dirty = False
     if commit is None:
-        commit = _git(root, "rev-parse", "HEAD") or "unknown"
-        changes = _git(root, "status", "--porcelain", "--untracked-files=no", "--", "src", "strategies", "problems")
+        commit = commit_of(root, "HEAD") or "unknown"
+        changes = git(root, "status", "--porcelain", "--untracked-files=no", "--", "src", "strategies", "problems")
         dirty = bool(changes)
     return {
         "suite": suite,
@@ -64,9 +64,14 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _git(root: Path, *arguments: str) -> str:
+def commit_of(root: Path, name: str) -> str:
+    """The commit that git calls `name` in the checkout `root`; empty for none."""
+    return git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").decode().strip()
+
+
+def git(root: Path, *arguments: str) -> bytes:
+    """What a git command prints in `root`; nothing if it fails, is not there, or cannot be given such arguments."""
     try:
-        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return done.stdout.strip()
+        return subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=True).stdout
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        return b""
