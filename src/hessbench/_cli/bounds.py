@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .._errors import InvalidInput
-from .._plugins.registry import find, load_file, problems
+from .._plugins.registry import find, problems, problems_in
 from .._storage.text import plain
 from .application import app
 from .output import console, fitting, print_table, say, say_within
@@ -64,12 +64,7 @@ def named(names: Sequence[str]) -> list[counting.Instance]:
     out = []
     for name in names:
         if name.endswith(".py"):
-            own = load_file(name)[1]
-            if not own:
-                raise InvalidInput(
-                    f"{name} defines no problem: write `problem = Problem(...)` or `def problem(n=10):`."
-                )
-            out += [counting.instance(plugin, {}) for plugin in own.values()]
+            out += [counting.instance(plugin, {}) for plugin in problems_in(name).values()]
         else:
             plugin = find(problems(), name, "problem")
             out += [counting.instance(plugin, arguments) for arguments in counting.sizes(plugin)]

@@ -10,8 +10,8 @@ import numpy as np
 import typer
 
 from .._errors import InvalidInput
-from .._model.problem import Problem
-from .._plugins.registry import build_problem, find, load_file, problems
+from .._measuring.measure import problem_of
+from .._measuring.record import Case
 from .application import app
 from .compare import family_arguments
 from .options import Settings, Size, Unknowns
@@ -55,7 +55,7 @@ def directions(
 
     if most < 2:
         raise InvalidInput(f"`--most` is {most}; expected at least 2 directions.")
-    built = _problem(problem, family_arguments(problem, size, settings or [], wrt or []))
+    built = problem_of(Case(problem, "", arguments=family_arguments(problem, size, settings or [], wrt or [])))
     wanted = orbits.wanted_of(want or [], built)
     found = orbits.directions(built, rise=rise, rtol=rtol, relative=relative)
     adjusted = orbits.adjust(found, wanted, rtol) if wanted else None
@@ -70,15 +70,6 @@ def directions(
 
         for path in draw(found, out, built.name, rtol):
             say(f"wrote {path}", error=as_json)
-
-
-def _problem(name: str, arguments: dict[str, Any]) -> Problem:
-    if not name.endswith(".py"):
-        return build_problem(name, find(problems(), name, "problem").load(), arguments)
-    own = load_file(name)[1]
-    if not own:
-        raise InvalidInput(f"{name} defines no problem: write `problem = Problem(...)` or `def problem(n=10):`.")
-    return build_problem(name, next(iter(own.values())).load(), arguments)
 
 
 def _show(found: Directions, most: int) -> None:

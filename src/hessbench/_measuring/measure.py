@@ -18,7 +18,7 @@ from .._plugins.describe import import_limit, known
 from .._plugins.fit import fit
 from .._plugins.plugin import Plugin
 from .._plugins.prepare import resolve
-from .._plugins.registry import build_problem, find, load_file, problems, strategies
+from .._plugins.registry import build_problem, find, load_file, problems, problems_in, strategies
 from .._plugins.strategy import Strategy
 from .._processes.contain import Ended, contained
 from .record import Case, Record, arguments_json
@@ -154,10 +154,7 @@ def problem_plugin(case: Case) -> Plugin:
     """What is known of the problem that a case names, without loading it; raises `InvalidInput` when there is none."""
     if not case.problem.endswith(".py"):
         return find(problems(), case.problem, "problem")
-    found = load_file(case.problem)[1]
-    if not found:
-        raise InvalidInput(f"{case.problem} defines no problem: write `problem = Problem(...)` or `def problem(n):`.")
-    return next(iter(found.values()))
+    return next(iter(problems_in(case.problem).values()))
 
 
 def strategy_plugin(case: Case) -> Plugin:

@@ -95,6 +95,14 @@ def load_file(path: str | Path) -> tuple[dict[str, Plugin], dict[str, Plugin]]:
     return own_strategies, own_problems
 
 
+def problems_in(path: str | Path) -> dict[str, Plugin]:
+    """The problems that a user's file defines, at least one; raises as `load_file` does, and where it defines none."""
+    own = load_file(path)[1]
+    if not own:
+        raise InvalidInput(f"{path} defines no problem: write `problem = Problem(...)` or `def problem(n):`.")
+    return own
+
+
 @cache
 def _listing(kind: str) -> tuple[tuple[str, Plugin], ...]:
     out: dict[str, Plugin] = {}

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from .._errors import HessbenchError, InvalidInput
+from .._errors import HessbenchError
 from .._model.problem import Problem
-from .._plugins.registry import load_file
+from .._plugins.registry import problems_in
 from ._data import known_orbit
 from ._find import ClosedOrbit, find_closed_orbit
 
@@ -27,10 +27,7 @@ def problem_of(name: str, digits: int | None = None) -> Problem:
     """The problem of a known orbit or of a user's file; raises `InvalidInput`."""
     if not name.endswith(".py"):
         return known_orbit(name).problem(digits)
-    problems = load_file(name)[1]
-    if not problems:
-        raise InvalidInput(f"{name} defines no problem: write `problem = Problem(...)`.")
-    return next(iter(problems.values())).load()()
+    return next(iter(problems_in(name).values())).load()()
 
 
 def show(result: dict[str, Any], as_json: bool, text: list[str]) -> None:
