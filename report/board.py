@@ -17,7 +17,7 @@ from typing import Any
 from hessbench import HessbenchError, InvalidInput, Record
 from hessbench._measuring.record import contender
 from hessbench._measuring.stored import run_of
-from hessbench._storage.files import make_folder, write
+from hessbench._storage.files import append_line, make_folder
 from hessbench._storage.text import file_stem, plain
 
 from .columns import GATED, KEY, Row
@@ -41,14 +41,13 @@ class Board:
 def publish(paths: Iterable[str | Path], folder: str | Path, url: str = "") -> Board:
     """Add the records in `paths` (`.jsonl` files, or folders of them) to the board in `folder`, and write its page anew.
 
-    `url` is where the board will be found; with it the page names its preview. What the checks refuse is left out and named.
+    `url` is where the board will be found; with it the page names its preview. What the checks refuse is left out and named;
+    what the board holds already stays as it is.
     Raises `InvalidInput` where a path does not exist, or the board would have no result.
     """
     folder = make_folder(folder)
     make_folder(folder / DATA)
-    kept: dict[str, dict[tuple[Any, ...], str]] = {}
-    for path in sorted((folder / DATA).glob("*.jsonl")):
-        kept[path.name] = {key: line for key, line, _ in _lines(path)}
+    there = {key for path in (folder / DATA).glob("*.jsonl") for key, _, _ in _lines(path)}
     added, refused = dict[str, int](), list[str]()
     for path in _sources(paths):
         for key, line, reason in _lines(path):
@@ -56,11 +55,10 @@ def publish(paths: Iterable[str | Path], folder: str | Path, url: str = "") -> B
                 refused.append(reason)
                 continue
             name = _file_of(json.loads(line)["run"])
-            mine = kept.setdefault(name, {})
-            added[name] = added.get(name, 0) + (key not in mine)
-            mine[key] = line
-    for name, lines in kept.items():
-        write(folder / DATA / name, "".join(f"{line}\n" for line in lines.values()))
+            added[name] = added.get(name, 0) + (key not in there)
+            if key not in there:
+                append_line(folder / DATA / name, line)
+                there.add(key)
     page = build([folder / DATA], folder / "index.html", preview=f"{url.rstrip('/')}/preview.png" if url else "")
     readme_figure(load([folder / DATA]).table, folder / "preview.png")
     return Board(page, added, tuple(refused))

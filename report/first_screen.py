@@ -31,11 +31,9 @@ class Answer:
     title: str
     unknowns: str
     rtol: float
-    own: bool
     asked: int
     best: str = ""
     time: str = ""
-    error: str = ""
     next: str = ""
     factor: str = ""
     near: tuple[str, ...] = ()
@@ -76,14 +74,12 @@ def answer(table: Table) -> Answer:
     rtol = max(tolerances, key=lambda value: (int(right.get(value, 0)), -value))
     ranked = ranking(table, label, rtol)
     problem, arguments = ranked["problem"].iloc[0], ranked["arguments"].iloc[0]
-    title = "your ODE" if own else words.title(label, arguments, rows["dim"].max())
-    if own:
-        title += f" {words.title(label, arguments, rows['dim'].max())}"
+    title = ("your ODE " if own else "") + words.title(label, arguments, rows["dim"].max())
     wrong = tuple(
         Wrong(row["contender"], words.off(row["error"]))
         for row in ranked[ranked["status"] == "wrong"].to_dict("records")
     )
-    found = Answer(label, title, unknowns(problem, arguments), rtol, own, len(ranked), wrong=wrong)
+    found = Answer(label, title, unknowns(problem, arguments), rtol, len(ranked), wrong=wrong)
     timed = ranked[ranked["rank"].notna()]
     if timed.empty:
         return found
@@ -92,7 +88,6 @@ def answer(table: Table) -> Answer:
     values = vars(found) | {
         "best": best["contender"],
         "time": words.seconds(best["median_s"]),
-        "error": words.error(best["error"]),
         "near": tuple(near["contender"]),
     }
     if len(far):
@@ -111,50 +106,23 @@ def asked_about(table: Table) -> tuple[str, bool]:
     return max((label for label, _ in questions(table)), key=lambda label: (label in right, int(many[label]))), False
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where the numbers of the page are from: machine, dates, versions, and whether it was busy."""
-
-    machine: str
-    cpu: str
-    first: str
-    last: str
-    rows: int
-    busy: int
-    versions: str
-
-    @property
-    def sentence(self) -> str:
-        """One line."""
-        when = self.first if self.first == self.last else f"{self.first} to {self.last}"
-        who = f"{self.machine or 'a machine without a name'}{f' ({self.cpu})' if self.cpu else ''}"
-        out = f"{words.plural(self.rows, 'measurement')} on {who}{f', {when}' if when else ''}"
-        if self.busy:
-            out += f"; {self.busy} while other programs kept it busy"
-        if self.versions:
-            out += f"; {self.versions}"
-        return out + "."
-
-
-def place(table: Table) -> Place:
-    """What the shown rows say of their machine."""
+def place(table: Table) -> str:
+    """Where the shown rows are from, in one line: machine, dates, versions, and whether it was busy."""
+    machines, cpus = ([name for name in table[column] if name] for column in ("machine", "cpu"))
     dates = sorted(date[:10] for date in table["date"] if date)
-    machines = [name for name in table["machine"] if name]
-    cpus = [name for name in table["cpu"] if name]
-    wanted = ("hessbench", *backends.known())
-    known: dict[str, str] = {}
+    out = f"{words.plural(len(table), 'measurement')} on {machines[-1] if machines else 'a machine without a name'}"
+    if cpus:
+        out += f" ({cpus[-1]})"
+    if dates:
+        out += f", {words.span(str, dates[0], dates[-1])}"
+    if busy := int(table["under_load"].sum()):
+        out += f"; {busy} while other programs kept it busy"
+    wanted, known = ("hessbench", *backends.known()), dict[str, str]()
     for text in table["versions"]:
         for part in text.split(","):
             name, _, version = part.strip().partition(" ")
             if name in wanted and version:
                 known[name] = version
-    versions = ", ".join(f"{name} {known[name]}" for name in wanted if name in known)
-    return Place(
-        machines[-1] if machines else "",
-        cpus[-1] if cpus else "",
-        dates[0] if dates else "",
-        dates[-1] if dates else "",
-        len(table),
-        int(table["under_load"].sum()),
-        versions,
-    )
+    if known:
+        out += f"; {', '.join(f'{name} {known[name]}' for name in wanted if name in known)}"
+    return out + "."

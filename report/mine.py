@@ -1,12 +1,13 @@
 """What a reader uses today, beside the best: its status, error and cost everywhere, and what to write instead."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from . import words
-from .columns import Table
+from .columns import Table, missing
 from .silently import about
 from .tables import questions, ranking
 
@@ -45,13 +46,13 @@ def sentence(rows: list[dict[str, Any]]) -> str:
     """How often it was right, how much slower than the best then, and what it was else."""
     right = [row for row in rows if row["status"] == "ok"]
     out = f"Right on {len(right)} of {words.plural(len(rows), 'question')}"
-    slower = [row["slower"] for row in right if not _missing(row["slower"])]
+    slower = [row["slower"] for row in right if not missing(row["slower"])]
     if slower:
         mean = float(np.exp(np.mean(np.log(slower))))
         out += ", always the fastest" if mean < 1.01 else f", in {words.times(mean)} the time of the best on average"
-    wrong = [row["error"] for row in rows if row["status"] == "wrong" and not _missing(row["error"])]
+    wrong = [math.inf if missing(row["error"]) else row["error"] for row in rows if row["status"] == "wrong"]
     if wrong:
-        out += f"; silently wrong on {len(wrong)}, by {words.off(max(wrong)).removesuffix(' off')}"
+        out += f"; silently wrong on {len(wrong)}, {words.off(max(wrong))}"
     other = [row["status"] for row in rows if row["status"] not in ("ok", "wrong")]
     if other:
         out += "; " + words.listed([f"{other.count(name)} {name}" for name in dict.fromkeys(other)])
@@ -70,7 +71,3 @@ def switch(rows: list[dict[str, Any]]) -> str:
         "problem = hessbench.Problem(name, rhs, loss, t_span, y0, params)  # the functions you have\n"
         f"value, grad, hess = (result := hessbench.hessian(problem, x{strategy})).value, result.grad, result.hess"
     )
-
-
-def _missing(value: Any) -> bool:
-    return value is None or not np.isfinite(float(value))

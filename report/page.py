@@ -94,18 +94,27 @@ def build(
         warnings += more
     machines = {*shown["machine"], ""}
     others = [row for row in loaded.sorted_others() if str(row.get("machine") or "") in machines]
+    answer = first_screen.answer(shown)
     html = render(
-        shown, loaded.table, others, comparisons, bounds=bounds, curated=curated, preview=preview, warnings=warnings
+        shown,
+        loaded.table,
+        answer,
+        others,
+        comparisons,
+        bounds=bounds,
+        curated=curated,
+        preview=preview,
+        warnings=warnings,
     )
     write(out, html)
-    first = first_screen.answer(shown)
-    said = " ".join(filter(None, (first.sentence, first.warning)))
+    said = " ".join(filter(None, (answer.sentence, answer.warning)))
     return Page(out, len(shown), tuple(warnings), tuple(comparisons), curated, said)
 
 
 def render(
     shown: Table,
     everything: Table,
+    answer: first_screen.Answer,
     others: Iterable[Row] = (),
     comparisons: Iterable[Comparison] = (),
     *,
@@ -124,7 +133,7 @@ def render(
         lstrip_blocks=True,
     )
     others, made = list(others), datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    answer, used = first_screen.answer(shown), mine.used(shown)
+    place, used = first_screen.place(shown), mine.used(shown)
     drawn = {
         "asked": [],
         "work": charts.work_precision(shown),
@@ -137,7 +146,7 @@ def render(
     context: dict[str, Any] = {
         **drawn,
         "answer": answer,
-        "place": first_screen.place(shown),
+        "place": place,
         "curated": curated,
         "preview": preview,
         "used": used,
@@ -185,7 +194,7 @@ def render(
         "warnings": list(warnings),
         "downloads": downloads(everything),
         "made": made,
-        "cited": f"hessbench {hessbench.__version__}, report of {made}; {first_screen.place(shown).sentence}",
+        "cited": f"hessbench {hessbench.__version__}, report of {made}; {place}",
         "hessbench_version": hessbench.__version__,
         "charts_gz": packed(json.dumps(tree({k: [c.to_json() for c in v] for k, v in drawn.items()}), allow_nan=False)),
         "plotly_gz": _plotly(),

@@ -1,9 +1,8 @@
 """Routes that give a wrong Hessian without an error: where, by how much, and the smallest program that shows it."""
 
 import json
+import math
 from dataclasses import dataclass
-
-import numpy as np
 
 import hessbench
 
@@ -28,12 +27,12 @@ def routes(table: Table) -> list[Route]:
     wrong = table[(table["status"] == "wrong") & (table["rtol"] == tightest)]
     found = []
     for contender, rows in wrong.groupby("contender"):
-        worst = rows["error"].max()
+        worst = rows["error"].fillna(math.inf).max()
         smallest = rows.sort_values(["dim", "rtol"], ascending=[True, False], na_position="last").iloc[0]
         off = words.off(worst)
         where = words.listed(sorted(rows["problem_label"].unique()), most=4)
         found.append((worst, Route(str(contender), about(smallest["strategy"]), off, where, reproduction(smallest))))
-    return [route for _, route in sorted(found, key=lambda pair: (-_finite(pair[0]), pair[1].contender))]
+    return [route for _, route in sorted(found, key=lambda pair: (-pair[0], pair[1].contender))]
 
 
 def loose(table: Table) -> list[str]:
@@ -67,7 +66,3 @@ def about(strategy: str) -> str:
     """The line by which a strategy describes itself; empty for one that is not installed here."""
     known = hessbench.strategies().get(strategy.partition("/")[0])
     return known.summary.replace("`", "") if known is not None else ""
-
-
-def _finite(value) -> float:
-    return float(value) if np.isfinite(value) else float("inf")

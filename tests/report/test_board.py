@@ -47,6 +47,17 @@ def test_what_is_published_twice_is_there_once_and_others_stay(mine, tmp_path, r
     assert len((tmp_path / "board" / "data" / "bench-1f0c22aa.jsonl").read_text().splitlines()) == 2
 
 
+def test_what_a_board_holds_stays_to_the_byte_whatever_it_is(mine, tmp_path, right):
+    publish([mine], tmp_path / "board")
+    path = tmp_path / "board" / "data" / "bench-1f0c22aa.jsonl"
+    before = path.read_bytes() + b'{"run": {}, "row": {"table": "overhead"}}\nnot read\n{"run": {'
+    path.write_bytes(before)
+    more = tmp_path / "more.jsonl"
+    more.write_text(line(right(strategy="quick")) + "\n")
+    assert publish([mine, more], tmp_path / "board").added == {"bench-1f0c22aa.jsonl": 1}
+    assert path.read_bytes().startswith(before) and path.read_bytes().count(b'"quick"') == 1
+
+
 @pytest.mark.parametrize(
     ("fields", "run", "reason"),
     [

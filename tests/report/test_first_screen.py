@@ -42,7 +42,7 @@ def test_nothing_right_is_said_first(table, refused):
 def test_a_problem_of_ones_own_comes_first_however_little_was_measured(table, record):
     own = {"problem": "my_ode.py", "arguments": "{}", "dim": 2}
     found = answer(table([record(), record(strategy="unrolled"), record(**own)]))
-    assert found.own and found.sentence.startswith("For the unknowns of your ODE my_ode.py, 2 states at a tolerance")
+    assert found.sentence.startswith("For the unknowns of your ODE my_ode.py, 2 states at a tolerance")
 
 
 def test_the_tolerance_is_that_at_which_most_are_right(table, record, refused):
@@ -51,7 +51,7 @@ def test_the_tolerance_is_that_at_which_most_are_right(table, record, refused):
 
 
 def test_provenance_is_one_line(table, record):
-    text = place(table([record(versions="numpy 2.4.6, scipy 1.17.1, hessbench 0.2.0")])).sentence
+    text = place(table([record(versions="numpy 2.4.6, scipy 1.17.1, hessbench 0.2.0")]))
     assert text == "1 measurement on bench (A Processor), 2026-01-01; hessbench 0.2.0, numpy 2.4.6."
 
 
@@ -87,10 +87,21 @@ def test_what_a_reader_uses_stands_beside_the_best(table, record, refused):
     one = {found.contender: found for found in used(table([*quick, *mine]))}["hand-adjoint@numpy"]
     assert (
         one.sentence
-        == "Right on 1 of 2 questions, in 20\N{NO-BREAK SPACE}× the time of the best on average; silently wrong on 1, by 40 %."
+        == "Right on 1 of 2 questions, in 20\N{NO-BREAK SPACE}× the time of the best on average; silently wrong on 1, 40 % off."
     )
     assert [(row["better"], row["better_s"]) for row in one.rows] == [("discrete-adjoint@numpy", "1.00 ms")] * 2
     assert "hessbench.hessian(problem, x)" in one.code
+
+
+def test_a_hessian_that_is_not_finite_counts_as_wrong_and_comes_first(table, record, refused):
+    endless = refused("wrong", "error inf", strategy="endless", error_hess=float("inf"))
+    found = table([record(), refused("wrong", "off", strategy="half", error_hess=0.5), endless])
+    assert [(route.contender, route.off) for route in routes(found)] == [
+        ("endless@numpy", "not finite"),
+        ("half@numpy", "50 % off"),
+    ]
+    said = {one.contender: one.sentence for one in used(found)}
+    assert said["endless@numpy"] == "Right on 0 of 1 question; silently wrong on 1, not finite."
 
 
 def test_who_is_the_best_has_nothing_to_switch_to(table, record):
