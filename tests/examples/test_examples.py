@@ -1,7 +1,5 @@
 """The examples run, their numbers agree with SciPy's, and faults planted into them are seen."""
 
-import importlib.util
-import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,16 +11,7 @@ from scipy.optimize import curve_fit
 
 import hessbench
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-def load(name: str):
-    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
+from .loading import load
 
 neural, prey = load("neural_ode_second_order"), load("lotka_volterra_uncertainty")
 

@@ -1,22 +1,16 @@
 """The profiles of the example are those of a minimiser and a solver that know nothing of this package."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy import stats
 from scipy.integrate import solve_ivp
 from scipy.optimize import minimize
 
+from .loading import load
+
 pytest.importorskip("matplotlib")
 
-FILE = Path(__file__).parents[2] / "examples" / "profile_likelihood.py"
-spec = importlib.util.spec_from_file_location("profile_likelihood", FILE)
-assert spec is not None and spec.loader is not None
-example = sys.modules["profile_likelihood"] = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(example)
+example = load("profile_likelihood")
 
 
 @pytest.fixture(scope="module")

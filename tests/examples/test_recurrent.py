@@ -1,23 +1,13 @@
 """The stiff recurrent network: second order pays, in counts, from a start of its own."""
 
-import importlib.util
 import os
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from .loading import load
+
 slow = pytest.mark.skipif(not os.environ.get("HESSBENCH_SLOW"), reason="ten optimisers: HESSBENCH_SLOW=1")
-EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-def load(name: str):
-    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,6 @@
 """Determinants along a motion that is given once, against closed forms: oscillator, instanton, Morse, a separable orbit."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,16 +11,9 @@ from hessbench import InvalidInput
 from hessbench.orbits import Along, Motion, determinant_along
 from hessbench.orbits.cli import app
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+from ..examples.loading import EXAMPLES, load
+
 W = 1.3
-
-
-def load(name: str):
-    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def oscillator(xp, q, p):
