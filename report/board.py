@@ -21,9 +21,10 @@ from hessbench._storage.files import append_line, make_folder
 from hessbench._storage.text import file_stem, plain
 
 from .columns import GATED, KEY, Row
-from .load import load
+from .load import files_of, load
 from .page import Page, build
 from .static import readme_figure
+from .words import first
 
 NEEDED = ("machine", "hardware", "cpu", "python", "commit", "date", "sources")
 DATA = "data"
@@ -43,25 +44,28 @@ def publish(paths: Iterable[str | Path], folder: str | Path, url: str = "") -> B
 
     `url` is where the board will be found; with it the page names its preview. What the checks refuse is left out and named;
     what the board holds already stays as it is.
-    Raises `InvalidInput` where a path does not exist, or the board would have no result.
+    Raises `InvalidInput`, before anything is written, where a path does not exist or the board would have no result.
     """
-    folder = make_folder(folder)
-    make_folder(folder / DATA)
-    there = {key for path in (folder / DATA).glob("*.jsonl") for key, _, _ in _lines(path)}
-    added, refused = dict[str, int](), list[str]()
-    for path in _sources(paths):
-        for key, line, reason in _lines(path):
-            if reason:
-                refused.append(reason)
-                continue
-            name = _file_of(json.loads(line)["run"])
-            added[name] = added.get(name, 0) + (key not in there)
-            if key not in there:
-                append_line(folder / DATA / name, line)
-                there.add(key)
-    page = build([folder / DATA], folder / "index.html", preview=f"{url.rstrip('/')}/preview.png" if url else "")
-    readme_figure(load([folder / DATA]).table, folder / "preview.png")
-    return Board(page, added, tuple(refused))
+    data, warnings, new = Path(folder) / DATA, list[str](), dict[tuple[Any, ...], str]()
+    sources = [path for path, _ in files_of(paths, warnings) if path.suffix == ".jsonl"]
+    there = {key for path in data.glob("*.jsonl") for key, _, _ in _lines(path)}
+    for key, line, reason in (found for path in sources for found in _lines(path)):
+        if reason:
+            warnings.append(reason)
+        elif key not in there:
+            new[key] = line
+    if not new and not there:
+        detail = "".join(f"\n- {warning}" for warning in first(warnings))
+        raise InvalidInput(f"There is no result that counts. `hessbench run` makes some.{detail}")
+    make_folder(data)
+    added = dict[str, int]()
+    for line in new.values():
+        name = _file_of(json.loads(line)["run"])
+        append_line(data / name, line)
+        added[name] = added.get(name, 0) + 1
+    page = build([data], Path(folder) / "index.html", preview=f"{url.rstrip('/')}/preview.png" if url else "")
+    readme_figure(load([data]).table, Path(folder) / "preview.png")
+    return Board(page, added, tuple(warnings))
 
 
 def check(folder: str | Path) -> list[str]:
@@ -87,16 +91,6 @@ def check(folder: str | Path) -> list[str]:
                 out.append(f"{plain(path.name)}, record {number}: the same measurement stands in {seen[key]} already.")
             seen[key] = plain(path.name)
     return out
-
-
-def _sources(paths: Iterable[str | Path]) -> Iterator[Path]:
-    for path in map(Path, paths):
-        if path.is_dir():
-            yield from sorted(p for p in path.rglob("*.jsonl") if p.is_file())
-        elif path.is_file():
-            yield path
-        else:
-            raise InvalidInput(f"There is no file or folder {str(path)!r}; `hessbench run` writes `results`.")
 
 
 def _lines(path: Path) -> Iterator[tuple[tuple[Any, ...], str, str]]:

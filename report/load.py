@@ -56,7 +56,7 @@ def load(paths: Iterable[str | Path]) -> Loaded:
     groups: dict[tuple[Any, ...], Row] = {}
     others: list[Row] = []
     read: list[Row] = []
-    for path, root in _files(paths, warnings):
+    for path, root in files_of(paths, warnings):
         for row in _kept(path, root, warnings):
             row["source"] = encodable(path.name)
             read.append(row)
@@ -75,8 +75,11 @@ def curated_below(paths: Iterable[str | Path]) -> list[Path]:
     return [p for folder in folders for p in sorted(folder.iterdir()) if p.suffix in (".jsonl", ".csv", ".parquet")]
 
 
-def _files(paths: Iterable[str | Path], warnings: list[str]) -> list[tuple[Path, Path]]:
-    """Records before asv's files, so that asv's numbers are laid over them; older names before newer ones."""
+def files_of(paths: Iterable[str | Path], warnings: list[str]) -> list[tuple[Path, Path]]:
+    """`(file, the path given)` of all results: records before asv's files, whose numbers are laid over them, older names first.
+
+    Of folders called `curated` nothing is taken unless they are named. Raises `InvalidInput` for a path that does not exist.
+    """
     out: dict[Path, Path] = {}
     for given in map(Path, paths):
         if os.path.isdir(given):

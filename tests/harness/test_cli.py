@@ -19,6 +19,9 @@ def cli(*arguments, cwd=None):
     [
         (["compare", "three-bdy"], "Did you mean 'three-body'"),
         (["compare", "sir", "-s", "hand-adjont"], "Did you mean 'hand-adjoint'"),
+        (["compare-commits", "HEAD", "-p", "nope"], "hessbench: There is no problem 'nope'"),
+        (["compare-commits", "."], "Both are .: name a commit"),
+        (["publish", "board", "no-such-file"], "There is no file or folder 'no-such-file'"),
         (["compare", "sir", "-s", "hand-adjoint@jax"], "runs on numpy, tensorflow, not on 'jax'"),
         (["compare", "sir", "--rtol", "-1"], "`rtol` is -1.0"),
         (["compare", "sir", "--method", "Euler"], "`method` is 'Euler'"),

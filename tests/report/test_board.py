@@ -43,7 +43,7 @@ def test_what_is_published_twice_is_there_once_and_others_stay(mine, tmp_path, r
     publish([mine], tmp_path / "board")
     theirs = tmp_path / "theirs.jsonl"
     theirs.write_text(line(right(), machine="vm", hardware="77") + "\n")
-    assert publish([mine, theirs], tmp_path / "board").added == {"bench-1f0c22aa.jsonl": 0, "vm-77.jsonl": 1}
+    assert publish([mine, theirs], tmp_path / "board").added == {"vm-77.jsonl": 1}
     assert len((tmp_path / "board" / "data" / "bench-1f0c22aa.jsonl").read_text().splitlines()) == 2
 
 
@@ -92,6 +92,15 @@ def test_a_check_names_what_others_sent(mine, tmp_path, right):
         "the same measurement stands in bench-1f0c22aa.jsonl already.",
         "its error 1.0e+00 is above what is allowed, 1.0e-05.",
     ]
+
+
+def test_nothing_is_made_where_nothing_counts_and_curated_results_are_nobodys_own(mine, tmp_path):
+    (tmp_path / "results" / "curated").mkdir(parents=True)
+    mine.rename(tmp_path / "results" / "curated" / "theirs.jsonl")
+    for paths, said in (([tmp_path / "results"], "no result that counts"), ([tmp_path / "none"], "no file or folder")):
+        with pytest.raises(InvalidInput, match=said):
+            publish(paths, tmp_path / "board")
+    assert not (tmp_path / "board").exists()
 
 
 def test_a_folder_without_a_board_is_named(tmp_path):

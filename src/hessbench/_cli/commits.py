@@ -11,7 +11,7 @@ from .._errors import InvalidInput
 from .._judging.gate_points import run_seed
 from .._measuring.asv import find_root
 from .._measuring.commits import HERE, Pair, export, rounds
-from .._measuring.measure import strategy_plugin
+from .._measuring.measure import problem_plugin, strategy_plugin
 from .._measuring.record import Case
 from .._storage.files import scratch
 from .application import app
@@ -40,6 +40,8 @@ def compare_commits(
     """Measure two commits side by side, cases by turns; exit with 1 where the second one is slower or not right any more."""
     root = find_root()
     asked = [(name, {}) for name in problem] if problem else list(PROBLEMS)
+    for target, _ in asked:
+        problem_plugin(Case(target, ""))  # raises for one that there is not
     cases = []
     for name in strategy or STRATEGIES:
         plain, _, backend = name.partition("@")

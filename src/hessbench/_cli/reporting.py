@@ -24,7 +24,7 @@ def report(
     out: Annotated[Path, typer.Option("-o", "--out", help="The page to write.")] = Path("report.html"),
     against: Annotated[
         list[str] | None,
-        typer.Option(help="Compare with another file, folder, commit or machine; may be repeated."),
+        typer.Option(help="Compare with another file, folder, revision or machine; may be repeated."),
     ] = None,
     machine: Annotated[str | None, typer.Option(help="Show this machine; the one measured on last by default.")] = None,
     bounds: Annotated[bool, typer.Option("--bounds/--no-bounds", help="Count operations too; takes seconds.")] = True,
