@@ -1,6 +1,7 @@
 """One `Prepared` called from many threads: every result is that of a single thread, to the last bit."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -235,6 +236,7 @@ def test_a_call_ends_while_another_one_is_inside_its_kernel(monkeypatch):
         thread = threading.Thread(target=prepared)
         thread.start()
         inside.wait()
+        time.sleep(0.005)  # so that it is in its kernel, and not on the way there
         assert solve.forward(problem.y0, solve.fixed, (0.0, 0.1), prepared.ivp).steps
         together = inside.is_set()
         thread.join()

@@ -60,6 +60,10 @@ def test_a_smoke_run_shows_a_strategy_that_became_twice_as_slow(compared, seed):
     assert result.sentence.startswith("Slower s3@numpy (2.")
 
 
+def test_a_smoke_run_shows_a_strategy_that_became_twice_as_fast(compared):
+    assert compared(SMOKE, {"s3": 0.5}, 0.06, cases=3).sentence.startswith("Faster s3@numpy (0.")
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_two_smoke_runs_of_equal_code_on_a_busy_machine_are_no_change(compared, seed):
     result = compared(SMOKE, dict.fromkeys(SMOKE, 1.3), 0.15, seed, cases=3)

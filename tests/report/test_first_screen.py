@@ -102,6 +102,8 @@ def test_a_hessian_that_is_not_finite_counts_as_wrong_and_comes_first(table, rec
     ]
     said = {one.contender: one.sentence for one in used(found)}
     assert said["endless@numpy"] == "Right on 0 of 1 question; silently wrong on 1, not finite."
+    (unknown,) = used(table([refused("wrong", "no number was kept")]))
+    assert unknown.sentence == "Right on 0 of 1 question; silently wrong on 1, not finite."
 
 
 def test_who_is_the_best_has_nothing_to_switch_to(table, record):
